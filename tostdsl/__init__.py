@@ -1,0 +1,1 @@
+"""Train sparse neural networks from recipes that say what runs."""

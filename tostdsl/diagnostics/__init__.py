@@ -1,0 +1,18 @@
+"""Mistakes as values: what is wrong, where, and what to write instead."""
+
+from tostdsl.diagnostics.catalogue import CATALOGUE, Entry
+from tostdsl.diagnostics.model import Diagnostic, Edit, Fix, Label, Severity, TostError, diagnose
+from tostdsl.diagnostics.suggest import nearest
+
+__all__ = [
+    "CATALOGUE",
+    "Diagnostic",
+    "Edit",
+    "Entry",
+    "Fix",
+    "Label",
+    "Severity",
+    "TostError",
+    "diagnose",
+    "nearest",
+]

@@ -1,0 +1,111 @@
+"""The shape of a diagnostic, and the exception that carries some out of the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tostdsl.diagnostics.catalogue import CATALOGUE
+from tostdsl.source import Span
+
+
+class Severity(StrEnum):
+    """How much a diagnostic weighs: an error stops, a warning and a note do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A span with the reason it is shown."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Put `text` in place of a span."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that mend the mistake; `certain` ones may be applied without a look."""
+
+    edits: tuple[Edit, ...]
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake. The first label is where it stands, the others where it disagrees."""
+
+    code: str
+    severity: Severity
+    message: str
+    labels: tuple[Label, ...] = ()
+    help: str | None = None
+    fix: Fix | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """Where it stands, if it stands in a text."""
+        return self.labels[0].span if self.labels else None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for programs: positions are 1-based lines and columns."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+            "help": self.help,
+            "labels": [
+                {
+                    "file": label.span.source.name,
+                    "line": label.span.line,
+                    "column": label.span.column,
+                    "text": label.text,
+                }
+                for label in self.labels
+            ],
+        }
+
+
+def diagnose(
+    code: str,
+    *labels: Label | Span | None,
+    help: str | None = None,
+    fix: Fix | None = None,
+    **values: object,
+) -> Diagnostic:
+    """The diagnostic of a catalogue entry, its message filled with `values`.
+
+    A label given as a bare span has no reason of its own; `help` replaces the entry's.
+    """
+    entry = CATALOGUE[code]
+    shown = tuple(
+        item if isinstance(item, Label) else Label(item) for item in labels if item is not None
+    )
+    text = entry.help.format(**values) if help is None and entry.help else help
+    severity = Severity(entry.severity)
+    return Diagnostic(code, severity, entry.message.format(**values), shown, text or None, fix)
+
+
+class TostError(Exception):
+    """Raised by the Python API and the engine; carries every diagnostic there is."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(f"[{d.code}] {d.message}" for d in self.diagnostics))
+
+    @classmethod
+    def of(cls, code: str, **values: Any) -> TostError:
+        """An error of one diagnostic without a place in a text."""
+        return cls([diagnose(code, **values)])

@@ -1,0 +1,33 @@
+"""Names close to one that is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def distance(a: str, b: str) -> int:
+    """Edits from a to b, counting two neighbours swapped as one (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        current = [i]
+        for j, right in enumerate(b, 1):
+            best = min(row[j] + 1, current[j - 1] + 1, row[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                best = min(best, before[j - 2] + 1)
+            current.append(best)
+        before, row = row, current
+    return row[-1]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name a reader most likely meant, or None when none is close enough."""
+    limit = max(1, len(name) // 3)
+    best: str | None = None
+    for candidate in sorted(known):
+        if abs(len(candidate) - len(name)) > limit:
+            continue
+        steps = distance(name.lower(), candidate.lower())
+        if steps < limit or (steps == limit and best is None):
+            best, limit = candidate, steps
+    return best

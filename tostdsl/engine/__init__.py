@@ -1,0 +1,1 @@
+"""Plan and data to a run: hooks, masks, loop, certificate, run folder."""

@@ -1,0 +1,185 @@
+"""The protocol between the engine and a technique at work. Loads no torch.
+
+A technique says what it does at which event; the engine owns windows, weights, order, masks and
+the trace, and takes out whatever was put in. The events, in their places::
+
+    for segment in phase:
+        hook.detach(net)                # of stages that leave here, last in first out
+        hook.attach(net, cells)         # of stages that enter here
+        for step in segment:
+            cells <- the stage's weight and ramps at this step
+            hook.batch(batch)           # may change images and targets
+            outputs = model(batch.images)
+            loss = cross_entropy(outputs, batch.targets)
+            loss = hook.loss(loss)      # may add to it            (reverse order)
+            loss.backward()
+            hook.grads()                # gradients are there      (reverse order)
+            optimizer.step(), masks applied
+            hook.stepped()              # weights are new          (reverse order)
+        hook.epoch()                    # at the end of an epoch   (reverse order)
+
+A hook that needs to remember more than the modules it added keeps it in `state_dict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from tostdsl.plan.bases import Technique
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch on the device."""
+
+    images: Tensor
+    """Normalised floats, N x C x H x W."""
+    labels: Tensor
+    """True classes, int64, N. Never changed: accuracy is measured on them."""
+    targets: Tensor
+    """What the loss is taken against: `labels`, or probabilities, N x classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A layer whose output feeds exactly one following layer.
+
+    `producer` and `consumer` are names of convolutions or linear layers with one group; `norm` is
+    the normalisation right after the producer, if there is one. `through` runs everything between
+    (past the norm) and the consumer on a tensor with any number of channels: the network's own
+    activation, pooling, dropout and reshaping modules and functions.
+    """
+
+    producer: str
+    norm: str | None
+    consumer: str
+    through: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Unwidened:
+    """A layer that cannot be widened, and why, in words."""
+
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A convolution or linear layer and the last module before the activation that follows it.
+
+    A skip around `layer` starts at its input and is added to the output of `end` (the
+    normalisation after it, or the layer itself), which is where a residual sum adds, too.
+    """
+
+    layer: str
+    end: str
+
+
+class Network(Protocol):
+    """The network as a technique may see and change it. Everything put in here is taken out by
+    the engine when the stage leaves."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The user's model. Its modules' classes and `state_dict` keys never change."""
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Names of the layers this stage's `on` and `except` select, in the network's order.
+
+        Layers are convolutions and linear layers; without `on` all of them.
+        """
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the recipe selected layers for this stage (`on` or `except`)."""
+
+    @property
+    def masks(self) -> Mapping[str, Tensor]:
+        """Masks in force by parameter name (bool, True is kept)."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+    def module(self, name: str) -> nn.Module:
+        """A module of the model by its dotted name."""
+
+    def hidden(self) -> tuple[Sequence[Hidden], Sequence[Unwidened]]:
+        """Layers that can be widened, in order, and those that cannot."""
+
+    def joints(self) -> Sequence[Joint]:
+        """The layers followed (past a normalisation and a residual sum) by an activation."""
+
+    def activations(self) -> Sequence[str]:
+        """Names of the activation modules, each once."""
+
+    def shape(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Input and output shape of a module, without the batch."""
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A CPU generator derived from (seed, technique, purpose)."""
+
+    def add(self, name: str, module: nn.Module) -> nn.Module:
+        """Put a module beside the model: moved to its device, its parameters trained, its state
+        saved, its train/eval mode following the model's. Returns it."""
+
+    def before(self, name: str, hook: Callable[[nn.Module, Any], Any]) -> None:
+        """A forward pre-hook on a module of the model: `hook(module, args)`."""
+
+    def after(self, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
+        """A forward hook on a module of the model: `hook(module, args, output)`."""
+
+    def keep_inputs(self, name: str) -> None:
+        """Make an activation module leave its input alone (`inplace=False`) while the stage is
+        attached; the engine puts the flag back."""
+
+    def report(self, text: str) -> None:
+        """A line for the run's log and screen, for example what was widened."""
+
+
+T = TypeVar("T", bound=Technique)
+
+
+class Hook(Generic[T]):
+    """Base of a technique's runtime half: every event does nothing."""
+
+    def __init__(self, stage: T) -> None:
+        self.stage = stage
+
+    def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
+        """Enter the network. `cells` are 0-d float32 tensors on the device that the engine moves:
+        `weight`, and one for each argument given as a ramp."""
+
+    def detach(self, net: Network) -> None:
+        """Leave. What went in through `net` is taken out by the engine after this."""
+
+    def batch(self, batch: Batch) -> None:
+        """Change a training batch in place."""
+
+    def loss(self, loss: Tensor) -> Tensor:
+        """Change the loss."""
+        return loss
+
+    def grads(self) -> None:
+        """Gradients have been computed (and masked, where anything reads their norm)."""
+
+    def stepped(self) -> None:
+        """The optimizer has stepped and the masks are applied."""
+
+    def epoch(self) -> None:
+        """An epoch is over."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """State beyond the added modules' own, for checkpoints."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_dict` gave."""

@@ -1,0 +1,1 @@
+"""The resolved recipe and what only reads it: identity, program of segments, timeline."""

@@ -1,0 +1,244 @@
+"""One base class a kind of registered thing: what the compiler and the engine may ask of each.
+
+The methods that need torch say so; they import it inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import SerializeAsAny
+
+from tostdsl.plan.spec import Spec, arg
+from tostdsl.units import Clock, Duration, Moment, Percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+class Anneal(Spec):
+    """A law by which a stage's weight falls through its window."""
+
+    kind = "anneal"
+
+    def weight(self, progress: float) -> float:
+        """The weight at a progress in [0, 1]."""
+        raise NotImplementedError
+
+
+AnyAnneal = SerializeAsAny[Anneal]
+
+
+class Technique(Spec):
+    """Base of stages: something at work in the network over a window of training.
+
+    `acts` says whether it works over a stretch or at one moment (then `moment` is its default).
+    A field named `anneal` holds the law of its weight; fields holding a `Ramp` move with it.
+    """
+
+    kind = "technique"
+    acts: ClassVar[Literal["stretch", "instant"]] = "stretch"
+    targeted: ClassVar[bool] = True
+    default_on: ClassVar[tuple[str, ...]] = ()
+
+    def claims(self) -> frozenset[str]:
+        """What this stage takes for itself, in a message's words; overlaps are a conflict."""
+        return frozenset()
+
+    def adds_to_network(self) -> bool:
+        """Whether leaving at weight 1 would make the network jump."""
+        return False
+
+    def hook(self) -> Any:
+        """A new runtime half, an `engine.hooks.Hook`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One training that a mask wants before the final one, pruned at its end."""
+
+    sparsity: Fraction
+    """Share of the scope's weights that are zero after the prune, exact."""
+
+
+class MaskSite(Protocol):
+    """What a mask method sees of the network while it chooses."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network itself; a method that runs it works on a copy."""
+
+    @property
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """The prunable weights in scope, by parameter name, in the network's order."""
+
+    @property
+    def masks(self) -> Mapping[str, torch.Tensor]:
+        """The masks now in force (bool, True is kept); empty before the first."""
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A CPU generator derived from the run's seed and a purpose."""
+
+
+class MaskMethod(Spec):
+    """Base of masks: which of the scope's weights are kept."""
+
+    kind = "mask"
+    sparsity: Percent = arg(doc="share of the weights in scope that are zero")
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The trainings it takes to find the mask; none for masks found at initialisation."""
+        return ()
+
+    def round_length(self, training: Duration) -> Duration:
+        """How long each of its rounds trains, given the final training's length."""
+        return training
+
+    def rewind_to(self) -> Moment | None:
+        """Where in the first round the weights are kept, to go back to after each prune."""
+        return None
+
+    def stages_in_rounds(self) -> bool:
+        """Whether the recipe's stages are at work in the rounds too."""
+        return False
+
+    def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
+        """The masks (bool, True is kept, the weights' shapes and device) of an exact sparsity."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What is known of a data set without its images."""
+
+    channels: int
+    height: int
+    width: int
+    classes: int
+    train_size: int
+    test_size: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return self.channels, self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Images (uint8, N x C x H x W) and their labels (int64, N)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """A loaded data set, and in words where it came from."""
+
+    facts: DataFacts
+    train: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Where data is looked for and what loading may do."""
+
+    root: Path | None = None
+    download: bool = False
+    limit: int | None = None
+    """At most so many images a split, for rehearsals; those are never cached."""
+
+
+class Augmentation(Spec):
+    """A random change of training images, as a function of (seed, epoch, index)."""
+
+    kind = "augmentation"
+
+    def apply(
+        self, images: torch.Tensor, draws: torch.Tensor
+    ) -> torch.Tensor:
+        """Changed float images (N x C x H x W); `draws` is N x `numbers` uniform in [0, 1)."""
+        raise NotImplementedError
+
+    numbers: ClassVar[int] = 1
+    """How many random numbers an image needs."""
+
+
+AnyAugmentation = SerializeAsAny[Augmentation]
+
+
+class DataSet(Spec):
+    """Base of data sets of images held in memory."""
+
+    kind = "data"
+    batch: int = arg(128, "images a training step", ge=1, le=65536)
+    augment: tuple[AnyAugmentation, ...] = arg((), "random changes of training images, in order")
+    validation: Percent = arg(
+        Percent.from_json({"percent": 0}),
+        "share of the training images held out, drawn by the seed, and measured each epoch",
+    )
+
+    def facts(self) -> DataFacts | None:
+        """What is known without touching a disk; None when only loading tells."""
+        return None
+
+    def load(self, options: LoadOptions) -> Images:
+        """The images; `TostError` says where they were looked for and how to get them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFact:
+    """A module of a network, known without building it."""
+
+    name: str
+    form: Literal["conv", "linear", "other"]
+
+
+class ModelSpec(Spec):
+    """Base of networks that classify images."""
+
+    kind = "model"
+
+    def modules(self, facts: DataFacts) -> tuple[ModuleFact, ...] | None:
+        """Its modules in order, without torch; None when only building tells."""
+        return None
+
+    def build(self, facts: DataFacts) -> torch.nn.Module:
+        """The network with fresh weights from torch's global generator (needs torch)."""
+        raise NotImplementedError
+
+
+class OptimizerSpec(Spec):
+    """Base of optimizers."""
+
+    kind = "optimizer"
+    lr: float = arg(doc="learning rate at the schedule's factor 1", gt=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer over the parameters (needs torch)."""
+        raise NotImplementedError
+
+
+class ScheduleSpec(Spec):
+    """Base of learning-rate schedules: a factor of the optimizer's `lr` at each step."""
+
+    kind = "schedule"
+
+    def factor(self, step: int, clock: Clock) -> float:
+        """The factor at a step of a training that `clock` measures."""
+        raise NotImplementedError

@@ -1,0 +1,134 @@
+"""The plan: a recipe with everything resolved. Frozen, typed, JSON, with a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+
+from tostdsl.plan.bases import (
+    DataSet,
+    MaskMethod,
+    ModelSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    Technique,
+)
+from tostdsl.plan.spec import Lookup
+from tostdsl.units import Duration, Percent, Selector, Window
+
+SCHEMA = 1
+LABELS = ("name", "title")
+"""Fields that say what a plan is called and so stay out of its fingerprint."""
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Comparison = Literal[">=", "<=", ">", "<"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Targets(_Frozen):
+    """Which modules: those of `on` (all when empty) without those of `exclude`."""
+
+    on: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+
+    def __str__(self) -> str:
+        words = [f"on {', '.join(map(str, self.on))}"] if self.on else []
+        if self.exclude:
+            words.append(f"except {', '.join(map(str, self.exclude))}")
+        return " ".join(words)
+
+
+class MaskPlan(_Frozen):
+    """The mask method and the weights it may prune."""
+
+    method: SerializeAsAny[MaskMethod]
+    window: Window = Window()
+    targets: Targets = Targets()
+
+
+class StagePlan(_Frozen):
+    """A technique, when and where."""
+
+    technique: SerializeAsAny[Technique]
+    window: Window = Window()
+    targets: Targets = Targets()
+
+
+class Expectation(_Frozen):
+    """A metric's bound, checked when the run ends."""
+
+    metric: str
+    op: Comparison
+    value: Percent | float
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.op} {self.value}"
+
+
+class Plan(_Frozen):
+    """A recipe with includes, params, defaults, targets and windows resolved."""
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    name: str
+    title: str = ""
+    model: SerializeAsAny[ModelSpec]
+    data: SerializeAsAny[DataSet]
+    mask: MaskPlan | None = None
+    optimizer: SerializeAsAny[OptimizerSpec]
+    schedule: SerializeAsAny[ScheduleSpec]
+    train: Duration
+    seed: int = 0
+    precision: Precision = "fp32"
+    stages: tuple[StagePlan, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+
+    @model_validator(mode="after")
+    def _canonical_order(self) -> Self:
+        """Stages and expectations in the one order that does not depend on the text's."""
+        for field, key in (("stages", _stage_key), ("expect", str)):
+            ordered = tuple(sorted(getattr(self, field), key=key))
+            if ordered != getattr(self, field):
+                object.__setattr__(self, field, ordered)
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical content: plain, typed, complete."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def canonical(self) -> str:
+        """The canonical JSON text: sorted keys, no spaces."""
+        return canonical_text(self.to_json())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """64 hex digits that change exactly when what is computed may change."""
+        content = {k: v for k, v in self.to_json().items() if k not in LABELS}
+        return hashlib.sha256(canonical_text(content).encode()).hexdigest()
+
+    @property
+    def short(self) -> str:
+        """The first 8 digits of the fingerprint."""
+        return self.fingerprint[:8]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], lookup: Lookup) -> Self:
+        """The plan of its JSON; `lookup` finds registered classes by kind and name."""
+        return cls.model_validate(dict(data), context={"lookup": lookup})
+
+
+def canonical_text(content: Any) -> str:
+    """JSON with sorted keys, no spaces, ASCII."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _stage_key(stage: StagePlan) -> tuple[str, str]:
+    return stage.technique.name, canonical_text(stage.model_dump(mode="json"))

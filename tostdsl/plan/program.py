@@ -1,0 +1,181 @@
+"""A plan and the length of an epoch, lowered to phases of segments.
+
+Within a segment the set of things attached to the network is constant and only scalars move. All
+structural work happens between segments. The engine runs exactly this, `tost plan` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Literal, Self
+
+from tostdsl.curves import blend
+from tostdsl.plan.bases import Anneal
+from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.units import Clock, Ramp
+
+Occasion = Literal["keep_rewind", "epoch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Steps [start, stop) with the same stages attached; `steps` are those that run."""
+
+    start: int
+    stop: int
+    attached: tuple[int, ...]
+    """Indices into the plan's stages, in the order they attach."""
+    instants: tuple[int, ...] = ()
+    """Stages that act once, right before the first step."""
+    steps: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One training: a round of finding the mask, or the final one."""
+
+    kind: Literal["round", "train"]
+    index: int
+    clock: Clock
+    segments: tuple[Segment, ...]
+    events: dict[int, tuple[Occasion, ...]] = field(default_factory=dict)
+    """What happens after so many steps are done."""
+    sparsity: Fraction | None = None
+    """Of the prune that ends a round, or of the mask chosen before a training."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"round {self.index + 1}" if self.kind == "round" else "training"
+
+    @property
+    def steps(self) -> int:
+        """How many steps run."""
+        return sum(len(segment.steps) for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All phases of a run, in order."""
+
+    plan: Plan
+    phases: tuple[Phase, ...]
+    rehearsal: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps run in all."""
+        return sum(phase.steps for phase in self.phases)
+
+    def rehearse(self) -> Self:
+        """The same phases and segments, each cut to the steps that cross its boundaries.
+
+        A segment keeps its first and last step and those after which something happens, so every
+        attach, detach, prune, rewind and event of the whole program is met.
+        """
+        return replace(self, phases=tuple(map(_shorten, self.phases)), rehearsal=True)
+
+
+def _shorten(phase: Phase) -> Phase:
+    marked = {step - 1 for step, events in phase.events.items() if events != ("epoch",)}
+    segments = tuple(
+        replace(
+            segment,
+            steps=tuple(
+                sorted(
+                    {segment.start, segment.stop - 1}
+                    | {step for step in marked if segment.start <= step < segment.stop}
+                )
+            ),
+        )
+        for segment in phase.segments
+    )
+    kept = {step for segment in segments for step in segment.steps}
+    events = {step: names for step, names in phase.events.items() if step - 1 in kept}
+    return replace(phase, segments=segments, events=events)
+
+
+def lower(plan: Plan, steps_per_epoch: int) -> Program:
+    """The program of a plan whose data gives so many steps an epoch."""
+    phases: list[Phase] = []
+    method = plan.mask.method if plan.mask else None
+    if method is not None:
+        length = method.round_length(plan.train)
+        for index, round_ in enumerate(method.rounds()):
+            clock = Clock.of(length, steps_per_epoch)
+            stages = plan.stages if method.stages_in_rounds() else ()
+            phase = _phase(stages, clock, "round", index, round_.sparsity)
+            rewind = method.rewind_to()
+            if index == 0 and rewind is not None:
+                at = clock.step(rewind)
+                names = (*phase.events.get(at, ()), "keep_rewind")
+                phase = replace(phase, events={**phase.events, at: tuple(sorted(names))})
+            phases.append(phase)
+    clock = Clock.of(plan.train, steps_per_epoch)
+    sparsity = method.sparsity.fraction if method is not None and not phases else None
+    phases.append(_phase(plan.stages, clock, "train", 0, sparsity))
+    return Program(plan, tuple(phases))
+
+
+def _phase(
+    stages: Sequence[StagePlan],
+    clock: Clock,
+    kind: Literal["round", "train"],
+    index: int,
+    sparsity: Fraction | None,
+) -> Phase:
+    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    cuts = sorted({0, clock.total, *(edge for window in windows for edge in window)})
+    segments = []
+    for start, stop in zip(cuts, cuts[1:], strict=False):
+        attached = tuple(
+            i for i, (first, last) in enumerate(windows) if first <= start and stop <= last
+        )
+        instants = tuple(i for i, (first, last) in enumerate(windows) if first == last == start)
+        segments.append(Segment(start, stop, attached, instants, range(start, stop)))
+    epochs = range(clock.steps_per_epoch, clock.total + 1, clock.steps_per_epoch)
+    events: dict[int, tuple[Occasion, ...]] = {step: ("epoch",) for step in epochs}
+    events[clock.total] = ("epoch",)
+    return Phase(kind, index, clock, tuple(segments), events, sparsity)
+
+
+def clip(window: tuple[int, int], total: int) -> tuple[int, int]:
+    """A window cut to a training's length (a round may be shorter than the final training)."""
+    start, stop = window
+    return min(start, total), min(stop, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The scalars of one stage in one phase: its weight and its ramps, at any step."""
+
+    start: int
+    stop: int
+    anneal: Anneal | None
+    ramps: dict[str, Ramp]
+
+    @classmethod
+    def of(cls, stage: StagePlan, clock: Clock) -> Self:
+        """The curves of a stage under a phase's clock."""
+        start, stop = clip(clock.window(stage.window), clock.total)
+        arguments = stage.technique.arguments()
+        ramps = {name: value for name, value in arguments.items() if isinstance(value, Ramp)}
+        return cls(start, stop, arguments.get("anneal"), ramps)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`weight`, then the ramps' arguments."""
+        return ("weight", *self.ramps)
+
+    def progress(self, step: int) -> float:
+        """How far through the window a step stands, in [0, 1]."""
+        return (step - self.start) / max(1, self.stop - self.start)
+
+    def at(self, step: int) -> tuple[float, ...]:
+        """The values at a step, in the order of `names`."""
+        p = self.progress(step)
+        weight = self.anneal.weight(p) if self.anneal is not None else 1.0
+        moved = weight if self.anneal is not None else 1.0 - p
+        return (weight, *(blend(moved, r.start, r.stop) for r in self.ramps.values()))

@@ -1,0 +1,109 @@
+"""Base of everything a recipe can name: a registered class whose typed fields are its arguments.
+
+From the class come names, argument and value errors, defaults, documentation and JSON. Nothing
+here loads torch: a spec says what is wanted, its runtime half does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+
+Kind = Literal[
+    "technique", "mask", "model", "data", "optimizer", "schedule", "anneal", "augmentation"
+]
+
+
+def arg(default: Any = ..., doc: str = "", *, unit: str | None = None, **bounds: Any) -> Any:
+    """An argument: its default (required when left out), one line of documentation, its bounds.
+
+    `bounds` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`); `unit` is shown in help.
+    """
+    extra = {"unit": unit} if unit else None
+    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+
+
+class Lookup(Protocol):
+    """What reading a plan back needs from the registry."""
+
+    def __call__(self, kind: str, name: str) -> type[Spec]: ...
+
+
+class Spec(BaseModel):
+    """A registered name with its arguments.
+
+    Class attributes say what the compiler must know: `kind` and `name` (set by registration),
+    `revision` (raised when the meaning changes; part of the fingerprint), `positional` (the
+    argument that may be given without its name).
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False
+    )
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str]
+    revision: ClassVar[int] = 1
+    positional: ClassVar[str | None] = None
+    origin: ClassVar[str] = "tostdsl"
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments by name, as values."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def check(self, site: CheckSite) -> Iterable[Problem]:
+        """What needs more than one field or the rest of the recipe; yields problems."""
+        return ()
+
+    @model_serializer(mode="wrap")
+    def _to_json(self, handler: Any) -> dict[str, Any]:
+        return {"name": self.name, "revision": self.revision, "args": handler(self)}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _from_json(cls, data: Any, handler: Any, info: ValidationInfo) -> Self:
+        if isinstance(data, Mapping) and "args" in data and "name" in data:
+            lookup: Lookup | None = (info.context or {}).get("lookup")
+            target = lookup(cls.kind, data["name"]) if lookup else cls
+            if data.get("revision") != target.revision:
+                raise ValueError(
+                    f"`{data['name']}` has revision {target.revision} here, "
+                    f"the plan wants {data.get('revision')}"
+                )
+            if target is not cls:
+                return target.model_validate(dict(data), context=info.context)  # type: ignore[return-value]
+            data = data["args"]
+        return handler(data)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a spec's `check` found: a code of the catalogue, its values, and the fields it is in.
+
+    The compiler turns field names into spans. With no fields the whole call is underlined.
+    """
+
+    code: str
+    values: Mapping[str, object]
+    fields: tuple[str, ...] = ()
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSite:
+    """What a spec may look at while it is checked: the rest of the recipe, by slot."""
+
+    model: Spec | None = None
+    data: Spec | None = None
+    mask: Spec | None = None
+    window: object = None

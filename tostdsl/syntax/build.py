@@ -1,0 +1,182 @@
+"""Parse trees to nodes. Spans are the chunk's offset plus lark's positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+
+from lark import Token, Tree
+
+from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.source import Source, Span
+from tostdsl.syntax import nodes as n
+from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
+
+MAX_DIGITS = 15
+"""Significant digits a written number may have: what survives a trip through a double."""
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text).normalize()
+    return Decimal(0) if value == 0 else value
+
+
+def _moment(text: str) -> Moment:
+    unit, value = text.split()
+    return Moment("epoch" if unit == "epoch" else "step", _decimal(value))
+
+
+def _duration(text: str) -> Duration:
+    value, unit = text.split()
+    return Duration("epochs" if unit.startswith("epoch") else "steps", int(value))
+
+
+def unescape(text: str) -> str:
+    """The content of a quoted string."""
+    return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+
+
+READERS: dict[str, Callable[[str], n.Scalar]] = {
+    "INT": int,
+    "NUMBER": _decimal,
+    "PERCENT": lambda text: Percent(_decimal(text[:-1])),
+    "FACTOR": lambda text: Factor(_decimal(text[:-1])),
+    "PATTERN": lambda text: Pattern(tuple(map(int, text.split(":")))),
+    "MOMENT": _moment,
+    "DURATION": _duration,
+    "STRING": unescape,
+}
+
+
+def _too_long(text: str) -> bool:
+    mantissa, _, exponent = text.lower().partition("e") if "epoch" not in text else (text, "", "")
+    digits = "".join(c for c in mantissa if c.isdigit()).strip("0")
+    power = "".join(c for c in exponent if c.isdigit())
+    return len(digits) > MAX_DIGITS or len(power) > 3 or (power != "" and int(power) > 300)
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds the nodes of one chunk; mistakes in numbers are collected, never raised."""
+
+    source: Source
+    base: int
+    diagnostics: list[Diagnostic]
+
+    def span(self, item: Tree[Token] | Token) -> Span:
+        """The span a tree or token covers."""
+        if isinstance(item, Token):
+            start = cast(int, item.start_pos)
+            return self.source.span(self.base + start, self.base + cast(int, item.end_pos))
+        return self.source.span(self.base + item.meta.start_pos, self.base + item.meta.end_pos)
+
+    def ident(self, token: Token) -> n.Ident:
+        """A name token."""
+        return n.Ident(self.span(token), str(token))
+
+    def literal(self, token: Token) -> n.Literal:
+        """A value token; a number past the limits is reported and stands as 0."""
+        text, span = str(token), self.span(token)
+        if token.type == "STRING":
+            return n.Literal(span, unescape(text))
+        if _too_long(text):
+            self.diagnostics.append(diagnose("T306", span))
+            return n.Literal(span, 0)
+        try:
+            return n.Literal(span, READERS[token.type](text))
+        except ValueError:  # `2.5 epochs`
+            found = f"`{text}`"
+            self.diagnostics.append(
+                diagnose("T301", span, name="a length", expected="whole epochs or steps", found=found)
+            )
+            return n.Literal(span, 0)
+
+    def value(self, item: Tree[Token] | Token) -> n.Value:
+        """A value tree or token."""
+        if isinstance(item, Token):
+            return self.literal(item)
+        kids = item.children
+        match item.data:
+            case "reference":
+                return n.Reference(self.span(item), str(kids[-1]))
+            case "list":
+                return n.ListValue(self.span(item), tuple(map(self.value, _present(kids))))
+            case "ramp":
+                start, _arrow, stop = kids
+                return n.RampValue(self.span(item), self.value(start), self.value(stop))
+            case _:
+                return self.call(item)
+
+    def call(self, tree: Tree[Token]) -> n.Call:
+        """`name` or `name(arguments)`."""
+        name, arguments = cast("tuple[Token, Tree[Token] | None]", tuple(tree.children))
+        given = _present(arguments.children) if arguments is not None else []
+        return n.Call(self.span(tree), self.ident(name), tuple(map(self._argument, given)))
+
+    def _argument(self, tree: Tree[Token]) -> n.Argument:
+        if tree.data == "named":
+            name, value = tree.children
+            return n.Argument(self.span(tree), self.ident(cast(Token, name)), self.value(value))
+        return n.Argument(self.span(tree), None, self.value(tree.children[0]))
+
+    def _bounds(self, tree: Tree[Token]) -> tuple[n.Bound, ...]:
+        return tuple(
+            n.Bound(self.span(bound), self.ident(bound.children[0]), self.value(bound.children[1]))
+            for bound in cast("list[Any]", tree.children)
+        )
+
+    def _targets(self, tree: Tree[Token], whole: Span) -> n.Targets:
+        on, exclude = (
+            tuple(map(self.value, _present(part.children))) if part is not None else ()
+            for part in cast("list[Any]", tree.children)
+        )
+        used = on + exclude
+        span = used[0].span.to(used[-1].span) if used else self.source.span(whole.end, whole.end)
+        return n.Targets(span, on, exclude)
+
+    def statement(self, tree: Tree[Token], span: Span) -> n.Statement:
+        """The statement of a chunk, which covers `span`."""
+        kids = cast("list[Any]", tree.children)
+        match tree.data:
+            case "edition":
+                return n.Edition(span, self.value(kids[-1]))
+            case "recipe":
+                title = self.literal(kids[1]) if kids[1] is not None else None
+                return n.RecipeName(span, self.ident(kids[0]), title)
+            case "extends":
+                checksum = self.literal(kids[1]) if kids[1] is not None else None
+                return n.Extends(span, self.literal(kids[0]), checksum)
+            case "without":
+                return n.Without(span, tuple(map(self.ident, kids)))
+            case "param":
+                return n.Param(span, self.ident(kids[0]), self.value(kids[1]))
+            case "sweep":
+                return n.Sweep(span, self.ident(kids[0]), self.value(kids[1]))
+            case "train" | "precision" as word:
+                start = self.source.span(span.start, span.start + len(word))
+                return n.Setting(span, n.Ident(start, str(word)), self.value(kids[0]))
+            case "seed":
+                return n.Setting(span, self.ident(kids[0]), self.value(kids[1]))
+            case "expect":
+                return n.Expect(span, self.ident(kids[0]), str(kids[1]), self.value(kids[2]))
+            case "slot":
+                word, call, window, targets = kids
+                return n.Slot(
+                    span,
+                    self.ident(word),
+                    self.call(call),
+                    self._bounds(window),
+                    self._targets(targets, span),
+                )
+            case _:
+                call, window, targets = kids
+                return n.Stage(
+                    span, self.call(call), self._bounds(window), self._targets(targets, span)
+                )
+
+
+def _present(items: list[Any]) -> list[Any]:
+    return [item for item in items if item is not None]
+

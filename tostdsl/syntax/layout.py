@@ -1,0 +1,107 @@
+"""Cuts a recipe's text into statements and comments, before any grammar.
+
+A line end ends a statement, except inside brackets. When a bracket was forgotten, the line that
+follows is still recognised as a statement of its own wherever no value could continue there:
+two values never stand side by side without a comma, and no value starts with two names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tostdsl.source import Source, Span
+from tostdsl.syntax.nodes import Comment
+
+_PIECE = re.compile(
+    r"""
+      (?P<string>"(?:\\.|[^"\\\n])*(?P<closed>")?)
+    | (?P<comment>\#[^\n]*)
+    | (?P<open>[(\[])
+    | (?P<close>[)\]])
+    | (?P<newline>\n)
+    | (?P<space>[ \t\r\f]+)
+    | (?P<text>[^"\#()\[\]\n \t\r\f]+)
+    """,
+    re.VERBOSE,
+)
+_STATEMENT_LINE = re.compile(
+    r"[ \t]*(?!(?:epoch|step)[ \t])[A-Za-z_][A-Za-z0-9_]*[ \t]+(?:[A-Za-z_0-9\"$])"
+)
+_CALL_LINE = re.compile(r"[ \t]*[A-Za-z_]")
+
+
+@dataclass(slots=True)
+class Chunk:
+    """The text of one statement: its range, the brackets left open, strings left open."""
+
+    start: int
+    end: int = 0
+    open: list[tuple[str, int]] = field(default_factory=list)
+    unclosed: list[Span] = field(default_factory=list)
+    depth: int = 0
+
+
+def _indent(text: str, offset: int) -> int:
+    return offset - (text.rfind("\n", 0, offset) + 1)
+
+
+def _breaks(text: str, chunk: Chunk, newline: int, last: str) -> bool:
+    """Whether the line after `newline` starts a statement although a bracket is open."""
+    if _STATEMENT_LINE.match(text, newline + 1):
+        return True
+    match = _CALL_LINE.match(text, newline + 1)
+    if match is None or last[-1:] in ("(", "[", ",", "=", ">"):
+        return False
+    return _indent(text, match.end() - 1) <= _indent(text, chunk.start)
+
+
+def cut(source: Source) -> tuple[list[Chunk], list[Comment]]:
+    """The statements' chunks and all comments, in order."""
+    chunks: list[Chunk] = []
+    comments: list[Comment] = []
+    for item in _walk(source):
+        if isinstance(item, Chunk):
+            chunks.append(item)
+        else:
+            comments.append(item)
+    return chunks, comments
+
+
+def _walk(source: Source) -> Iterator[Chunk | Comment]:
+    text = source.text
+    chunk: Chunk | None = None
+    last = ""
+    line_empty = True
+    for piece in _PIECE.finditer(text):
+        kind, value, start, end = piece.lastgroup, piece.group(), piece.start(), piece.end()
+        if kind == "closed":
+            kind = "string"
+        if kind == "space":
+            continue
+        if kind == "comment":
+            body = value.rstrip()
+            yield Comment(source.span(start, start + len(body)), body, line_empty)
+            line_empty = False
+            continue
+        if kind == "newline":
+            if chunk is not None and (not chunk.open or _breaks(text, chunk, start, last)):
+                yield chunk
+                chunk = None
+            line_empty = True
+            continue
+        line_empty = False
+        if chunk is None:
+            chunk = Chunk(start)
+        if kind == "open":
+            chunk.open.append((value, start))
+            chunk.depth = max(chunk.depth, len(chunk.open))
+        elif kind == "close" and chunk.open:
+            chunk.open.pop()
+        elif kind == "string" and piece.group("closed") is None:
+            chunk.unclosed.append(source.span(start, end))
+        chunk.end = end
+        last = value
+    if chunk is not None:
+        yield chunk

@@ -1,0 +1,225 @@
+"""Text to `File`. Never raises: what cannot be read is a `Hole`, with a diagnostic.
+
+Each statement is parsed by itself, so one mistake cannot bury the next line's. Inside a
+statement a missing mark is inserted where that makes the rest readable; otherwise the statement
+becomes a hole and the file goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, cast
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from tostdsl import assets
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.source import Source, Span
+from tostdsl.syntax.build import Builder
+from tostdsl.syntax.layout import Chunk, cut
+from tostdsl.syntax.nodes import File, Hole, Statement
+
+MAX_BYTES = 1 << 20
+MAX_NESTING = 64
+KEYWORDS = (
+    "tost recipe extends without param sweep train seed precision expect "
+    "model data mask optimizer schedule"
+).split()
+
+_INSERTABLE = {"EQUAL": "=", "COMMA": ",", "RPAR": ")", "RSQB": "]", "FOR": "for", "OVER": "over"}
+_CLOSERS = {"(": Token("RPAR", ")"), "[": Token("RSQB", "]")}
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    grammar = (assets.folder("grammar") / "tost.lark").read_text(encoding="utf-8")
+    return Lark(
+        grammar,
+        parser="lalr",
+        lexer="contextual",
+        start="statement",
+        maybe_placeholders=True,
+        propagate_positions=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> dict[str, str]:
+    import tomllib
+
+    return tomllib.loads((assets.folder("grammar") / "phrases.toml").read_text(encoding="utf-8"))
+
+
+def parse(source: Source) -> tuple[File, list[Diagnostic]]:
+    """The file's statements and comments, and every mistake in its form."""
+    found = list(_forbidden(source))
+    chunks, comments = cut(source)
+    statements = tuple(_Statement(source, chunk, found).read() for chunk in chunks)
+    return File(source, statements, tuple(comments)), found
+
+
+def _forbidden(source: Source) -> list[Diagnostic]:
+    found = []
+    for match in re.finditer(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", source.text):
+        span = source.span(match.start(), match.end())
+        found.append(diagnose("T108", span, char=f"U+{ord(match.group()):04X}"))
+    return found[:20]
+
+
+class _Statement:
+    """Reads one chunk."""
+
+    def __init__(self, source: Source, chunk: Chunk, found: list[Diagnostic]) -> None:
+        self.source = source
+        self.chunk = chunk
+        self.found = found
+        self.text = source.text[chunk.start : chunk.end]
+        self.span = source.span(chunk.start, chunk.end)
+
+    def read(self) -> Statement:
+        """The statement, or a hole."""
+        if self.chunk.depth > MAX_NESTING:
+            self.found.append(diagnose("T110", self.span, limit=MAX_NESTING))
+            return self.hole()
+        if self.chunk.unclosed:
+            self.found.append(diagnose("T104", self.chunk.unclosed[0]))
+            return self.hole()
+        try:
+            tree = _lark().parse(self.text)
+        except UnexpectedInput:
+            recovered = self.recover()
+            if recovered is None:
+                return self.hole()
+            tree = recovered
+        builder = Builder(self.source, self.chunk.start, self.found)
+        return builder.statement(cast("Tree[Token]", tree), self.span)
+
+    def hole(self) -> Hole:
+        """This statement as one that could not be read."""
+        match = _WORD.match(self.text)
+        return Hole(self.span, match.group() if match else "")
+
+    def at(self, start: int, end: int) -> Span:
+        """A span by offsets in the chunk."""
+        return self.source.span(self.chunk.start + start, self.chunk.start + end)
+
+    # -- recovery: insert first, then give the statement up
+
+    def recover(self) -> Tree[Token] | None:
+        """The tree after inserting missing marks, or None."""
+        parser = _lark().parse_interactive(self.text)
+        last = Token("", "", start_pos=0, end_pos=0)
+        while True:
+            try:
+                token = next(parser.lexer_thread.lex(parser.parser_state), None)
+            except UnexpectedToken as error:
+                token = error.token  # known, but not wanted here
+            except UnexpectedCharacters as error:
+                self.report_character(error.pos_in_stream)
+                return None
+            if token is None:
+                return self.finish(parser, last)
+            if not self.feed(parser, token, last):
+                self.report_token(parser, token)
+                return None
+            last = token
+
+    def feed(self, parser: InteractiveParser, token: Token, last: Token) -> bool:
+        """Feed a token, inserting one missing mark before it when that helps."""
+        wanted = parser.accepts()
+        if token.type not in wanted and "NAME" in wanted and _WORD.fullmatch(str(token)):
+            token.type = "NAME"
+        if token.type in wanted:
+            parser.feed_token(token)
+            return True
+        for name, mark in _INSERTABLE.items():
+            if name not in wanted or (name == "FOR" and not self.text.startswith("train")):
+                continue
+            trial = parser.copy(deepcopy_values=False)
+            trial.feed_token(self.mark(name, mark, last))
+            if token.type in trial.accepts():
+                parser.feed_token(self.mark(name, mark, last))
+                parser.feed_token(token)
+                self.report_missing(mark, last)
+                return True
+        return False
+
+    def finish(self, parser: InteractiveParser, last: Token) -> Tree[Token] | None:
+        """End the statement, closing what was left open."""
+        for bracket, offset in reversed(self.chunk.open):
+            closer = _CLOSERS[bracket]
+            if closer.type not in parser.accepts():
+                break
+            parser.feed_token(self.mark(closer.type, str(closer), last))
+            opened = Label(self.source.span(offset, offset + 1), "opened here")
+            self.report_missing(str(closer), last, opened)
+        if "$END" not in parser.accepts():
+            self.report_token(parser, Token("$END", "", start_pos=last.end_pos, end_pos=last.end_pos))
+            return None
+        return cast("Tree[Token]", parser.feed_eof())
+
+    def mark(self, name: str, text: str, last: Token) -> Token:
+        """An inserted token, standing right after the last one."""
+        return Token(name, text, start_pos=last.end_pos, end_pos=last.end_pos)
+
+    # -- reports
+
+    def report_missing(self, mark: str, last: Token, *more: Label) -> None:
+        """A mark that was inserted."""
+        end = cast(int, last.end_pos)
+        text = f" {mark} " if mark in _WORD_MARKS else mark
+        fix = Fix((Edit(self.at(end, end), text.rstrip() if text == mark else f" {mark}"),))
+        self.found.append(diagnose("T102", self.at(end, end + 1), *more, token=mark, fix=fix))
+
+    def report_character(self, offset: int) -> None:
+        """A character no token starts with."""
+        char = self.text[offset]
+        self.found.append(diagnose("T105", self.at(offset, offset + 1), char=_visible(char)))
+
+    def report_token(self, parser: InteractiveParser, token: Token) -> None:
+        """A token that cannot stand where it does."""
+        start = cast(int, token.start_pos)
+        end = max(start + 1, cast(int, token.end_pos))
+        first = _WORD.match(self.text)
+        meant = nearest(first.group(), KEYWORDS) if first else None
+        if first and self.is_second(start, first.end()) and first.group() not in KEYWORDS:
+            span = self.at(first.start(), first.end())
+            help = f"did you mean `{meant}`?" if meant else _statements_help()
+            fix = Fix((Edit(span, meant),), certain=False) if meant else None
+            self.found.append(diagnose("T103", span, name=first.group(), help=help, fix=fix))
+            return
+        phrases = _phrases()
+        wanted = sorted({phrases.get(name, name) for name in parser.accepts()})
+        found = "the end of the statement" if token.type == "$END" else f"`{token}`"
+        self.found.append(
+            diagnose("T101", self.at(start, end), expected=_either(wanted), found=found)
+        )
+
+    def is_second(self, start: int, first_end: int) -> bool:
+        """Whether a token at `start` is the one right after the statement's first word."""
+        return self.text[first_end:start].strip() == "" and start >= first_end
+
+
+_WORD_MARKS = ("for", "over")
+
+
+def _statements_help() -> str:
+    return "a line starts with " + ", ".join(f"`{word}`" for word in KEYWORDS) + " or a technique"
+
+
+def _either(words: list[str]) -> str:
+    shown = words if len(words) <= 6 else [*words[:6], "…"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " or " + shown[-1]
+
+
+def _visible(char: str) -> str:
+    return f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
+
+
+def kinds() -> dict[str, Any]:
+    """Terminals of the grammar and the words messages use for them (tested to be complete)."""
+    return {terminal.name: _phrases().get(terminal.name) for terminal in _lark().terminals}
