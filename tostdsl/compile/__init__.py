@@ -1,0 +1,1 @@
+"""Files to a plan: load, resolve, values, lower, check; and a plan back to text."""
