@@ -16,13 +16,21 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
+def plain_text(value: Decimal) -> str:
+    """A number without an exponent: what stands in front of `x` or after `step`."""
+    return "0" if value == 0 else format(value.normalize(), "f")
+
+
 def number_text(value: Decimal | float | int) -> str:
-    """The one spelling of a number: no trailing zeros, an exponent only where it is shorter."""
+    """The one spelling of a number: no trailing zeros, an exponent only where it is shorter.
+
+    Whole numbers (`int`) and what fits five characters (`0.001`) never get an exponent.
+    """
+    if isinstance(value, int):
+        return str(value)
     exact = value if isinstance(value, Decimal) else Decimal(str(value))
-    if exact == 0:
-        return "0"
-    plain = format(exact.normalize(), "f")
-    if len(plain) <= 6:
+    plain = plain_text(exact)
+    if len(plain) <= 5:
         return plain
     mantissa, _, exponent = format(exact.normalize(), "e").partition("e")
     scientific = f"{mantissa}e{int(exponent)}"
@@ -114,7 +122,7 @@ class Factor(Unit):
         return float(self.value)
 
     def __str__(self) -> str:
-        return f"{number_text(self.value)}x"
+        return f"{plain_text(self.value)}x"
 
     def to_json(self) -> Any:
         return {self.tag: number_json(self.value)}
@@ -158,7 +166,7 @@ class Moment(Unit):
             return f"{number_text(self.value)}%"
         if self.unit in ("start", "end"):
             return self.unit
-        return f"{self.unit} {number_text(self.value)}"
+        return f"{self.unit} {plain_text(self.value)}"
 
     def to_json(self) -> Any:
         if self.unit in ("start", "end"):
@@ -244,8 +252,6 @@ class Window(Unit):
         end: Moment | Duration
         end = Duration.from_json(stop) if Duration.tag in stop else Moment.from_json(stop)
         return cls(Moment.from_json(start), end)
-
-
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -35,6 +35,10 @@ CATALOGUE: dict[str, Entry] = {
     "T108": Entry("the control character {char} is not allowed in a recipe", "remove it"),
     "T109": Entry("this file is {size} bytes long, the limit is {limit}"),
     "T110": Entry("brackets nested deeper than {limit}"),
+    "T111": Entry(
+        "the formatter would change what this file says; it is left as it is",
+        "please report it with the recipe",
+    ),
     # -- names
     "T201": Entry("unknown {kind} `{name}`"),
     "T202": Entry("unknown slot `{name}`"),
@@ -92,6 +96,12 @@ CATALOGUE: dict[str, Entry] = {
     "T504": Entry("`{name}`: {reason}"),
     "T505": Entry("a sparsity of {wanted} cannot be met: {reason}"),
     "T506": Entry("`{model}` does not take images of {shape}: {reason}"),
+    "T507": Entry(
+        "layer collapse: a sparsity of {sparsity} leaves no weight in {layers}",
+        "lower `sparsity`, leave small layers dense with `except`, or share it out by layer "
+        "(`over=layer`, `distribution=erk`)",
+    ),
+    "T508": Entry("these masks do not fit the network: {reason}"),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{fix}`"),
     "W002": _warning(
@@ -111,6 +121,10 @@ CATALOGUE: dict[str, Entry] = {
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
     "R303": Entry("out of memory on {device} in {phase}", "lower the batch size"),
     "R304": Entry("interrupted in {phase} at step {step}; the run was not finished"),
+    "R305": Entry(
+        "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
+        "lower the learning rate",
+    ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("expected {metric} {op} {wanted}, got {got}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),

@@ -185,12 +185,20 @@ class DataSet(Spec):
     """Base of data sets of images held in memory."""
 
     kind = "data"
-    batch: int = arg(128, "images a training step", ge=1, le=65536)
+    batch: int = arg(128, "images a training step; a last short batch is left out", ge=1, le=65536)
     augment: tuple[AnyAugmentation, ...] = arg((), "random changes of training images, in order")
     validation: Percent = arg(
         Percent.from_json({"percent": 0}),
         "share of the training images held out, drawn by the seed, and measured each epoch",
     )
+
+    def held_out(self, train_size: int) -> int:
+        """How many of so many training images are held out for validation (rounded down)."""
+        return int(train_size * self.validation.fraction)
+
+    def steps_per_epoch(self, train_size: int) -> int:
+        """Training steps an epoch: whole batches only, but at least one."""
+        return max(1, (train_size - self.held_out(train_size)) // self.batch)
 
     def facts(self) -> DataFacts | None:
         """What is known without touching a disk; None when only loading tells."""
@@ -239,6 +247,6 @@ class ScheduleSpec(Spec):
 
     kind = "schedule"
 
-    def factor(self, step: int, clock: Clock) -> float:
+    def scale(self, step: int, clock: Clock) -> float:
         """The factor at a step of a training that `clock` measures."""
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,10 @@ from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 MAX_DIGITS = 15
 """Significant digits a written number may have: what survives a trip through a double."""
+MAX_POWER = 300
+"""Power of ten a written number may reach either way, for the same reason."""
+
+WINDOW_ORDER = ("from", "until", "for", "at")
 
 
 def _decimal(text: str) -> Decimal:
@@ -50,11 +55,20 @@ READERS: dict[str, Callable[[str], n.Scalar]] = {
 }
 
 
+_WRITTEN = re.compile(r"([\d.]+)(?:[eE]([+-]?\d+))?")
+
+
 def _too_long(text: str) -> bool:
-    mantissa, _, exponent = text.lower().partition("e") if "epoch" not in text else (text, "", "")
-    digits = "".join(c for c in mantissa if c.isdigit()).strip("0")
-    power = "".join(c for c in exponent if c.isdigit())
-    return len(digits) > MAX_DIGITS or len(power) > 3 or (power != "" and int(power) > 300)
+    """Whether a number in a token has more digits or a larger power than a double keeps."""
+    for mantissa, power in _WRITTEN.findall(text):
+        if len(mantissa) > MAX_POWER or len(power.lstrip("+-").lstrip("0")) > 3:
+            return True
+        value = Decimal(mantissa)
+        if value and abs(value.adjusted() + int(power or 0)) > MAX_POWER:
+            return True
+        if len(mantissa.replace(".", "").strip("0")) > MAX_DIGITS:
+            return True
+    return False
 
 
 @dataclass(slots=True)
@@ -89,7 +103,9 @@ class Builder:
         except ValueError:  # `2.5 epochs`
             found = f"`{text}`"
             self.diagnostics.append(
-                diagnose("T301", span, name="a length", expected="whole epochs or steps", found=found)
+                diagnose(
+                    "T301", span, name="a length", expected="whole epochs or steps", found=found
+                )
             )
             return n.Literal(span, 0)
 
@@ -122,10 +138,11 @@ class Builder:
         return n.Argument(self.span(tree), None, self.value(tree.children[0]))
 
     def _bounds(self, tree: Tree[Token]) -> tuple[n.Bound, ...]:
-        return tuple(
+        bounds = (
             n.Bound(self.span(bound), self.ident(bound.children[0]), self.value(bound.children[1]))
             for bound in cast("list[Any]", tree.children)
         )
+        return tuple(sorted(bounds, key=lambda bound: WINDOW_ORDER.index(bound.word.text)))
 
     def _targets(self, tree: Tree[Token], whole: Span) -> n.Targets:
         on, exclude = (
@@ -179,4 +196,3 @@ class Builder:
 
 def _present(items: list[Any]) -> list[Any]:
     return [item for item in items if item is not None]
-

@@ -8,6 +8,7 @@ becomes a hole and the file goes on.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, cast
 
@@ -25,12 +26,27 @@ from tostdsl.syntax.nodes import File, Hole, Statement
 MAX_BYTES = 1 << 20
 MAX_NESTING = 64
 KEYWORDS = (
-    "tost recipe extends without param sweep train seed precision expect "
-    "model data mask optimizer schedule"
-).split()
+    "tost",
+    "recipe",
+    "extends",
+    "without",
+    "param",
+    "sweep",
+    "train",
+    "seed",
+    "precision",
+    "expect",
+    "model",
+    "data",
+    "mask",
+    "optimizer",
+    "schedule",
+)
 
 _INSERTABLE = {"EQUAL": "=", "COMMA": ",", "RPAR": ")", "RSQB": "]", "FOR": "for", "OVER": "over"}
 _CLOSERS = {"(": Token("RPAR", ")"), "[": Token("RSQB", "]")}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_BAD_ESCAPE = re.compile(r'"(?:\\["\\]|[^"\\\n])*\\')
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -64,10 +80,29 @@ def parse(source: Source) -> tuple[File, list[Diagnostic]]:
 
 def _forbidden(source: Source) -> list[Diagnostic]:
     found = []
-    for match in re.finditer(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", source.text):
+    for match in _CONTROL.finditer(source.text):
         span = source.span(match.start(), match.end())
         found.append(diagnose("T108", span, char=f"U+{ord(match.group()):04X}"))
     return found[:20]
+
+
+# -- the parts of lark that have no types
+
+
+def _tokens(parser: InteractiveParser) -> Iterator[Token]:
+    return cast("Any", parser.lexer_thread).lex(parser.parser_state)  # type: ignore[no-any-return]
+
+
+def _accepts(parser: InteractiveParser) -> set[str]:
+    return cast("Any", parser).accepts()  # type: ignore[no-any-return]
+
+
+def _copy(parser: InteractiveParser) -> InteractiveParser:
+    return cast("Any", parser).copy(deepcopy_values=False)  # type: ignore[no-any-return]
+
+
+def _tree(parser: InteractiveParser) -> Tree[Token]:
+    return cast("Any", parser).feed_eof()  # type: ignore[no-any-return]
 
 
 class _Statement:
@@ -96,7 +131,7 @@ class _Statement:
                 return self.hole()
             tree = recovered
         builder = Builder(self.source, self.chunk.start, self.found)
-        return builder.statement(cast("Tree[Token]", tree), self.span)
+        return builder.statement(tree, self.span)
 
     def hole(self) -> Hole:
         """This statement as one that could not be read."""
@@ -115,11 +150,11 @@ class _Statement:
         last = Token("", "", start_pos=0, end_pos=0)
         while True:
             try:
-                token = next(parser.lexer_thread.lex(parser.parser_state), None)
+                token = next(_tokens(parser), None)
             except UnexpectedToken as error:
                 token = error.token  # known, but not wanted here
             except UnexpectedCharacters as error:
-                self.report_character(error.pos_in_stream)
+                self.report_character(cast(int, error.pos_in_stream))
                 return None
             if token is None:
                 return self.finish(parser, last)
@@ -130,7 +165,7 @@ class _Statement:
 
     def feed(self, parser: InteractiveParser, token: Token, last: Token) -> bool:
         """Feed a token, inserting one missing mark before it when that helps."""
-        wanted = parser.accepts()
+        wanted = _accepts(parser)
         if token.type not in wanted and "NAME" in wanted and _WORD.fullmatch(str(token)):
             token.type = "NAME"
         if token.type in wanted:
@@ -139,9 +174,9 @@ class _Statement:
         for name, mark in _INSERTABLE.items():
             if name not in wanted or (name == "FOR" and not self.text.startswith("train")):
                 continue
-            trial = parser.copy(deepcopy_values=False)
+            trial = _copy(parser)
             trial.feed_token(self.mark(name, mark, last))
-            if token.type in trial.accepts():
+            if token.type in _accepts(trial):
                 parser.feed_token(self.mark(name, mark, last))
                 parser.feed_token(token)
                 self.report_missing(mark, last)
@@ -152,15 +187,15 @@ class _Statement:
         """End the statement, closing what was left open."""
         for bracket, offset in reversed(self.chunk.open):
             closer = _CLOSERS[bracket]
-            if closer.type not in parser.accepts():
+            if closer.type not in _accepts(parser):
                 break
             parser.feed_token(self.mark(closer.type, str(closer), last))
             opened = Label(self.source.span(offset, offset + 1), "opened here")
             self.report_missing(str(closer), last, opened)
-        if "$END" not in parser.accepts():
-            self.report_token(parser, Token("$END", "", start_pos=last.end_pos, end_pos=last.end_pos))
+        if "$END" not in _accepts(parser):
+            self.report_token(parser, self.mark("$END", "", last))
             return None
-        return cast("Tree[Token]", parser.feed_eof())
+        return _tree(parser)
 
     def mark(self, name: str, text: str, last: Token) -> Token:
         """An inserted token, standing right after the last one."""
@@ -177,6 +212,9 @@ class _Statement:
 
     def report_character(self, offset: int) -> None:
         """A character no token starts with."""
+        escape = _BAD_ESCAPE.match(self.text, offset)
+        if escape is not None:  # a string that is closed, so only this can be wrong with it
+            offset = escape.end() - 1
         char = self.text[offset]
         self.found.append(diagnose("T105", self.at(offset, offset + 1), char=_visible(char)))
 
@@ -186,14 +224,15 @@ class _Statement:
         end = max(start + 1, cast(int, token.end_pos))
         first = _WORD.match(self.text)
         meant = nearest(first.group(), KEYWORDS) if first else None
-        if first and self.is_second(start, first.end()) and first.group() not in KEYWORDS:
+        second = first is not None and self.is_second(start, first.end())
+        if first and second and first.group() not in KEYWORDS and _VALUE.match(str(token)):
             span = self.at(first.start(), first.end())
             help = f"did you mean `{meant}`?" if meant else _statements_help()
             fix = Fix((Edit(span, meant),), certain=False) if meant else None
             self.found.append(diagnose("T103", span, name=first.group(), help=help, fix=fix))
             return
         phrases = _phrases()
-        wanted = sorted({phrases.get(name, name) for name in parser.accepts()})
+        wanted = sorted({phrases.get(name, name) for name in _grouped(_accepts(parser))})
         found = "the end of the statement" if token.type == "$END" else f"`{token}`"
         self.found.append(
             diagnose("T101", self.at(start, end), expected=_either(wanted), found=found)
@@ -205,6 +244,20 @@ class _Statement:
 
 
 _WORD_MARKS = ("for", "over")
+_VALUE = re.compile(r"[\w\"$.-]")
+_GROUPS = {
+    "a statement": frozenset(("RECIPE", "PARAM", "TRAIN", "EXPECT", "NAME")),
+    "a value": frozenset(("INT", "STRING", "LSQB", "NAME")),
+}
+
+
+def _grouped(accepted: set[str]) -> set[str]:
+    """The terminals the parser accepts, with one phrase for what always comes together."""
+    if _GROUPS["a statement"] <= accepted:
+        return {"a statement"}
+    if _GROUPS["a value"] <= accepted:
+        return (accepted & {"RPAR", "RSQB", "COMMA"}) | {"a value"}
+    return accepted
 
 
 def _statements_help() -> str:

@@ -1,0 +1,70 @@
+"""The functions behind the command line, for Python: they return values or raise `TostError`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tostdsl import registry
+from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.compile.load import read
+from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Program, lower
+from tostdsl.source import Source
+from tostdsl.syntax.format import format_text
+
+if TYPE_CHECKING:
+    from tostdsl.engine.observer import Observer, Result
+    from tostdsl.engine.run import RunOptions
+
+__all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
+
+
+def load(
+    path: str | Path, sets: Mapping[str, str] | None = None, seed: int | None = None
+) -> Plan:
+    """The plan of a recipe file; `TostError` carries every mistake there is.
+
+    A recipe with sweeps stands for several plans and is refused here; `compile_file` gives all.
+    """
+    plans = compile_file(Path(path), sets, seed).plans
+    if len(plans) != 1:
+        raise ValueError(f"the recipe stands for {len(plans)} plans; use compile_file")
+    return plans[0]
+
+
+def program(plan: Plan) -> Program | None:
+    """The program of a plan, where its data's size is known without loading it."""
+    facts = plan.data.facts()
+    if facts is None:
+        return None
+    return lower(plan, plan.data.steps_per_epoch(facts.train_size))
+
+
+def plan_from_json(content: Mapping[str, object]) -> Plan:
+    """The plan of its JSON."""
+    return Plan.from_json(content, registry.get)
+
+
+def format_file(path: Path) -> tuple[Source, str | None, list[Diagnostic]]:
+    """A file's text, its canonical layout (None when it has mistakes), and those."""
+    source = read(path)
+    text, found = format_text(source)
+    return source, text, found
+
+
+def run(
+    plan: Plan,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
+    sources: Sequence[Source] = (),
+) -> Result:
+    """Train a plan and write its run folder."""
+    from tostdsl.engine.run import run as engine_run
+
+    return engine_run(plan, options, observer, sources)
+
+
+__all__ += ["TostError", "plan_from_json"]

@@ -1,0 +1,86 @@
+"""`tost`: finds the command, and turns whatever goes wrong into a message and an exit status.
+
+0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
+4 an expectation was missed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from tostdsl.cli.report import show
+from tostdsl.diagnostics import TostError
+
+COMMANDS = {
+    "check": "Check recipes without training.",
+    "fmt": "Rewrite recipes in the one layout.",
+    "plan": "Show what a recipe means: values, phases, timeline.",
+    "run": "Train a recipe and leave a run folder.",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tostdsl.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from tostdsl.diagnostics import nearest
+
+        name = args[0]
+        meant = None if name in COMMANDS else nearest(name, COMMANDS)
+        if meant:
+            ctx.fail(f"no such command `{name}`; did you mean `{meant}`?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tostdsl", prog_name="tost")
+def tost() -> None:
+    """Train sparse networks from recipes: what you wrote is what ran, and here is the proof."""
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    try:
+        code = tost.main(prog_name="tost", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except TostError as error:
+        show(error.diagnostics)
+        sys.exit(1 if all(d.code.startswith("R") for d in error.diagnostics) else 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # no traceback may reach a user
+        if os.environ.get("TOST_DEBUG"):
+            raise
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        show(TostError.of("R901", reason=reason).diagnostics)
+        sys.exit(1)

@@ -1,0 +1,144 @@
+"""A run on the screen: bars in a terminal, plain lines elsewhere, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tostdsl.engine.observer import Glimpse, Observer, Result
+from tostdsl.plan.program import Phase, Program
+
+
+def screen() -> Screen:
+    """Bars if standard output is a terminal, lines otherwise."""
+    return Bars() if sys.stdout.isatty() else Lines()
+
+
+def _weights(weights: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.2f}" for name, value in weights.items())
+
+
+class Screen(Observer):
+    """What both share: the head, messages, the summary."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A line, never read as markup."""
+        self.console.print(text, markup=False)
+
+    def started(self, program: Program, folder: Path, origin: str, device: str) -> None:
+        plan = program.plan
+        self.say(f"{plan.name}  plan {plan.short}  on {device}  into {folder}")
+        self.say(f"data: {origin}")
+        if origin.startswith("random images"):
+            self.say("WARNING: these are random images; the accuracy means nothing")
+        if program.rehearsal:
+            self.say(
+                f"rehearsal: {program.steps} steps cross every boundary of "
+                f"{len(program.phases)} phases; the accuracy means nothing"
+            )
+
+    def message(self, text: str) -> None:
+        self.say(text)
+
+    def summary(self, result: Result) -> None:
+        """The table that ends a run."""
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, text in summary_rows(result):
+            table.add_row(name, text)
+        self.say("")
+        self.console.print(table)
+        certificate = json.loads((result.folder / "certificate.json").read_text("utf-8"))
+        for check in certificate["checks"]:
+            if not check["passed"]:
+                self.say(f"FAILED: {check['name']}: {check['detail']}")
+        for miss in result.misses:
+            self.say(f"MISSED: {miss}")
+
+
+def summary_rows(result: Result) -> list[tuple[str, str]]:
+    """Names and figures of the summary."""
+    rows = [("test accuracy", f"{result.accuracy:.2%}"), ("test loss", f"{result.loss:.4f}")]
+    if result.scope:
+        rows.append(
+            ("sparsity", f"{result.sparsity:.2%} ({result.zeros:,} of the {result.scope:,} "
+                         "weights in the mask's scope)")
+        )
+    kept = result.parameters - result.zeros
+    rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
+    rows.append(("time", f"{result.seconds:.1f} s"))
+    verdict = "passed: every ghost gone, every masked weight zero"
+    rows.append(("certificate", verdict if result.certified else "FAILED"))
+    rows.append(("run", str(result.folder)))
+    return rows
+
+
+class Lines(Screen):
+    """A line an epoch, for logs and pipes."""
+
+    def phase(self, phase: Phase) -> None:
+        self.say(f"{phase.name}: {phase.steps:,} steps in {len(phase.segments)} segments")
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        parts = [
+            f"{row['phase']} epoch {row['epoch'] + 1}",
+            f"loss {row['loss']:.4f}",
+            f"accuracy {row['accuracy']:.2%}",
+        ]
+        if "validation_accuracy" in row:
+            parts.append(f"validation {row['validation_accuracy']:.2%}")
+        parts += [f"{row['images_per_second']:,.0f} images/s", _weights(row["weights"])]
+        self.say("  ".join(filter(None, parts)))
+
+
+class Bars(Screen):
+    """One bar for epochs, one for steps, with loss, accuracy, images/s and stage weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars = Progress(
+            TextColumn("{task.description}"), BarColumn(24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}", markup=False), console=self.console, transient=True,
+        )
+        self.epochs: TaskID | None = None
+        self.steps: TaskID | None = None
+
+    def started(self, program: Program, folder: Path, origin: str, device: str) -> None:
+        super().started(program, folder, origin, device)
+        self.bars.start()
+
+    def phase(self, phase: Phase) -> None:
+        for task in self.bars.task_ids:
+            self.bars.remove_task(task)
+        per_epoch = phase.clock.steps_per_epoch
+        count = sum("epoch" in names for names in phase.events.values())
+        self.epochs = self.bars.add_task(f"{phase.name} epochs", total=count, facts="")
+        self.steps = self.bars.add_task("steps", total=min(per_epoch, phase.steps), facts="")
+
+    def step(self, glimpse: Glimpse) -> None:
+        if self.steps is None:
+            return
+        done = glimpse.step % glimpse.phase.clock.steps_per_epoch + 1
+        facts = f"loss {glimpse.loss:.4f}  {glimpse.rate:,.0f} images/s  {_weights(glimpse.weights)}"
+        self.bars.update(self.steps, completed=done, facts=facts)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        if self.epochs is None:
+            return
+        facts = f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
+        if "validation_accuracy" in row:
+            facts += f"  validation {row['validation_accuracy']:.2%}"
+        self.bars.update(self.epochs, advance=1, facts=facts)
+
+    def finished(self) -> None:
+        self.bars.stop()

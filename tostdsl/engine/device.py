@@ -1,0 +1,61 @@
+"""Where a run computes and how precisely."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from tostdsl.diagnostics import TostError
+from tostdsl.plan.plan import Precision
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose(wanted: str) -> torch.device:
+    """The device of `auto`, `cpu`, `cuda` or `mps`; `TostError` when it is not here."""
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        return torch.device(next(name for name, present in here.items() if present))
+    if not here.get(wanted, False):
+        raise TostError.of("R301", device=wanted)
+    return torch.device(wanted)
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    """The context of a forward pass."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=DTYPES[precision])
+
+
+def scaler(device: torch.device, precision: Precision) -> torch.amp.GradScaler:
+    """The loss scaler, which does something for fp16 only."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What the run ran on, for the run folder."""
+    versions = {}
+    for package in ("tostdsl", "torch", "torchvision", "numpy", "safetensors", "pydantic", "lark"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "versions": versions,
+        "device": device.type,
+        "device_name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,302 @@
+"""The training loop: one phase of a program, segment by segment.
+
+Everything structural happens in `_boundary`; inside a segment a step writes precomputed scalars,
+runs forward, backward and step, and nothing asks which techniques there are.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tostdsl.diagnostics import TostError
+from tostdsl.engine import device as devices
+from tostdsl.engine.certificate import Certificate
+from tostdsl.engine.feed import Feed
+from tostdsl.engine.hooks import Batch, Hook
+from tostdsl.engine.masked import Masked
+from tostdsl.engine.observer import Glimpse, Observer
+from tostdsl.engine.seeds import derive
+from tostdsl.engine.surgery import Attached, Surgeon
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Curves, Phase, Segment
+
+GLIMPSE_SECONDS = 0.2
+STOCHASTIC = (nn.modules.dropout._DropoutNd, nn.RReLU)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Sums over training images, kept on the device until they are read."""
+
+    loss: Tensor
+    right: Tensor
+    images: int = 0
+
+    @classmethod
+    def on(cls, device: torch.device) -> Meter:
+        """An empty meter."""
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device))
+
+    def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
+        """Count a batch."""
+        self.loss += loss.detach() * len(labels)
+        self.right += (outputs.detach().argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    def read(self) -> tuple[float, float]:
+        """Mean loss and accuracy of the images since the last reset."""
+        count = max(1, self.images)
+        return float(self.loss) / count, float(self.right) / count
+
+
+@dataclass(slots=True)
+class Equipment:
+    """What a phase works with."""
+
+    plan: Plan
+    model: nn.Module
+    masked: Masked | None
+    surgeon: Surgeon
+    feed: Feed
+    device: torch.device
+    observer: Observer
+    certificate: Certificate
+    log: Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Loop:
+    """Runs one phase."""
+
+    kit: Equipment
+    phase: Phase
+    keep_rewind: Callable[[], None]
+    done: int = 0
+    attached: dict[int, Attached] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kit = self.kit
+        self.optimizer = kit.plan.optimizer.build(kit.model.parameters())
+        self.scaler = devices.scaler(kit.device, kit.plan.precision)
+        self.meter = Meter.on(kit.device)
+        self.curves = {
+            index: Curves.of(kit.plan.stages[index], self.phase.clock)
+            for segment in self.phase.segments
+            for index in (*segment.attached, *segment.instants)
+        }
+        clock = self.phase.clock
+        schedule, base = kit.plan.schedule, kit.plan.optimizer.lr
+        self.rate = [base * schedule.factor(step, clock) for step in range(clock.total)]
+        self.stochastic = any(isinstance(module, STOCHASTIC) for module in kit.model.modules())
+        self.epoch_start = self.last_glimpse = time.perf_counter()
+        self.seen = 0
+        self.step = 0
+
+    # -- structure, at boundaries only
+
+    def run(self) -> None:
+        """Run every segment, then take everything out."""
+        kit = self.kit
+        kit.surgeon.train(True)
+        if kit.masked is not None:
+            kit.masked.bind(self.optimizer)
+        for event in self.phase.events.get(0, ()):
+            self._occasion(event)
+        try:
+            for segment in self.phase.segments:
+                self._boundary(segment)
+                self._run(segment)
+            self._leave(list(self.attached), "the end")
+        finally:
+            if kit.masked is not None:
+                kit.masked.unbind()
+
+    def _boundary(self, segment: Segment) -> None:
+        kit = self.kit
+        leaving = [index for index in self.attached if index not in segment.attached]
+        self._leave(leaving, f"step {segment.start}")
+        entering = [i for i in segment.attached if i not in self.attached]
+        for index in sorted((*segment.instants, *entering)):
+            attached = kit.surgeon.enter(index, kit.plan.stages[index], self.optimizer)
+            if index in segment.instants:
+                kit.surgeon.leave(attached, self.optimizer)
+            else:
+                self.attached[index] = attached
+        if kit.masked is not None:
+            kit.masked.apply()
+        kit.surgeon.train(True)
+
+    def _leave(self, indices: list[int], at: str) -> None:
+        """Detach stages, last in first out, and certify that nothing stays."""
+        if not indices:
+            return
+        kit = self.kit
+        for index in indices:
+            curves = self.curves[index]
+            self.attached[index].vector.copy_(torch.tensor(curves.at(curves.stop)))
+            self.attached[index].vector[0] = 0.0
+        before = self._probe()
+        names = []
+        for index in reversed(indices):
+            kit.surgeon.leave(self.attached.pop(index), self.optimizer)
+            names.append(kit.plan.stages[index].technique.name)
+        what = ", ".join(reversed(names))
+        kit.certificate.removal(what, f"{at} of {self.phase.name}", before, self._probe())
+
+    @torch.no_grad()
+    def _probe(self) -> Tensor:
+        """Outputs on a fixed batch in evaluation mode."""
+        kit = self.kit
+        kit.surgeon.train(False)
+        images, _ = next(iter(kit.feed.evaluation("train", 64)))
+        outputs: Tensor = kit.model(images).float()
+        kit.surgeon.train(True)
+        return outputs
+
+    # -- steps
+
+    def _run(self, segment: Segment) -> None:
+        kit, optimizer, scaler, feed = self.kit, self.optimizer, self.scaler, self.kit.feed
+        hooks: list[Hook[Any]] = [self.attached[index].hook for index in segment.attached]
+        on_batch = _bound(hooks, "batch")
+        on_loss = _bound(hooks[::-1], "loss")
+        on_grads = _bound(hooks[::-1], "grads")
+        on_stepped = _bound(hooks[::-1], "stepped")
+        on_epoch = _bound(hooks[::-1], "epoch")
+        before_step: list[Callable[[int], None]] = [self._reseed] if self.stochastic else []
+        scalars = [
+            (self.attached[i].vector, self._rows(i, segment)) for i in segment.attached
+        ]
+        precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
+        events = self.phase.events
+        for position, step in enumerate(segment.steps):
+            self.step = step
+            for vector, rows in scalars:
+                vector.copy_(rows[position])
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate[step]
+            for prepare in before_step:
+                prepare(step)
+            epoch, index = divmod(step, per_epoch)
+            batch: Batch = feed.train_batch(epoch, index % feed.steps_per_epoch)
+            for change in on_batch:
+                change(batch)
+            with devices.autocast(kit.device, precision):
+                outputs = kit.model(batch.images)
+            loss = functional.cross_entropy(outputs.float(), batch.targets)
+            for change in on_loss:
+                loss = change(loss)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            for act in on_grads:
+                act()
+            scaler.step(optimizer)
+            scaler.update()
+            for act in on_stepped:
+                act()
+            self.meter.add(loss, outputs, batch.labels)
+            self.done += 1
+            if time.perf_counter() - self.last_glimpse > GLIMPSE_SECONDS:
+                self._glimpse(loss, segment)
+            for event in events.get(step + 1, ()):
+                self._occasion(event)
+                for act in on_epoch if event == "epoch" else ():
+                    act()
+
+    def _rows(self, index: int, segment: Segment) -> Tensor:
+        curves = self.curves[index]
+        values = [curves.at(step) for step in segment.steps]
+        return torch.tensor(values, dtype=torch.float32, device=self.kit.device)
+
+    def _reseed(self, step: int) -> None:
+        torch.manual_seed(derive(self.kit.plan.seed, "dropout", self.phase.name, step))
+
+    # -- telling
+
+    def _glimpse(self, loss: Tensor, segment: Segment) -> None:
+        now = time.perf_counter()
+        rate = (self.meter.images - self.seen) / max(1e-9, now - self.last_glimpse)
+        self.last_glimpse, self.seen = now, self.meter.images
+        value = self._finite(float(loss))
+        names = weight_names(self.kit.plan, segment.attached)
+        weights = {
+            name: float(self.attached[i].vector[0])
+            for i, name in zip(segment.attached, names, strict=True)
+        }
+        self.kit.observer.step(Glimpse(self.phase, self.done, self.step, value, rate, weights))
+
+    def _finite(self, value: float) -> float:
+        if not math.isfinite(value):
+            raise TostError.of("R302", value=value, step=self.step, phase=self.phase.name)
+        return value
+
+    def _occasion(self, event: str) -> None:
+        if event == "keep_rewind":
+            self.keep_rewind()
+            return
+        loss, accuracy = self.meter.read()
+        self._finite(loss)
+        now = time.perf_counter()
+        names = weight_names(self.kit.plan, tuple(self.attached))
+        row: dict[str, Any] = {
+            "kind": "epoch",
+            "phase": self.phase.name,
+            "epoch": self.step // self.phase.clock.steps_per_epoch,
+            "step": self.step,
+            "loss": loss,
+            "accuracy": accuracy,
+            "lr": self.rate[self.step],
+            "images_per_second": self.meter.images / max(1e-9, now - self.epoch_start),
+            "weights": {
+                name: float(attached.vector[0])
+                for name, attached in zip(names, self.attached.values(), strict=True)
+            },
+        }
+        if self.kit.feed.has_validation:
+            row["validation_loss"], row["validation_accuracy"] = self.evaluate("validation")
+        self.kit.log(row)
+        self.kit.observer.epoch(row)
+        self.meter = Meter.on(self.kit.device)
+        self.epoch_start = self.last_glimpse = time.perf_counter()
+        self.seen = 0
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Mean loss against true labels, and accuracy, on a split."""
+        return evaluate(self.kit, split)
+
+
+@torch.no_grad()
+def evaluate(kit: Equipment, split: str) -> tuple[float, float]:
+    """Mean cross-entropy against true labels, and accuracy, in evaluation mode."""
+    kit.surgeon.train(False)
+    meter = Meter.on(kit.device)
+    for images, labels in kit.feed.evaluation(split):
+        with devices.autocast(kit.device, kit.plan.precision):
+            outputs = kit.model(images)
+        meter.add(functional.cross_entropy(outputs.float(), labels), outputs, labels)
+    kit.surgeon.train(True)
+    return meter.read()
+
+
+def weight_names(plan: Plan, stages: tuple[int, ...]) -> list[str]:
+    """Names of stages for the screen; those that share a technique carry their number."""
+    names = [stage.technique.name for stage in plan.stages]
+    return [
+        name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
+        for i in stages
+        for name in (names[i],)
+    ]
+
+
+def _bound(hooks: list[Hook[Any]], event: str) -> list[Callable[..., Any]]:
+    """The hooks' methods of an event, those that do nothing left out."""
+    plain = getattr(Hook, event)
+    return [getattr(h, event) for h in hooks if getattr(type(h), event) is not plain]

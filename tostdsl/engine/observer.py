@@ -1,0 +1,77 @@
+"""What a run tells whoever watches it. The base tells nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tostdsl.plan.program import Phase, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """Where training stands at a step."""
+
+    phase: Phase
+    done: int
+    """Steps of this phase that have run."""
+    step: int
+    """The plan's step, counted in the phase."""
+    loss: float
+    rate: float
+    """Images a second, lately."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Weights of the stages at work, by a name for the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended."""
+
+    folder: Path
+    fingerprint: str
+    accuracy: float
+    """Share of test images classified rightly, in [0, 1]."""
+    loss: float
+    zeros: int
+    """Weights in the mask's scope that its masks prune."""
+    scope: int
+    """Weights in the mask's scope: the denominator of the sparsity. 0 without a mask."""
+    parameters: int
+    """All parameters of the network."""
+    seconds: float
+    certified: bool
+    rehearsal: bool
+    misses: tuple[str, ...] = ()
+    """Expectations that were not met, in words."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the scope's weights that are pruned; 0 without a mask."""
+        return self.zeros / self.scope if self.scope else 0.0
+
+
+class Observer:
+    """Base: hears everything, does nothing."""
+
+    def started(self, program: Program, folder: Path, origin: str, device: str) -> None:
+        """The run begins: its program, where it is written, where its data came from."""
+
+    def phase(self, phase: Phase) -> None:
+        """A phase begins."""
+
+    def step(self, glimpse: Glimpse) -> None:
+        """Some steps have run (told a few times a second)."""
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """An epoch is over; the row of metrics.jsonl."""
+
+    def message(self, text: str) -> None:
+        """Something worth a line."""
+
+    def finished(self) -> None:
+        """No more steps will come, whether the run ended or failed."""

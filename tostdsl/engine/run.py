@@ -1,0 +1,273 @@
+"""A plan to a run: data, network, every phase of the program, certificate, folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tostdsl.data.fake import fake_images
+from tostdsl.diagnostics import TostError
+from tostdsl.engine import device as devices
+from tostdsl.engine.certificate import Certificate, Shape
+from tostdsl.engine.feed import Feed
+from tostdsl.engine.folder import RunFolder, default_path
+from tostdsl.engine.loop import Equipment, Loop, evaluate
+from tostdsl.engine.masked import Masked
+from tostdsl.engine.observer import Observer, Result
+from tostdsl.engine.seeds import derive, generator
+from tostdsl.engine.surgery import Surgeon, layers
+from tostdsl.plan.bases import DataSet, Images, LoadOptions
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Phase, Program, lower
+from tostdsl.source import Source
+from tostdsl.units import Percent
+
+REHEARSAL_IMAGES = 256
+"""Images a split of a rehearsal's data."""
+REHEARSAL_BATCH = 16
+"""Batch of a rehearsal on a CPU, which a whole one would keep for minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, as opposed to what: nothing here changes the plan."""
+
+    out: Path | None = None
+    device: str = "auto"
+    data_root: Path | None = None
+    download: bool = False
+    fake_data: bool = False
+    smoke: bool = False
+
+
+@dataclass(slots=True)
+class Site:
+    """What a mask method sees (`plan.bases.MaskSite`)."""
+
+    model: nn.Module
+    weights: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    seed: int
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A CPU generator derived from the seed and a purpose."""
+        return generator(self.seed, "mask", purpose)
+
+
+def run(
+    plan: Plan,
+    options: RunOptions | None = None,
+    observer: Observer | None = None,
+    sources: Sequence[Source] = (),
+) -> Result:
+    """Run a plan. `TostError` for whatever stops it; the folder says how far it came."""
+    options, observer = options or RunOptions(), observer or Observer()
+    device = devices.choose(options.device)
+    spec = _rehearsed(plan.data, device) if options.smoke else plan.data
+    images = _load(plan, options)
+    steps = plan.data.steps_per_epoch(images.facts.train_size)
+    program = lower(plan, steps)
+    _fits(plan, program)
+    if options.smoke:
+        program = program.rehearse()
+    folder = RunFolder(options.out or default_path(plan))
+    try:
+        folder.write_recipe(plan, sources)
+        environment = {**devices.environment(device), "data": images.origin}
+        folder.write_json("environment.json", environment)
+        observer.started(program, folder.path, images.origin, str(device))
+        session = _Session(plan, program, spec, images, device, observer, folder)
+        return session.run()
+    except BaseException as error:
+        state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        folder.write_json("result.json", {"state": state, "reason": str(error)})
+        raise
+    finally:
+        observer.finished()
+        folder.close()
+
+
+def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
+    batch = spec.batch if device.type == "cuda" else min(spec.batch, REHEARSAL_BATCH)
+    return spec.model_copy(update={"batch": min(batch, REHEARSAL_IMAGES)})
+
+
+def _load(plan: Plan, options: RunOptions) -> Images:
+    limit = REHEARSAL_IMAGES if options.smoke else None
+    if options.fake_data:
+        return fake_images(plan.data, limit, plan.seed)
+    return plan.data.load(LoadOptions(options.data_root, options.download, limit))
+
+
+def _fits(plan: Plan, program: Program) -> None:
+    """Windows whose unit only the data's size makes comparable with the training's length."""
+    clock = program.phases[-1].clock
+    for stage in plan.stages:
+        start, stop = clock.window(stage.window)
+        if stop > clock.total or start > clock.total:
+            raise TostError.of("T401", end=f"step {stop}", help=f"training ends at {clock.total}")
+        if start >= stop and not stage.window.instant:
+            raise TostError.of("T402", start=f"step {start}", end=f"step {stop}")
+
+
+@dataclass(slots=True)
+class _Session:
+    plan: Plan
+    program: Program
+    spec: DataSet
+    images: Images
+    device: torch.device
+    observer: Observer
+    folder: RunFolder
+    rewind: dict[str, Tensor] = field(default_factory=dict)
+
+    def run(self) -> Result:
+        """Build, run all phases, measure, certify, write."""
+        started = time.perf_counter()
+        plan, device = self.plan, self.device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(plan.seed, "init"))
+            model = plan.model.build(self.images.facts).to(device)
+        certificate = Certificate(Shape.of(model))
+        masked = self._masked(model)
+        surgeon = Surgeon(
+            model, self.images.facts, device, plan.seed, masked.masks if masked else {}, self._say
+        )
+        feed = Feed(self.images, self.spec, device, plan.seed)
+        kit = Equipment(
+            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log
+        )
+        for phase in self.program.phases:
+            self._phase(kit, phase)
+        return self._finish(kit, time.perf_counter() - started)
+
+    def _say(self, text: str) -> None:
+        self.folder.log({"kind": "message", "text": text})
+        self.observer.message(text)
+
+    # -- phases
+
+    def _masked(self, model: nn.Module) -> Masked | None:
+        mask = self.plan.mask
+        if mask is None:
+            return None
+        names = layers(model, mask.targets, self.plan.model.name)
+        return Masked(model, [f"{name}.weight" for name in names])
+
+    def _phase(self, kit: Equipment, phase: Phase) -> None:
+        self.observer.phase(phase)
+        if phase.kind == "train" and phase.sparsity is not None:
+            self._choose(kit, phase.sparsity)
+        loop = Loop(kit, phase, lambda: self._keep(kit.model))
+        loop.run()
+        planned = phase.steps
+        what = f"{phase.name} ran its {planned} steps"
+        kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
+        kit.certificate.shape(kit.model, f"after {phase.name}")
+        if phase.kind == "round" and phase.sparsity is not None:
+            self._choose(kit, phase.sparsity)
+            kit.model.load_state_dict(self.rewind)
+            assert kit.masked is not None
+            kit.masked.apply()
+        self._zeros(kit, f"after {phase.name}")
+
+    def _keep(self, model: nn.Module) -> None:
+        state = model.state_dict()
+        self.rewind = {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _choose(self, kit: Equipment, sparsity: Fraction) -> None:
+        mask, masked = self.plan.mask, kit.masked
+        assert mask is not None
+        assert masked is not None
+        site = Site(kit.model, masked.weights, masked.masks, self.plan.seed)
+        masked.set(mask.method.choose(site, sparsity))
+        counts = masked.counts()
+        share = counts.zeros / counts.total
+        self._say(f"mask: {counts.zeros:,} of {counts.total:,} weights pruned ({share:.2%})")
+
+    def _zeros(self, kit: Equipment, when: str) -> None:
+        if kit.masked is None:
+            return
+        bad = kit.masked.violations()
+        detail = f"`{bad[0]}` has others" if bad else f"{kit.masked.counts().zeros:,} weights"
+        kit.certificate.add(f"masked weights zero {when}", not bad, detail)
+
+    # -- the end
+
+    def _finish(self, kit: Equipment, seconds: float) -> Result:
+        plan = self.plan
+        loss, accuracy = evaluate(kit, "test")
+        zeros = scope = 0
+        masks: Mapping[str, Tensor] = {}
+        digest = ""
+        if kit.masked is not None:
+            counts = kit.masked.counts()
+            zeros, scope, digest = counts.zeros, counts.total, kit.masked.digest()
+            masks = {k: v.to(torch.uint8) for k, v in kit.masked.masks.items()}
+            target = self._target()
+            kit.certificate.add(
+                "the mask has the planned sparsity",
+                abs(Fraction(zeros, scope) - target) * scope <= 1,
+                f"{zeros:,} of {scope:,} for {float(target):.2%}",
+            )
+        measured = {"accuracy": 100 * accuracy, "loss": loss,
+                    "sparsity": 100 * zeros / scope if scope else 0.0}
+        misses = () if self.program.rehearsal else tuple(_misses(plan, measured))
+        result = Result(
+            self.folder.path, plan.fingerprint, accuracy, loss, zeros, scope,
+            kit.certificate.plain.parameters, seconds, kit.certificate.passed,
+            self.program.rehearsal, misses,
+            {"mask_digest": digest, "data": self.images.origin},
+        )
+        self.folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
+        self._write(kit, result, masks)
+        return result
+
+    def _target(self) -> Fraction:
+        last = [p.sparsity for p in self.program.phases if p.sparsity is not None][-1]
+        return last
+
+    def _write(self, kit: Equipment, result: Result, masks: Mapping[str, Tensor]) -> None:
+        folder, notes = self.folder, {"plan": result.fingerprint}
+        folder.write_tensors("model.safetensors", kit.model.state_dict(), **notes)
+        folder.write_tensors("masks.safetensors", masks, **notes)
+        folder.write_json("certificate.json", {
+            "fingerprint": result.fingerprint,
+            "mask_digest": result.facts["mask_digest"],
+            "rehearsal": result.rehearsal,
+            **kit.certificate.to_json(),
+        })
+        folder.write_json("result.json", {
+            "state": "finished" if result.certified else "failed",
+            "accuracy": result.accuracy,
+            "loss": result.loss,
+            "pruned_weights": result.zeros,
+            "weights_in_scope": result.scope,
+            "sparsity": result.sparsity,
+            "parameters": result.parameters,
+            "seconds": result.seconds,
+            "certified": result.certified,
+            "rehearsal": result.rehearsal,
+            "missed_expectations": list(result.misses),
+        })
+
+
+def _misses(plan: Plan, measured: Mapping[str, float]) -> list[str]:
+    """Expectations that do not hold, in words."""
+    misses = []
+    for expect in plan.expect:
+        wanted: Any = expect.value
+        bound = float(wanted.value) if isinstance(wanted, Percent) else float(wanted)
+        got = measured[expect.metric]
+        met = {">=": got >= bound, "<=": got <= bound, ">": got > bound, "<": got < bound}
+        if not met[expect.op]:
+            unit = "%" if isinstance(wanted, Percent) else ""
+            misses.append(f"expected {expect}, got {got:.4g}{unit}")
+    return misses

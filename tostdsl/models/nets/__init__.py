@@ -1,0 +1,1 @@
+"""The networks themselves: needs torch, imported only while a model is built."""
