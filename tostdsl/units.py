@@ -6,6 +6,7 @@ pydantic fields of its type read that JSON back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -82,6 +83,8 @@ def _decimal(data: Any) -> Decimal:
         return data.normalize()
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise ValueError(f"not a number: {data!r}")
+    if not math.isfinite(data):
+        raise ValueError(f"not a finite number: {data!r}")
     return Decimal(str(data)).normalize()
 
 
@@ -250,7 +253,8 @@ class Window(Unit):
             raise ValueError(f"not a window: {data!r}")
         start, stop = body
         end: Moment | Duration
-        end = Duration.from_json(stop) if Duration.tag in stop else Moment.from_json(stop)
+        timed = isinstance(stop, Mapping) and Duration.tag in stop
+        end = Duration.from_json(stop) if timed else Moment.from_json(stop)
         return cls(Moment.from_json(start), end)
 
 
@@ -299,7 +303,7 @@ class Ramp(Unit):
         body = cls._body(data)
         if not isinstance(body, list) or len(body) != 2:
             raise ValueError(f"not a ramp: {data!r}")
-        return cls(float(body[0]), float(body[1]))
+        return cls(float(_decimal(body[0])), float(_decimal(body[1])))
 
 
 @dataclass(frozen=True, slots=True)

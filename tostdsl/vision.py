@@ -21,7 +21,7 @@ _placeholders: list[Any] = []
 
 @lru_cache(maxsize=1)
 def torchvision() -> ModuleType:
-    """The torchvision package.
+    """Import torchvision.
 
     Beside a torch that its compiled operators were not built for it would fail to import, for
     the sake of two operators of object detection; then those get a placeholder without a body.
@@ -44,7 +44,7 @@ def _load_operators() -> None:
     if library is None or library.origin is None:
         return
     try:
-        torch.ops.load_library(library.origin)
+        torch.ops.load_library(library.origin)  # type: ignore[no-untyped-call]
     except (ImportError, OSError):
         return
 
@@ -55,6 +55,6 @@ def _fill_in() -> None:
 
     for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
-            library = torch.library.Library("torchvision", "FRAGMENT")
-            library.define(name + schema)
+            library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+            library.define(name + schema)  # type: ignore[no-untyped-call]
             _placeholders.append(library)  # it takes its operators along when collected

@@ -18,7 +18,7 @@ def plan_lines(plan: Plan, recipe: Recipe | None, width: int = 88) -> list[str]:
     title = f" — {plan.title}" if plan.title else ""
     lines = [f"{plan.name}{title}", f"plan {plan.fingerprint}", ""]
     for word, text in _values(plan):
-        given = recipe is None or word in recipe.slots or word in recipe.settings
+        given = not word or recipe is None or word in recipe.slots or word in recipe.settings
         lines.append(f"  {word:<10} {text}" + ("" if given else "   (default)"))
     for stage in plan.stages:
         where = " ".join(filter(None, [str(stage.window), str(stage.targets)]))
@@ -39,8 +39,8 @@ def _values(plan: Plan) -> list[tuple[str, str]]:
     if plan.mask is not None:
         scope = str(plan.mask.targets)
         rows.append(("mask", f"{call_text(plan.mask.method, complete=True)} {scope}"))
-        rows.append(("", "sparsity is counted over the weights selected here; biases and "
-                         "normalisation are never masked"))
+        rows.append(("", "sparsity is a share of these layers' weights; biases and normalisation "
+                         "are never masked"))
     else:
         rows.append(("mask", "none: dense training"))
     return [

@@ -10,18 +10,18 @@ from tostdsl.plan.spec import Spec
 from tostdsl.units import Unit, Window, number_text
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any, complete: bool = False) -> str:
     """A typed value as a recipe writes it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Spec):
-        return call_text(value)
+        return call_text(value, complete)
     if isinstance(value, Unit):
         return str(value)
     if isinstance(value, int | float):
         return number_text(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(map(value_text, value))}]"
+        return f"[{', '.join(value_text(item, complete) for item in value)}]"
     return str(value)
 
 
@@ -38,7 +38,7 @@ def call_text(spec: Spec, complete: bool = False) -> str:
         value = getattr(spec, name)
         if value is None or (not complete and not info.is_required() and value == info.default):
             continue
-        text = string_text(value) if info.annotation in (str, str | None) else value_text(value)
+        text = string_text(value) if info.annotation in (str, str | None) else value_text(value, complete)
         words.append(text if name == spec.positional else f"{name}={text}")
     return f"{spec.name}({', '.join(words)})" if words else spec.name
 

@@ -65,7 +65,7 @@ class Reader:
         """Report at a node, or at the reference through which it is used."""
         edits = Fix((Edit(node.span, fix),), certain) if fix is not None else None
         if fix is not None:
-            values.setdefault("fix", fix)
+            values.setdefault("write", fix)
         self.found.append(
             diagnose(code, *self.labels(node), help=help, fix=edits, **values)
         )
@@ -185,7 +185,7 @@ class Reader:
 
     def _float(self, node: n.Value, name: str) -> Any:
         match node:
-            case n.Literal(value=int(value) | Decimal() as value):
+            case n.Literal(value=(int() | Decimal()) as value):
                 return float(value)
             case n.Literal(value=Percent() as value):
                 return self._wrong(node, WORDS[float], name, number_text(value.value / 100))
@@ -218,7 +218,7 @@ class Reader:
                 share = Percent((value * 100).normalize())
                 self.report("W001", node, name=name, fix=str(share))
                 return share
-            case n.Literal(value=int(value) | Decimal() as value):
+            case n.Literal(value=(int() | Decimal()) as value):
                 found = f"`{node.span.text}`"
                 return self.report("T302", node, name=name, found=found,
                                    fix=f"{number_text(value)}%")
@@ -228,7 +228,7 @@ class Reader:
         match node:
             case n.Literal(value=Factor() as value):
                 return value
-            case n.Literal(value=int(value) | Decimal() as value):
+            case n.Literal(value=(int() | Decimal()) as value):
                 return self._wrong(node, WORDS[Factor], name, f"{number_text(value)}x")
         return self._wrong(node, WORDS[Factor], name)
 
@@ -317,8 +317,8 @@ class Reader:
             known = self.params.get(argument.value.name)
             if known is not None:
                 text = f"`${argument.value.name}` is {known.value.span.text}, {known.said_by}"
-                return (*self.labels(argument), Label(known.span, text))
-        return self.labels(argument)
+                return (*self.labels(argument.value), Label(known.span, text))
+        return self.labels(argument.value)
 
     def _unknown(self, node: n.Call, kind: str) -> None:
         name = node.name.text

@@ -65,10 +65,10 @@ CATALOGUE: dict[str, Entry] = {
     "T220": Entry("`without` is for recipes that extend another", "add `extends`, or remove it"),
     # -- values and units
     "T301": Entry("`{name}` wants {expected}, found {found}"),
-    "T302": Entry("`{name}` wants a percent, found {found}", "write `{fix}`"),
+    "T302": Entry("`{name}` wants a percent, found {found}", "write `{write}`"),
     "T303": Entry("`{name}` must be {bound}, found {found}"),
     "T304": Entry("`{name}` cannot be `{found}`", "choose one of {choices}"),
-    "T305": Entry("`{name}` wants {expected}, found {found}", "write `{fix}`"),
+    "T305": Entry("`{name}` wants {expected}, found {found}", "write `{write}`"),
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
     "T308": Entry("param `{name}` refers to a param declared after it", "declare that one first"),
@@ -103,7 +103,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
     # -- warnings
-    "W001": _warning("`{name}` is a percent, written as a fraction", "write `{fix}`"),
+    "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
         "`{name}` ends by a jump: with `anneal=none` its weight is still 1 when it leaves",
         "let it fall, for example `anneal=linear`",
@@ -114,6 +114,10 @@ CATALOGUE: dict[str, Entry] = {
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
     "R103": Entry("cannot read {path}: {reason}"),
+    "R104": Entry(
+        "the data set `{name}` could not be downloaded to {where}: {reason}",
+        "check the network, or rehearse on random images with `--fake-data`",
+    ),
     "R201": Entry("{path} already holds a run", "choose another folder with `--out`"),
     "R202": Entry("cannot write {path}: {reason}"),
     "R203": Entry("{path} is not empty and holds no run", "choose another folder with `--out`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from tostdsl.diagnostics.model import Diagnostic, Label, Severity
@@ -18,17 +19,25 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in text)
 
 
+def _columns(text: str) -> int:
+    """How many columns of a terminal the printable form of a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+
+
 def _underline(
     label: Label, mark: str, width: int, colour: str, on: bool, repeated: bool
 ) -> list[str]:
     line, column = label.span.source.position(label.span.start)
     text = label.span.source.line_text(line)
-    inside = min(label.span.end, label.span.source.line_start(line) + len(text))
-    length = max(1, inside - label.span.start)
+    before, covered = text[: column - 1], text[column - 1 :][: label.span.end - label.span.start]
+    length = max(1, _columns(covered))
     bar = _paint("|", "34", on)
     number = _paint(f"{line:>{width}}", "34", on)
     under = _paint(mark * length + (f" {printable(label.text)}" if label.text else ""), colour, on)
-    marked = f"{'':>{width}} {bar} {' ' * (column - 1)}{under}"
+    marked = f"{'':>{width}} {bar} {' ' * _columns(before)}{under}"
     return [marked] if repeated else [f"{number} {bar} {printable(text)}", marked]
 
 
@@ -43,7 +52,7 @@ def render(diagnostic: Diagnostic, colour: bool = False) -> str:
         name = label.span.source.name
         arrow = "-->" if index == 0 else ":::"
         if name != shown:
-            lines.append(f"{'':>{width}}{_paint(arrow, '34', colour)} {label.span}")
+            lines.append(f"{'':>{width}}{_paint(arrow, '34', colour)} {printable(str(label.span))}")
             shown, line = name, 0
             lines.append(f"{'':>{width}} {_paint('|', '34', colour)}")
         mark, tint = ("^", code) if index == 0 else ("-", "34")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -72,18 +72,16 @@ class Equipment:
     log: Callable[[Mapping[str, Any]], None]
 
 
-@dataclass(slots=True)
 class Loop:
-    """Runs one phase."""
+    """Runs one phase. `keep_rewind` is called at the moment a lottery goes back to."""
 
-    kit: Equipment
-    phase: Phase
-    keep_rewind: Callable[[], None]
-    done: int = 0
-    attached: dict[int, Attached] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        kit = self.kit
+    def __init__(self, kit: Equipment, phase: Phase, keep_rewind: Callable[[], None]) -> None:
+        self.kit = kit
+        self.phase = phase
+        self.keep_rewind = keep_rewind
+        self.done = 0
+        """Steps that have run."""
+        self.attached: dict[int, Attached] = {}
         self.optimizer = kit.plan.optimizer.build(kit.model.parameters())
         self.scaler = devices.scaler(kit.device, kit.plan.precision)
         self.meter = Meter.on(kit.device)
@@ -94,7 +92,7 @@ class Loop:
         }
         clock = self.phase.clock
         schedule, base = kit.plan.schedule, kit.plan.optimizer.lr
-        self.rate = [base * schedule.factor(step, clock) for step in range(clock.total)]
+        self.rate = [base * schedule.scale(step, clock) for step in range(clock.total)]
         self.stochastic = any(isinstance(module, STOCHASTIC) for module in kit.model.modules())
         self.epoch_start = self.last_glimpse = time.perf_counter()
         self.seen = 0
@@ -123,13 +121,12 @@ class Loop:
         kit = self.kit
         leaving = [index for index in self.attached if index not in segment.attached]
         self._leave(leaving, f"step {segment.start}")
-        entering = [i for i in segment.attached if i not in self.attached]
-        for index in sorted((*segment.instants, *entering)):
-            attached = kit.surgeon.enter(index, kit.plan.stages[index], self.optimizer)
-            if index in segment.instants:
-                kit.surgeon.leave(attached, self.optimizer)
-            else:
-                self.attached[index] = attached
+        stages, enter = kit.plan.stages, kit.surgeon.enter
+        for index in segment.attached:
+            if index not in self.attached:
+                self.attached[index] = enter(index, stages[index], self.optimizer)
+        for index in segment.instants:  # last, so that they see the network that will train
+            kit.surgeon.leave(enter(index, stages[index], self.optimizer), self.optimizer)
         if kit.masked is not None:
             kit.masked.apply()
         kit.surgeon.train(True)
@@ -225,7 +222,7 @@ class Loop:
         now = time.perf_counter()
         rate = (self.meter.images - self.seen) / max(1e-9, now - self.last_glimpse)
         self.last_glimpse, self.seen = now, self.meter.images
-        value = self._finite(float(loss))
+        value = self._finite(float(loss.detach()))
         names = weight_names(self.kit.plan, segment.attached)
         weights = {
             name: float(self.attached[i].vector[0])
@@ -260,7 +257,7 @@ class Loop:
                 for name, attached in zip(names, self.attached.values(), strict=True)
             },
         }
-        if self.kit.feed.has_validation:
+        if self.kit.feed.size("validation"):
             row["validation_loss"], row["validation_accuracy"] = self.evaluate("validation")
         self.kit.log(row)
         self.kit.observer.epoch(row)

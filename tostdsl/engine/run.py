@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tostdsl.data.fake import fake_images
+from tostdsl.data.fake import fake_for
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate, Shape
@@ -72,7 +72,8 @@ def run(
     device = devices.choose(options.device)
     spec = _rehearsed(plan.data, device) if options.smoke else plan.data
     images = _load(plan, options)
-    steps = plan.data.steps_per_epoch(images.facts.train_size)
+    facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
+    steps = plan.data.steps_per_epoch(facts.train_size)
     program = lower(plan, steps)
     _fits(plan, program)
     if options.smoke:
@@ -102,8 +103,13 @@ def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
 def _load(plan: Plan, options: RunOptions) -> Images:
     limit = REHEARSAL_IMAGES if options.smoke else None
     if options.fake_data:
-        return fake_images(plan.data, limit, plan.seed)
+        return fake_for(plan.data, limit, plan.seed)
     return plan.data.load(LoadOptions(options.data_root, options.download, limit))
+
+
+def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
+    """The masks in force at any later time."""
+    return lambda: masked.masks if masked is not None else {}
 
 
 def _fits(plan: Plan, program: Program) -> None:
@@ -138,7 +144,8 @@ class _Session:
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         surgeon = Surgeon(
-            model, self.images.facts, device, plan.seed, masked.masks if masked else {}, self._say
+            model, self.images.facts, device, plan.seed, _masks_of(masked), self._say,
+            plan.model.name,
         )
         feed = Feed(self.images, self.spec, device, plan.seed)
         kit = Equipment(
@@ -189,14 +196,14 @@ class _Session:
         site = Site(kit.model, masked.weights, masked.masks, self.plan.seed)
         masked.set(mask.method.choose(site, sparsity))
         counts = masked.counts()
-        share = counts.zeros / counts.total
-        self._say(f"mask: {counts.zeros:,} of {counts.total:,} weights pruned ({share:.2%})")
+        share = float(counts.sparsity)
+        self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
 
     def _zeros(self, kit: Equipment, when: str) -> None:
         if kit.masked is None:
             return
         bad = kit.masked.violations()
-        detail = f"`{bad[0]}` has others" if bad else f"{kit.masked.counts().zeros:,} weights"
+        detail = f"`{bad[0]}` has others" if bad else f"{kit.masked.counts().zero:,} weights"
         kit.certificate.add(f"masked weights zero {when}", not bad, detail)
 
     # -- the end
@@ -209,7 +216,7 @@ class _Session:
         digest = ""
         if kit.masked is not None:
             counts = kit.masked.counts()
-            zeros, scope, digest = counts.zeros, counts.total, kit.masked.digest()
+            zeros, scope, digest = counts.zero, counts.total, kit.masked.digest()
             masks = {k: v.to(torch.uint8) for k, v in kit.masked.masks.items()}
             target = self._target()
             kit.certificate.add(

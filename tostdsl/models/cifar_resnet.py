@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.models.listing import Listing
@@ -35,7 +35,7 @@ class _CifarResNet(ModelSpec):
     )
 
     def layers(self) -> int:
-        """The depth: convolutions on the way through, and the classifier."""
+        """Count the depth: convolutions on the way through, and the classifier."""
         raise NotImplementedError
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
@@ -79,7 +79,9 @@ class _CifarResNet(ModelSpec):
 
         problems = list(self.check(CheckSite()))
         if problems:
-            raise TostError(diagnose(p.code, help=p.help, **p.values) for p in problems)
+            raise TostError(
+                diagnose(p.code, help=p.help, **dict[str, Any](p.values)) for p in problems
+            )
         stem, middle, last = (int(self.width.value * channels) for channels in STAGES)
         return CifarResNet(
             blocks=(self.layers() - 2) // 6,

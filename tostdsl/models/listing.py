@@ -17,15 +17,15 @@ class Listing:
         self._facts: list[ModuleFact] = []
 
     def conv(self, name: str) -> None:
-        """A convolution."""
+        """Add a convolution."""
         self._put(name, "conv")
 
     def linear(self, name: str) -> None:
-        """A linear layer."""
+        """Add a linear layer."""
         self._put(name, "linear")
 
     def other(self, *names: str) -> None:
-        """Anything else: containers, normalisations, activations."""
+        """Add anything else: containers, normalisations, activations."""
         for name in names:
             self._put(name, "other")
 

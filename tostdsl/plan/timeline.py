@@ -43,7 +43,7 @@ def timeline(program: Program, width: int = 88) -> list[str]:
     for index, label in enumerate(labels):
         curves = Curves.of(plan.stages[index], phase.clock)
         lines.append(f"{label:<{margin}}{_row(curves, phase, columns)}".rstrip())
-    lr = [plan.schedule.factor(_step(c, phase, columns), phase.clock) for c in range(columns)]
+    lr = [plan.schedule.scale(_step(c, phase, columns), phase.clock) for c in range(columns)]
     top = max(lr) or 1.0
     drawn = "".join(BLOCKS[max(1, round(8 * factor / top))] for factor in lr)
     lines.append(f"{'lr':<{margin}}{drawn}")

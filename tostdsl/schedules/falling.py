@@ -16,7 +16,7 @@ class _Falling(Warmed):
     floor: float = arg(0.0, "share of the learning rate that is left at the end", ge=0, le=1)
 
     def shape(self, progress: float) -> float:
-        """The fall itself, from 1 at progress 0 to 0 at 1."""
+        """Fall from 1 at progress 0 to 0 at 1."""
         raise NotImplementedError
 
     def scale(self, step: int, clock: Clock) -> float:

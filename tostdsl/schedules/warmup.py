@@ -16,11 +16,11 @@ class Warmed(ScheduleSpec):
     warmup: Duration | None = arg(None, "how long the learning rate rises in a straight line first")
 
     def lead(self, clock: Clock) -> int:
-        """The steps of the warm-up."""
+        """Count the steps of the warm-up."""
         return clock.steps(self.warmup) if self.warmup is not None else 0
 
     def rise(self, step: int, clock: Clock) -> float:
-        """The warm-up's factor at a step, 1 once it is over."""
+        """Give the warm-up's factor at a step, 1 once it is over."""
         lead = self.lead(clock)
         return (step + 1) / lead if step < lead else 1.0
 

@@ -58,6 +58,18 @@ READERS: dict[str, Callable[[str], n.Scalar]] = {
 _WRITTEN = re.compile(r"([\d.]+)(?:[eE]([+-]?\d+))?")
 
 
+_SAMPLES = {
+    "INT": "1",
+    "NUMBER": "1.0",
+    "PERCENT": "1%",
+    "FACTOR": "1x",
+    "PATTERN": "1:1",
+    "MOMENT": "epoch 1",
+    "DURATION": "1 epoch",
+}
+"""What stands for a number that was refused, so that it is not refused twice."""
+
+
 def _too_long(text: str) -> bool:
     """Whether a number in a token has more digits or a larger power than a double keeps."""
     for mantissa, power in _WRITTEN.findall(text):
@@ -97,7 +109,7 @@ class Builder:
             return n.Literal(span, unescape(text))
         if _too_long(text):
             self.diagnostics.append(diagnose("T306", span))
-            return n.Literal(span, 0)
+            return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))
         try:
             return n.Literal(span, READERS[token.type](text))
         except ValueError:  # `2.5 epochs`
@@ -107,7 +119,7 @@ class Builder:
                     "T301", span, name="a length", expected="whole epochs or steps", found=found
                 )
             )
-            return n.Literal(span, 0)
+            return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))
 
     def value(self, item: Tree[Token] | Token) -> n.Value:
         """A value tree or token."""

@@ -25,6 +25,10 @@ from tostdsl.syntax.nodes import File, Hole, Statement
 
 MAX_BYTES = 1 << 20
 MAX_NESTING = 64
+MAX_SHOWN = 40
+MAX_REPORTS = 500
+"""Mistakes after which a wrong statement is skipped without a closer look."""
+
 KEYWORDS = (
     "tost",
     "recipe",
@@ -97,8 +101,14 @@ def _accepts(parser: InteractiveParser) -> set[str]:
     return cast("Any", parser).accepts()  # type: ignore[no-any-return]
 
 
-def _copy(parser: InteractiveParser) -> InteractiveParser:
-    return cast("Any", parser).copy(deepcopy_values=False)  # type: ignore[no-any-return]
+def _fed(parser: InteractiveParser, token: Token) -> InteractiveParser | None:
+    """A copy of the parser that has read the token, or None where it cannot stand."""
+    trial: InteractiveParser = cast("Any", parser).copy(deepcopy_values=False)
+    try:
+        trial.feed_token(token)
+    except UnexpectedToken:
+        return None
+    return trial
 
 
 def _tree(parser: InteractiveParser) -> Tree[Token]:
@@ -126,6 +136,8 @@ class _Statement:
         try:
             tree = _lark().parse(self.text)
         except UnexpectedInput:
+            if len(self.found) >= MAX_REPORTS:
+                return self.hole()
             recovered = self.recover()
             if recovered is None:
                 return self.hole()
@@ -158,30 +170,29 @@ class _Statement:
                 return None
             if token is None:
                 return self.finish(parser, last)
-            if not self.feed(parser, token, last):
+            fed = _fed(parser, token) or self.inserted(parser, token, last)
+            if fed is None:
                 self.report_token(parser, token)
                 return None
-            last = token
+            parser, last = fed, token
 
-    def feed(self, parser: InteractiveParser, token: Token, last: Token) -> bool:
-        """Feed a token, inserting one missing mark before it when that helps."""
+    def inserted(
+        self, parser: InteractiveParser, token: Token, last: Token
+    ) -> InteractiveParser | None:
+        """The parser after an unwanted token, with one missing mark before it if that helps."""
         wanted = _accepts(parser)
-        if token.type not in wanted and "NAME" in wanted and _WORD.fullmatch(str(token)):
+        if "NAME" in wanted and _WORD.fullmatch(str(token)):
             token.type = "NAME"
-        if token.type in wanted:
-            parser.feed_token(token)
-            return True
+            return _fed(parser, token)
         for name, mark in _INSERTABLE.items():
-            if name not in wanted or (name == "FOR" and not self.text.startswith("train")):
+            if name not in wanted or (name == "FOR" and self.hole().word != "train"):
                 continue
-            trial = _copy(parser)
-            trial.feed_token(self.mark(name, mark, last))
-            if token.type in _accepts(trial):
-                parser.feed_token(self.mark(name, mark, last))
-                parser.feed_token(token)
+            marked = _fed(parser, self.mark(name, mark, last))
+            fed = None if marked is None else _fed(marked, token)
+            if fed is not None:
                 self.report_missing(mark, last)
-                return True
-        return False
+                return fed
+        return None
 
     def finish(self, parser: InteractiveParser, last: Token) -> Tree[Token] | None:
         """End the statement, closing what was left open."""
@@ -233,7 +244,9 @@ class _Statement:
             return
         phrases = _phrases()
         wanted = sorted({phrases.get(name, name) for name in _grouped(_accepts(parser))})
-        found = "the end of the statement" if token.type == "$END" else f"`{token}`"
+        wanted.sort(key=phrases["$END"].__eq__)  # it comes last
+        shown = token if len(token) <= MAX_SHOWN else f"{token[: MAX_SHOWN - 1]}…"
+        found = phrases["$END"] if token.type == "$END" else f"`{shown}`"
         self.found.append(
             diagnose("T101", self.at(start, end), expected=_either(wanted), found=found)
         )
@@ -265,14 +278,15 @@ def _statements_help() -> str:
 
 
 def _either(words: list[str]) -> str:
-    shown = words if len(words) <= 6 else [*words[:6], "…"]
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " or " + shown[-1]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
 
 
 def _visible(char: str) -> str:
     return f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
 
 
-def kinds() -> dict[str, Any]:
-    """Terminals of the grammar and the words messages use for them (tested to be complete)."""
-    return {terminal.name: _phrases().get(terminal.name) for terminal in _lark().terminals}
+def kinds() -> dict[str, str | None]:
+    """Terminals a statement is made of, with the words messages use for them."""
+    ignored = _lark().ignore_tokens
+    names = (terminal.name for terminal in _lark().terminals if terminal.name not in ignored)
+    return {name: _phrases().get(name) for name in names}

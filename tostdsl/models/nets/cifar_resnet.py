@@ -15,7 +15,7 @@ class PadShortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """The smaller, deeper image."""
+        """Give the smaller, deeper image."""
         kept = x[:, :, :: self.stride, :: self.stride]
         return functional.pad(kept, (0, 0, 0, 0, self.channels // 2, self.channels // 2))
 
@@ -42,12 +42,19 @@ class Block(nn.Module):
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output, smaller by its stride."""
+        """Give the block's output, smaller by its stride."""
         y = self.relu1(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         shortcut = x if self.downsample is None else self.downsample(x)
         out: Tensor = self.relu2(y + shortcut)
         return out
+
+
+def _stage(blocks: int, inside: int, outside: int, projection: bool) -> nn.Sequential:
+    first = Block(inside, outside, 1 if inside == outside else 2, projection)
+    return nn.Sequential(
+        first, *(Block(outside, outside, 1, projection) for _ in range(blocks - 1))
+    )
 
 
 class CifarResNet(nn.Module):
@@ -65,21 +72,18 @@ class CifarResNet(nn.Module):
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU(inplace=True)
-        inside = widths[0]
-        for stage, outside in enumerate(widths, 1):
-            first = Block(inside, outside, 1 if stage == 1 else 2, projection)
-            rest = (Block(outside, outside, 1, projection) for _ in range(blocks - 1))
-            self.add_module(f"layer{stage}", nn.Sequential(first, *rest))
-            inside = outside
+        self.layer1 = _stage(blocks, widths[0], widths[0], projection)
+        self.layer2 = _stage(blocks, widths[0], widths[1], projection)
+        self.layer3 = _stage(blocks, widths[1], widths[2], projection)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(inside, classes)
+        self.fc = nn.Linear(widths[2], classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores, N x classes."""
+        """Score the classes, N x classes."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.layer3(self.layer2(self.layer1(y)))
         scores: Tensor = self.fc(self.flatten(self.avgpool(y)))

@@ -18,7 +18,7 @@ def resnet(
     stem: Literal["cifar", "imagenet"],
     facts: DataFacts,
 ) -> nn.Module:
-    """The network with fresh weights."""
+    """Make the network with fresh weights."""
     library = torchvision().models.resnet
     block = library.Bottleneck if bottleneck else library.BasicBlock
     net: nn.Module = library.ResNet(block, list(blocks), num_classes=facts.classes)

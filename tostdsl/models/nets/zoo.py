@@ -20,11 +20,26 @@ if TYPE_CHECKING:
 SIZES = (16, 28, 32, 64, 96, 128, 224)
 """Square images that a message may propose."""
 
+MISFITS = (ArithmeticError, AssertionError, IndexError, RuntimeError, ValueError)
+"""How networks fail on images they are not made for."""
+
 Make = Callable[["DataFacts"], nn.Module]
 
 
 def zoo(name: str, facts: DataFacts) -> nn.Module:
-    """The network of a name with fresh weights; T506 where it does not take such images."""
+    """Make the network of a name with fresh weights; T506 where it does not take such images."""
+    make = maker(name)
+    refusal = refuses(make, facts)
+    if refusal is not None:
+        shape = f"{facts.height}x{facts.width}"
+        raise TostError.of(
+            "T506", model=name, shape=shape, reason=refusal, help=_proposal(make, facts)
+        )
+    return make(facts)
+
+
+def maker(name: str) -> Make:
+    """Give the function that makes the network of a name, whatever the images."""
 
     def make(facts: DataFacts) -> nn.Module:
         options = _options(name, facts)
@@ -33,13 +48,7 @@ def zoo(name: str, facts: DataFacts) -> nn.Module:
         )
         return fit_channels(net, facts.channels)
 
-    refusal = refuses(make, facts)
-    if refusal is not None:
-        shape = f"{facts.height}x{facts.width}"
-        raise TostError.of(
-            "T506", model=name, shape=shape, reason=refusal, help=_proposal(make, facts)
-        )
-    return make(facts)
+    return make
 
 
 def _options(name: str, facts: DataFacts) -> dict[str, Any]:
@@ -92,32 +101,29 @@ class _OnPaper(TorchFunctionMode):
         return func(*args, **options)
 
 
-def refuses(make: Make, facts: DataFacts) -> str | None:
-    """Why a network does not take such images, in its own words; None when it does.
+def on_paper(make: Make, facts: DataFacts) -> nn.Module:
+    """Make a network on torch's `meta` device: shapes, no values and no memory.
 
-    Made and run without values: no memory, no arithmetic, and no number drawn from the caller's
-    generator.
+    No number is drawn from the caller's generator.
     """
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with _OnPaper():
-                net = make(facts)
-            images = torch.empty(2, *facts.shape, device="meta")
-            net.to("meta").train()(images)
-        except Exception as error:  # a network may fail in any way on images it is not made for
-            return _words(error)
+    with torch.random.fork_rng(devices=[]), _OnPaper():
+        net = make(facts)
+    return net.to("meta")
+
+
+def refuses(make: Make, facts: DataFacts) -> str | None:
+    """Why a network does not take such images, in its own words; None when it does."""
+    try:
+        net = on_paper(make, facts)
+        net.train()(torch.empty(2, *facts.shape, device="meta"))
+    except MISFITS as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return f'it says "{lines[0].rstrip(".!")}"'
     return None
 
 
-def _words(error: Exception) -> str:
-    """The first line of an error as a message's reason."""
-    lines = str(error).strip().splitlines()
-    text = lines[0].rstrip(".!") if lines else type(error).__name__
-    return text[:1].lower() + text[1:]
-
-
 def _proposal(make: Make, facts: DataFacts) -> str:
-    """What to write: a size that would do, the next larger one first."""
+    """Propose a size that would do, the next larger one first."""
     largest = max(facts.height, facts.width)
     for size in sorted(SIZES, key=lambda size: (size < largest, abs(size - largest))):
         if refuses(make, replace(facts, height=size, width=size)) is None:

@@ -1,0 +1,43 @@
+"""Folders of small images, and a cache of the test's own."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Maker = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("TOST_DATA", raising=False)
+    return tmp_path / "cache" / "tostdsl"
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Maker:
+    """Writes PNG files `<name>/<part>/<class>/<n>.png` of random pixels that the path decides."""
+
+    def make(
+        counts: Mapping[str, Mapping[str, int]],
+        size: tuple[int, int] = (32, 32),
+        name: str = "pictures",
+    ) -> Path:
+        for part, classes in counts.items():
+            for each, count in classes.items():
+                folder = tmp_path / name / part / each
+                folder.mkdir(parents=True)
+                for number in range(count):
+                    path = folder / f"{number:02}.png"
+                    random = np.random.default_rng(zlib.crc32(f"{part}/{each}/{number}".encode()))
+                    pixels = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+                    Image.fromarray(pixels).save(path)
+        return tmp_path / name
+
+    return make

@@ -1,0 +1,62 @@
+"""The catalogue of messages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import tostdsl
+from tostdsl.diagnostics import CATALOGUE, Entry, Severity, diagnose
+
+PACKAGE = Path(tostdsl.__file__).parent
+
+
+def used() -> set[str]:
+    """Codes the package's own source names, outside the catalogue."""
+    sources = (p for p in PACKAGE.rglob("*.py") if p.name != "catalogue.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    return set(re.findall(r"[\"']([TWR]\d{3})[\"']", text))
+
+
+def fields(entry: Entry) -> list[str]:
+    """Names filled in by the caller."""
+    templates = (entry.message, entry.help or "")
+    return [name for t in templates for _, name, _, _ in Formatter().parse(t) if name is not None]
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_an_entry_is_well_formed(code: str) -> None:
+    """A code is a family and three digits; templates have names only, and fill in."""
+    entry = CATALOGUE[code]
+    assert re.fullmatch(r"[TWR]\d{3}", code)
+    assert all(name.isidentifier() for name in fields(entry))
+    filled = diagnose(code, **dict.fromkeys(fields(entry), "{x}"))
+    assert Severity(entry.severity) is filled.severity
+    assert filled.message.count("{x}") == len(
+        [n for _, n, _, _ in Formatter().parse(entry.message) if n is not None]
+    )
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_an_entry_is_in_the_projects_voice(code: str) -> None:
+    """Lower case first, no full stop, code in pairs of backticks, one line."""
+    entry = CATALOGUE[code]
+    for text in filter(None, (entry.message, entry.help)):
+        assert not text[0].isupper()
+        assert not text.endswith(".")
+        assert 0 == text.count("`") % 2
+        assert "\n" not in text
+    assert (code[0] == "W") == (entry.severity == "warning")
+
+
+def test_every_code_used_is_in_the_catalogue() -> None:
+    """No message lives elsewhere."""
+    assert [] == sorted(used() - set(CATALOGUE))
+
+
+def test_every_code_in_the_catalogue_is_used() -> None:
+    """No message is left over."""
+    assert [] == sorted(set(CATALOGUE) - used())

@@ -1,0 +1,17 @@
+"""What every built-in data set checks of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tostdsl.plan.bases import DataSet
+from tostdsl.plan.spec import CheckSite, Problem
+
+
+class CheckedSet(DataSet):
+    """Base of the built-in data sets."""
+
+    def check(self, site: CheckSite) -> Iterable[Problem]:
+        if not 0 <= self.validation.value < 100:
+            reason = "the share held out must be at least 0% and less than 100%"
+            yield Problem("T504", {"name": "validation", "reason": reason}, ("validation",))
