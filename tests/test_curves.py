@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_a_falling_curve_goes_from_1_to_0(curve: Curve) -> None:
     values = [curve(float(p)) for p in np.linspace(0, 1, 1001)]
     assert 1.0 == values[0]
     assert 0.0 == pytest.approx(values[-1], abs=1e-15)
-    assert all(a >= b for a, b in zip(values, values[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(values))
 
 
 @given(progress)

@@ -40,7 +40,9 @@ class Step(Anneal):
     """Falls in equal stairs at the given shares of the window, to 0 at the last."""
 
     positional = "at"
-    at: tuple[Percent, ...] = arg(doc="where the stairs are, in percent of the window", min_length=1)
+    at: tuple[Percent, ...] = arg(
+        doc="where the stairs are, in percent of the window", min_length=1
+    )
 
     def weight(self, progress: float) -> float:
         return curves.stairs(progress, [float(point) for point in self.at])

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
 
 
-def load(
-    path: str | Path, sets: Mapping[str, str] | None = None, seed: int | None = None
-) -> Plan:
+def load(path: str | Path, sets: Mapping[str, str] | None = None, seed: int | None = None) -> Plan:
     """The plan of a recipe file; `TostError` carries every mistake there is.
 
     A recipe with sweeps stands for several plans and is refused here; `compile_file` gives all.

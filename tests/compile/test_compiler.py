@@ -61,7 +61,7 @@ def test_defaults_are_filled_in() -> None:
         BASE + "ghost(\n    width=2x,\n)   until    epoch 40\n",
         BASE + "ghost(anneal=linear, width=2.0x) from epoch 0 until epoch 40\n",
         BASE + "ghost(width=2x) for 40 epochs\nseed 0\nprecision fp32\n",
-        "recipe other \"title\"\nparam w = 2x\n" + BASE + "ghost(width=$w) until epoch 40\n",
+        'recipe other "title"\nparam w = 2x\n' + BASE + "ghost(width=$w) until epoch 40\n",
     ],
 )
 def test_fingerprint_ignores_what_is_not_computed(text: str) -> None:
@@ -95,7 +95,7 @@ def test_fraction_is_taken_for_a_percent_with_a_warning() -> None:
 
 def test_plan_json_reads_back() -> None:
     """A plan's JSON gives the same plan."""
-    made = plan(BASE + "ghost(width=2x) until 33%\nskip(anneal=step(at=[50%])) on \"layer1\"\n")
+    made = plan(BASE + 'ghost(width=2x) until 33%\nskip(anneal=step(at=[50%])) on "layer1"\n')
     assert made == Plan.from_json(made.to_json(), registry.get)
 
 

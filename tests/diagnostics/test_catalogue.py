@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ def test_an_entry_is_well_formed(code: str) -> None:
     entry = CATALOGUE[code]
     assert re.fullmatch(r"[TWR]\d{3}", code)
     assert all(name.isidentifier() for name in fields(entry))
-    filled = diagnose(code, **dict.fromkeys(fields(entry), "{x}"))
+    values: dict[str, Any] = dict.fromkeys(fields(entry), "{x}")
+    filled = diagnose(code, **values)
     assert Severity(entry.severity) is filled.severity
     assert filled.message.count("{x}") == len(
         [n for _, n, _, _ in Formatter().parse(entry.message) if n is not None]

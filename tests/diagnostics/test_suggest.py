@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ words = st.text(alphabet="abc", max_size=6)
 def slow(a: str, b: str) -> int:
     """The distance by its definition, without a table."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def steps(i: int, j: int) -> int:
         if i == 0 or j == 0:
             return i + j

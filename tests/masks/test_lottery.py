@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_rounds_prune_the_rate_of_what_remains(sparsity: int, rate: int) -> None
     """Every round but the last prunes exactly the rate, the last no more, and none too few."""
     method = Lottery(sparsity=share(f"{sparsity / 10}"), rate=share(f"{rate / 10}"))
     kept = [Fraction(1), *(1 - round_.sparsity for round_ in method.rounds())]
-    pruned = [1 - after / before for before, after in zip(kept, kept[1:], strict=False)]
+    pruned = [1 - after / before for before, after in pairwise(kept)]
     assert {Fraction(rate, 1000)} >= set(pruned[:-1])
     assert 0 < pruned[-1] <= Fraction(rate, 1000)
     assert 1 - Fraction(sparsity, 1000) == kept[-1]
@@ -146,7 +147,9 @@ def test_smallest_of_the_kept_go(make_site: Callable[..., Any]) -> None:
     weights = {"a.weight": torch.tensor([[5.0, 0.0, -3.0, 1.0]])}
     masks = {"a.weight": torch.tensor([[False, True, True, True]])}
     site = make_site(weights, masks=masks)
-    assert [[False, True, True, True]] == lottery().choose(site, Fraction(1, 4))["a.weight"].tolist()
+    assert [[False, True, True, True]] == lottery().choose(site, Fraction(1, 4))[
+        "a.weight"
+    ].tolist()
     half = lottery().choose(site, Fraction(1, 2))["a.weight"]
     assert [[False, False, True, True]] == half.tolist()
 

@@ -43,9 +43,7 @@ def test_lottery_makes_a_phase_of_each_round() -> None:
         float(phase.sparsity or 0) for phase in made.phases[:10]
     ]
     assert 0.9 == float(made.phases[10].sparsity or 0)
-    assert ("keep_rewind",) == tuple(
-        name for name in made.phases[0].events[14] if name != "epoch"
-    )
+    assert ("keep_rewind",) == tuple(name for name in made.phases[0].events[14] if name != "epoch")
     assert not any("keep_rewind" in e for p in made.phases[1:] for e in p.events.values())
 
 

@@ -232,7 +232,7 @@ def test_a_bracket_left_open_shows_where() -> None:
         ('a("x', "T104", '"x', "this string has no end"),
         ("a @ b", "T105", "@", "unexpected character `@`"),
         (r'a("x\n")', "T105", "\\", "unexpected character `\\`"),
-        ("а 1", "T105", "а", "unexpected character `а`"),
+        ("\u0430 1", "T105", "\u0430", "unexpected character `\u0430`"),
         ("a(x=2.5 epochs)", "T301", "2.5 epochs", "whole epochs or steps"),
         ("a(x=1.2.3)", "T105", "1", "unexpected character `1`"),
         ("a(x=1e999)", "T306", "1e999", "too large"),

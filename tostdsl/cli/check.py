@@ -1,4 +1,4 @@
-"""`tost check`: is this a recipe that can run?"""
+"""`tost check`: says whether a recipe can run."""
 
 from __future__ import annotations
 

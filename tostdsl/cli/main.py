@@ -70,7 +70,7 @@ def entry() -> NoReturn:
         error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        click.echo("interrupted; what was running is not finished", err=True)
         sys.exit(130)
     except TostError as error:
         show(error.diagnostics)

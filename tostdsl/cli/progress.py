@@ -70,8 +70,11 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     rows = [("test accuracy", f"{result.accuracy:.2%}"), ("test loss", f"{result.loss:.4f}")]
     if result.scope:
         rows.append(
-            ("sparsity", f"{result.sparsity:.2%} ({result.zeros:,} of the {result.scope:,} "
-                         "weights in the mask's scope)")
+            (
+                "sparsity",
+                f"{result.sparsity:.2%} ({result.zeros:,} of the {result.scope:,} "
+                "weights in the mask's scope)",
+            )
         )
     kept = result.parameters - result.zeros
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
@@ -106,9 +109,13 @@ class Bars(Screen):
     def __init__(self) -> None:
         super().__init__()
         self.bars = Progress(
-            TextColumn("{task.description}"), BarColumn(24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeRemainingColumn(),
-            TextColumn("{task.fields[facts]}", markup=False), console=self.console, transient=True,
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=self.console,
+            transient=True,
         )
         self.epochs: TaskID | None = None
         self.steps: TaskID | None = None
@@ -129,7 +136,9 @@ class Bars(Screen):
         if self.steps is None:
             return
         done = glimpse.step % glimpse.phase.clock.steps_per_epoch + 1
-        facts = f"loss {glimpse.loss:.4f}  {glimpse.rate:,.0f} images/s  {_weights(glimpse.weights)}"
+        facts = (
+            f"loss {glimpse.loss:.4f}  {glimpse.rate:,.0f} images/s  {_weights(glimpse.weights)}"
+        )
         self.bars.update(self.steps, completed=done, facts=facts)
 
     def epoch(self, row: Mapping[str, Any]) -> None:

@@ -36,9 +36,7 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 
 UNREADABLE = ("T106", "T109", "T213")
 
-recipe_argument = click.argument(
-    "recipe", type=click.Path(path_type=Path), metavar="RECIPE"
-)
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
 
 
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -54,7 +52,11 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 def set_option(function: Any) -> Any:
     """`--set NAME=VALUE`, repeatable, as a dict."""
     return click.option(
-        "--set", "sets", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_pairs,
         help="Set a param of the recipe; repeatable.",
     )(function)
 

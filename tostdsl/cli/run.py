@@ -13,10 +13,15 @@ from tostdsl.cli.report import recipe_argument, seed_option, set_option, show, s
 @recipe_argument
 @set_option
 @seed_option
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder; must be new or empty.")
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto",
-    show_default=True, help="Where to compute.",
+    "--out", type=click.Path(path_type=Path), help="The run folder; must be new or empty."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
 )
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")

@@ -22,7 +22,9 @@ def plan_lines(plan: Plan, recipe: Recipe | None, width: int = 88) -> list[str]:
         lines.append(f"  {word:<10} {text}" + ("" if given else "   (default)"))
     for stage in plan.stages:
         where = " ".join(filter(None, [str(stage.window), str(stage.targets)]))
-        lines.append(f"  {'stage':<10} {call_text(stage.technique, complete=True)} {where}".rstrip())
+        lines.append(
+            f"  {'stage':<10} {call_text(stage.technique, complete=True)} {where}".rstrip()
+        )
     lines += [f"  {'expect':<10} {expect}" for expect in plan.expect]
     facts = plan.data.facts()
     if facts is None:
@@ -39,8 +41,13 @@ def _values(plan: Plan) -> list[tuple[str, str]]:
     if plan.mask is not None:
         scope = str(plan.mask.targets)
         rows.append(("mask", f"{call_text(plan.mask.method, complete=True)} {scope}"))
-        rows.append(("", "sparsity is a share of these layers' weights; biases and normalisation "
-                         "are never masked"))
+        rows.append(
+            (
+                "",
+                "sparsity is a share of these layers' weights; biases and normalisation "
+                "are never masked",
+            )
+        )
     else:
         rows.append(("mask", "none: dense training"))
     return [
@@ -64,6 +71,7 @@ def program_lines(program: Program, width: int = 88) -> list[str]:
         lines.append(line.rstrip())
     if len(table) > 1:
         last = program.phases[-1].steps
-        lines.append(f"  in all {program.steps:,} steps, {program.steps / last:.1f} times the "
-                     "final training")
+        lines.append(
+            f"  in all {program.steps:,} steps, {program.steps / last:.1f} times the final training"
+        )
     return [*lines, "", "timeline of the final training", *timeline(program, width)]

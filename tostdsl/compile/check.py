@@ -76,8 +76,13 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
                 label = Label(lowered.length.span, f"training ends at step {clock.total}")
             end = window.stop if not isinstance(window.stop, Duration) else f"step {stop}"
             text = f"this window ends at step {stop}"
-            yield diagnose("T401", Label(span, text), label, end=end,
-                           help=f"write `step {clock.total}` at most, or `end`, or train longer")
+            yield diagnose(
+                "T401",
+                Label(span, text),
+                label,
+                end=end,
+                help=f"write `step {clock.total}` at most, or `end`, or train longer",
+            )
         elif start >= stop and not window.instant:
             help = f"with {clock.steps_per_epoch} steps an epoch it has no step"
             yield diagnose("T402", span, start=f"step {start}", end=f"step {stop}", help=help)
@@ -92,9 +97,7 @@ def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float
     return float(start or 0), float(1 if stop is None else stop)
 
 
-def _conflicts(
-    lowered: Lowered, length: Length, clock: Clock | None
-) -> Iterator[Diagnostic]:
+def _conflicts(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:
     for a, b in combinations(lowered.stages, 2):
         shared = _claims(a) & _claims(b)
         if not shared:
@@ -165,8 +168,13 @@ def _selectors(lowered: Lowered, plan: Plan) -> Iterator[Diagnostic]:
             select(modules, targets.on, targets.exclude)
         except NoMatch as miss:
             spans = [v.span for v in node.on + node.exclude if _shows(v, str(miss.selector))]
-            yield diagnose("T501", *(spans[:1] or [node.span]), selector=miss.selector,
-                           model=plan.model.name, help=miss.help)
+            yield diagnose(
+                "T501",
+                *(spans[:1] or [node.span]),
+                selector=miss.selector,
+                model=plan.model.name,
+                help=miss.help,
+            )
 
 
 def _shows(value: n.Value, selector: str) -> bool:

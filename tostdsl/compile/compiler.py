@@ -109,20 +109,31 @@ def _sweeps(recipe: Recipe, found: list[Diagnostic]) -> list[dict[str, n.Value]]
         name = sweep.name.text
         if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
             found.append(
-                diagnose("T301", sweep.values.span, name=f"sweep {name}",
-                         expected="a list of values such as `[1, 2]`",
-                         found=f"`{sweep.values.span.text}`")
+                diagnose(
+                    "T301",
+                    sweep.values.span,
+                    name=f"sweep {name}",
+                    expected="a list of values such as `[1, 2]`",
+                    found=f"`{sweep.values.span.text}`",
+                )
             )
             continue
         if name == "seed":
             for item in sweep.values.items:
                 if not isinstance(item, n.Literal) or type(item.value) is not int or item.value < 0:
-                    found.append(diagnose("T301", item.span, name="seed",
-                                          expected="a whole number from 0",
-                                          found=f"`{item.span.text}`"))
+                    found.append(
+                        diagnose(
+                            "T301",
+                            item.span,
+                            name="seed",
+                            expected="a whole number from 0",
+                            found=f"`{item.span.text}`",
+                        )
+                    )
         elif name not in recipe.params:
-            found.append(diagnose("T204", sweep.name.span, name=name,
-                                  help=f"declare it: `param {name} = …`"))
+            found.append(
+                diagnose("T204", sweep.name.span, name=name, help=f"declare it: `param {name} = …`")
+            )
             continue
         names.append(name)
         lists.append(sweep.values.items)
@@ -136,7 +147,9 @@ def _sweeps(recipe: Recipe, found: list[Diagnostic]) -> list[dict[str, n.Value]]
 
 
 def _in_order(found: list[Diagnostic]) -> list[Diagnostic]:
-    """By file and place, those without a place first."""
+    """By file and place, those without a place first; nothing is said of a refused number twice."""
+    refused = [d.span for d in found if d.code == "T306"]
+    found = [d for d in found if d.code == "T306" or d.span is None or d.span not in refused]
     names: dict[str, int] = {}
     for d in found:
         if d.span is not None:

@@ -12,15 +12,16 @@ MAX_BYTES = 1 << 20
 
 
 def decode(data: bytes, name: str) -> Source:
-    """The source of a file's bytes: UTF-8, a BOM dropped, line ends as `\\n`."""
+    """The source of a file's bytes: UTF-8, a BOM dropped, line ends as line feeds."""
     if len(data) > MAX_BYTES:
         raise TostError.of("T109", size=len(data), limit=MAX_BYTES)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = f"0x{data[error.start]:02x}"
-        raise TostError([diagnose("T106", _line(data, error.start, name), byte=byte,
-                                  offset=error.start)]) from None
+        raise TostError(
+            [diagnose("T106", _line(data, error.start, name), byte=byte, offset=error.start)]
+        ) from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -46,10 +47,7 @@ def read(path: Path, name: str | None = None) -> Source:
 
 def relocate(error: TostError, span: Span) -> list[Diagnostic]:
     """An error of loading, shown at the statement that asked for the file."""
-    return [
-        d if d.labels else diagnose_at(d, span)
-        for d in error.diagnostics
-    ]
+    return [d if d.labels else diagnose_at(d, span) for d in error.diagnostics]
 
 
 def diagnose_at(diagnostic: Diagnostic, span: Span) -> Diagnostic:

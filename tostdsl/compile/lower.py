@@ -133,8 +133,13 @@ class Lowering:
         if value is MISSING:
             return None
         if value.value < 1:
-            self.reader.report("T303", statement.value, name="train", bound="at least 1 step long",
-                               found=f"`{value}`")
+            self.reader.report(
+                "T303",
+                statement.value,
+                name="train",
+                bound="at least 1 step long",
+                found=f"`{value}`",
+            )
             return None
         return windows.Length(value, statement.span)
 
@@ -146,8 +151,13 @@ class Lowering:
         if value is MISSING:
             return default
         if word == "seed" and not 0 <= value <= MAX_SEED:
-            self.reader.report("T303", statement.value, name="seed",
-                               bound=f"between 0 and {MAX_SEED}", found=f"`{value}`")
+            self.reader.report(
+                "T303",
+                statement.value,
+                name="seed",
+                bound=f"between 0 and {MAX_SEED}",
+                found=f"`{value}`",
+            )
         return value
 
     def _mask(self, out: Lowered) -> MaskPlan | None:
@@ -164,9 +174,7 @@ class Lowering:
             return None
         out.built["mask"] = built
         targets = targets.model_copy(update={"on": targets.on or MASK_SCOPE})
-        return MaskPlan.model_validate(
-            {"method": built.spec, "window": window, "targets": targets}
-        )
+        return MaskPlan.model_validate({"method": built.spec, "window": window, "targets": targets})
 
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
         built = self.reader.build(node.call, "technique")
@@ -220,13 +228,19 @@ class Lowering:
             for name in problem.fields:
                 labels += built.labels.get(name, ())
             self.found.append(
-                diagnose(problem.code, *(labels or (Label(whole),)), help=problem.help,
-                         **dict(problem.values))
+                diagnose(
+                    problem.code,
+                    *(labels or (Label(whole),)),
+                    help=problem.help,
+                    **cast("dict[str, Any]", dict(problem.values)),
+                )
             )
         for name, value in spec.arguments().items():
             for part in value if isinstance(value, tuple) else (value,):
                 if isinstance(part, Spec):
-                    inner = Built(part, built.call, {n_: built.labels.get(name, ()) for n_ in
-                                                     type(part).model_fields})
+                    inner = Built(
+                        part,
+                        built.call,
+                        {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
+                    )
                     self._problems(part, inner, site)
-

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tostdsl.compile.lower import DEFAULT_PRECISION, DEFAULT_SEED, MASK_SCOPE
+from tostdsl.plan.bases import Technique
 from tostdsl.plan.plan import Plan, Targets
 from tostdsl.plan.spec import Spec
-from tostdsl.units import Unit, Window, number_text
+from tostdsl.units import START, Unit, Window, number_text
+
+WHOLE = Window()
 
 
 def value_text(value: Any, complete: bool = False) -> str:
@@ -38,21 +41,22 @@ def call_text(spec: Spec, complete: bool = False) -> str:
         value = getattr(spec, name)
         if value is None or (not complete and not info.is_required() and value == info.default):
             continue
-        text = string_text(value) if info.annotation in (str, str | None) else value_text(value, complete)
+        text = (
+            string_text(value)
+            if info.annotation in (str, str | None)
+            else value_text(value, complete)
+        )
         words.append(text if name == spec.positional else f"{name}={text}")
     return f"{spec.name}({', '.join(words)})" if words else spec.name
 
 
-def _tail(window: Window, targets: Targets, implied: Window = Window()) -> str:
+def _tail(window: Window, targets: Targets, implied: Window = WHOLE) -> str:
     words = [] if window == implied else [str(window)]
     return " ".join(filter(None, [*words, str(targets)]))
 
 
 def print_plan(plan: Plan) -> str:
     """The recipe of a plan (not laid out: `tost fmt` does that)."""
-    from tostdsl.plan.bases import Technique
-    from tostdsl.units import START
-
     lines = ["tost 1", ""]
     lines.append(f"recipe {plan.name}" + (f" {string_text(plan.title)}" if plan.title else ""))
     lines += ["", f"model {call_text(plan.model)}", f"data {call_text(plan.data)}"]
@@ -72,7 +76,7 @@ def print_plan(plan: Plan) -> str:
         lines.append("")
     for stage in plan.stages:
         technique: Technique = stage.technique
-        implied = Window(START, START) if technique.acts == "instant" else Window()
+        implied = Window(START, START) if technique.acts == "instant" else WHOLE
         tail = _tail(stage.window, stage.targets, implied)
         lines.append(f"{call_text(technique)} {tail}".rstrip())
     if plan.expect:

@@ -40,8 +40,9 @@ class Resolver:
         extends = [s for s in file.statements if isinstance(s, n.Extends)]
         for statement in extends[1:]:
             self.found.append(
-                diagnose("T205", statement.span, Label(extends[0].span, "first here"),
-                         name="extends")
+                diagnose(
+                    "T205", statement.span, Label(extends[0].span, "first here"), name="extends"
+                )
             )
         if extends:
             self._extend(extends[0], path, chain, recipe)
@@ -84,9 +85,7 @@ class Resolver:
             digest = hashlib.sha256(target.read_bytes()).hexdigest()
             if digest != str(statement.checksum.value).lower():
                 help = f"its sha256 is {digest}"
-                self.found.append(
-                    diagnose("T217", statement.checksum.span, path=wanted, help=help)
-                )
+                self.found.append(diagnose("T217", statement.checksum.span, path=wanted, help=help))
         self._file(base, target, seen, recipe)
 
 
@@ -133,8 +132,9 @@ class _Merge:
                     recipe.params.pop(name, None)
                     recipe.params[name] = ParamValue(statement.value, statement.span)
             case n.Sweep():
-                if self._once(f"sweep {statement.name.text}", statement.name.text, statement,
-                              "T311"):
+                if self._once(
+                    f"sweep {statement.name.text}", statement.name.text, statement, "T311"
+                ):
                     recipe.sweeps.append(statement)
             case n.Setting():
                 word = statement.word.text
@@ -155,8 +155,13 @@ class _Merge:
         value = statement.value
         if not isinstance(value, n.Literal) or type(value.value) is not int:
             self.found.append(
-                diagnose("T301", value.span, name="tost", expected="an edition number such as `1`",
-                         found=f"`{value.span.text}`")
+                diagnose(
+                    "T301",
+                    value.span,
+                    name="tost",
+                    expected="an edition number such as `1`",
+                    found=f"`{value.span.text}`",
+                )
             )
         elif value.value != EDITION:
             self.found.append(diagnose("T218", value.span, edition=value.value))
@@ -211,8 +216,15 @@ def set_params(recipe: Recipe, given: Mapping[str, str]) -> list[Diagnostic]:
         statement = file.statements[0] if len(file.statements) == 1 else None
         if mistakes or not isinstance(statement, n.Param):
             if not mistakes:
-                found.append(diagnose("T301", source.span(0, len(source.text)), name=name,
-                                      expected="one value", found=f"`{text}`"))
+                found.append(
+                    diagnose(
+                        "T301",
+                        source.span(0, len(source.text)),
+                        name=name,
+                        expected="one value",
+                        found=f"`{text}`",
+                    )
+                )
             continue
         if not _same_type(declared.value, statement.value):
             found.append(

@@ -60,15 +60,20 @@ class Reader:
 
     # -- reports
 
-    def report(self, code: str, node: n.Node, help: str | None = None, fix: str | None = None,
-               certain: bool = True, **values: object) -> _Missing:
+    def report(
+        self,
+        code: str,
+        node: n.Node,
+        help: str | None = None,
+        fix: str | None = None,
+        certain: bool = True,
+        **values: object,
+    ) -> _Missing:
         """Report at a node, or at the reference through which it is used."""
         edits = Fix((Edit(node.span, fix),), certain) if fix is not None else None
         if fix is not None:
             values.setdefault("write", fix)
-        self.found.append(
-            diagnose(code, *self.labels(node), help=help, fix=edits, **values)
-        )
+        self.found.append(diagnose(code, *self.labels(node), help=help, fix=edits, **values))
         return MISSING
 
     def labels(self, node: n.Node) -> tuple[Label, ...]:
@@ -91,7 +96,9 @@ class Reader:
             self.report("T308", node, name=node.name)
             return None
         text = f"`${node.name}` is {known.value.span.text}, {known.said_by}"
-        inner = replace(self, place=self.place or node.span, via=(*self.via, Label(known.span, text)))
+        inner = replace(
+            self, place=self.place or node.span, via=(*self.via, Label(known.span, text))
+        )
         return inner, known.value
 
     # -- values
@@ -151,14 +158,22 @@ class Reader:
         elif isinstance(node, n.Literal) and isinstance(node.value, str):
             text = node.value
             if text in choices:
-                return self.report("T304", node, name=name, found=node.span.text, fix=text,
-                                   choices=listed, help=f"write `{text}`, without quotes")
+                return self.report(
+                    "T304",
+                    node,
+                    name=name,
+                    found=node.span.text,
+                    fix=text,
+                    choices=listed,
+                    help=f"write `{text}`, without quotes",
+                )
         else:
             return self._wrong(node, f"one of {listed}", name)
         meant = nearest(text, map(str, choices))
         help = f"did you mean `{meant}`? one of {listed}" if meant else None
-        return self.report("T304", node, name=name, found=text, choices=listed, help=help,
-                           fix=meant, certain=False)
+        return self.report(
+            "T304", node, name=name, found=text, choices=listed, help=help, fix=meant, certain=False
+        )
 
     def _list(self, node: n.Value, item: Any, name: str) -> Any:
         if not isinstance(node, n.ListValue):
@@ -220,8 +235,9 @@ class Reader:
                 return share
             case n.Literal(value=(int() | Decimal()) as value):
                 found = f"`{node.span.text}`"
-                return self.report("T302", node, name=name, found=found,
-                                   fix=f"{number_text(value)}%")
+                return self.report(
+                    "T302", node, name=name, found=found, fix=f"{number_text(value)}%"
+                )
         return self._wrong(node, WORDS[Percent], name)
 
     def _factor(self, node: n.Value, name: str) -> Any:
@@ -300,8 +316,9 @@ class Reader:
                 values[field_name] = value
         for field_name, info in cls.model_fields.items():
             if info.is_required() and field_name not in given:
-                self.report("T209", node.name, owner=name, name=field_name,
-                            example=example(info.annotation))
+                self.report(
+                    "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
+                )
         if any(d.severity == "error" for d in self.found[before:]):
             return None
         try:
@@ -334,8 +351,16 @@ class Reader:
             fix = Fix((Edit(node.name.span, meant),), certain=False)
         else:
             fix = None
-        self.found.append(diagnose("T201", *self.labels(node.name), kind=kind.replace(
-            "data", "data set"), name=name, help=help, fix=fix))
+        self.found.append(
+            diagnose(
+                "T201",
+                *self.labels(node.name),
+                kind=kind.replace("data", "data set"),
+                name=name,
+                help=help,
+                fix=fix,
+            )
+        )
 
     def _arguments(self, node: n.Call, cls: type[Spec]) -> dict[str, n.Argument]:
         given: dict[str, n.Argument] = {}
@@ -356,8 +381,14 @@ class Reader:
                 help = f"did you mean `{meant}`?" if meant else _signature(cls)
                 fix = Fix((Edit(argument.name.span, meant),), certain=False) if meant else None
                 self.found.append(
-                    diagnose("T203", *self.labels(argument.name), owner=owner, name=name,
-                             help=help, fix=fix)
+                    diagnose(
+                        "T203",
+                        *self.labels(argument.name),
+                        owner=owner,
+                        name=name,
+                        help=help,
+                        fix=fix,
+                    )
                 )
             elif name in given:
                 first = Label(given[name].span, "first here")
@@ -366,21 +397,33 @@ class Reader:
                 given[name] = argument
         return given
 
-    def _bound(self, owner: str, given: Mapping[str, n.Argument], node: n.Call, mistake: Any) -> None:
+    def _bound(
+        self, owner: str, given: Mapping[str, n.Argument], node: n.Call, mistake: Any
+    ) -> None:
         field_name = str(mistake["loc"][0]) if mistake["loc"] else owner
         argument = given.get(field_name)
         place = argument.value if argument is not None else node
         context = mistake.get("ctx", {})
-        bounds = {"ge": "at least {}", "gt": "greater than {}", "le": "at most {}",
-                  "lt": "less than {}"}
+        bounds = {
+            "ge": "at least {}",
+            "gt": "greater than {}",
+            "le": "at most {}",
+            "lt": "less than {}",
+        }
         for key, phrase in bounds.items():
             if key in context:
-                self.report("T303", place, name=field_name, bound=phrase.format(_plain(context[key])),
-                            found=f"`{place.span.text}`")
+                self.report(
+                    "T303",
+                    place,
+                    name=field_name,
+                    bound=phrase.format(_plain(context[key])),
+                    found=f"`{place.span.text}`",
+                )
                 return
         if mistake["type"] == "too_short":
-            self.report("T303", place, name=field_name, bound="not empty",
-                        found=f"`{place.span.text}`")
+            self.report(
+                "T303", place, name=field_name, bound="not empty", found=f"`{place.span.text}`"
+            )
             return
         reason = str(context.get("error", mistake["msg"]))
         self.report("T504", place, name=field_name, reason=reason)
@@ -433,8 +476,18 @@ def example(want: Any) -> str:
         return f"[{example(get_args(want)[0])}]"
     if isinstance(want, type) and issubclass(want, Spec):
         return registry.names(want.kind)[0]
-    samples = {int: "1", float: "0.1", bool: "yes", str: '"…"', Percent: "90%", Factor: "2x",
-               Pattern: "2:4", Moment: "epoch 40", Duration: "10 epochs", Ramp: "1 -> 0"}
+    samples = {
+        int: "1",
+        float: "0.1",
+        bool: "yes",
+        str: '"…"',
+        Percent: "90%",
+        Factor: "2x",
+        Pattern: "2:4",
+        Moment: "epoch 40",
+        Duration: "10 epochs",
+        Ramp: "1 -> 0",
+    }
     return samples.get(want, "…")
 
 

@@ -24,8 +24,11 @@ class Length:
     span: Span | None
 
     def canonical(self, moment: Moment) -> Moment:
-        """The one form of a moment: `start` and `end` where it is them, whole epochs or steps
-        instead of a percent where the two are the same."""
+        """The one form of a moment.
+
+        `start` and `end` where it is them, whole epochs or steps instead of a percent where the
+        two are the same.
+        """
         unit, value = moment.unit, moment.value
         own = self.value.unit[:-1]
         if unit == "percent":
@@ -53,8 +56,9 @@ class Length:
         """The moment `length` after `start`, or the length itself where they do not add up."""
         unit = length.unit[:-1]
         if start == START:
-            return self.canonical(Moment("epoch" if unit == "epoch" else "step",
-                                         Decimal(length.value)))
+            return self.canonical(
+                Moment("epoch" if unit == "epoch" else "step", Decimal(length.value))
+            )
         if start.unit == unit:
             return self.canonical(Moment(start.unit, start.value + length.value))
         return length
@@ -106,14 +110,22 @@ def _whole(
         span = by_word[word].value.span
         if isinstance(value, Duration):
             if value.value < 1:
-                found.append(diagnose("T303", span, name=word, bound="at least 1", found=f"`{value}`"))
+                found.append(
+                    diagnose("T303", span, name=word, bound="at least 1", found=f"`{value}`")
+                )
         elif value.value < 0:
-            found.append(diagnose("T303", span, name=word, bound="at or after the start",
-                                  found=f"`{value}`"))
+            found.append(
+                diagnose("T303", span, name=word, bound="at or after the start", found=f"`{value}`")
+            )
         elif value.unit in ("epoch", "step") and value.value != value.value.to_integral_value():
             found.append(
-                diagnose("T303", span, name=word, bound=f"a whole {value.unit}, or a percent",
-                         found=f"`{value}`")
+                diagnose(
+                    "T303",
+                    span,
+                    name=word,
+                    bound=f"a whole {value.unit}, or a percent",
+                    found=f"`{value}`",
+                )
             )
         else:
             place = length.place(value)
@@ -123,8 +135,9 @@ def _whole(
 
 
 def _past_end(span: Span, end: Moment, length: Length) -> Diagnostic:
-    fits = str(Moment("epoch" if length.value.unit == "epochs" else "step",
-                      Decimal(length.value.value)))
+    fits = str(
+        Moment("epoch" if length.value.unit == "epochs" else "step", Decimal(length.value.value))
+    )
     fits = "100%" if end.unit == "percent" else fits
     label = Label(length.span, f"training ends at {fits}") if length.span is not None else None
     return diagnose(
@@ -146,13 +159,20 @@ def _checked(
         return window
     stop = length.place(window.stop)
     same = window.start.unit == window.stop.unit and window.start.value >= window.stop.value
-    if window.start == window.stop or same or (
-        start is not None and stop is not None and start >= stop
+    if (
+        window.start == window.stop
+        or same
+        or (start is not None and stop is not None and start >= stop)
     ):
         first = by_word.get("from", last).span
         found.append(
-            diagnose("T402", first.to(last.span), start=window.start, end=window.stop,
-                     help="a window ends after it starts; its end is not part of it")
+            diagnose(
+                "T402",
+                first.to(last.span),
+                start=window.start,
+                end=window.stop,
+                help="a window ends after it starts; its end is not part of it",
+            )
         )
         return None
     if stop is not None and stop > 1:
@@ -186,12 +206,20 @@ def _selector(node: n.Value, reader: Reader) -> Selector | None:
         case n.Call(name=n.Ident(text=word), arguments=()):
             meant = nearest(word, CLASSES)
             listed = ", ".join(f"`{name}`" for name in CLASSES)
-            help = f"did you mean `{meant}`?" if meant else (
-                f"one of {listed}, or module names in quotes such as `\"layer3.*\"`"
+            help = (
+                f"did you mean `{meant}`?"
+                if meant
+                else (f'one of {listed}, or module names in quotes such as `"layer3.*"`')
             )
-            reader.report("T201", node, help=help, fix=meant, certain=False, kind="selector",
-                          name=word)
+            reader.report(
+                "T201", node, help=help, fix=meant, certain=False, kind="selector", name=word
+            )
             return None
-    reader.report("T301", node, name="a selector", found=f"`{node.span.text}`",
-                  expected="`conv`, `linear`, `first`, `last` or a name in quotes")
+    reader.report(
+        "T301",
+        node,
+        name="a selector",
+        found=f"`{node.span.text}`",
+        expected="`conv`, `linear`, `first`, `last` or a name in quotes",
+    )
     return None

@@ -123,8 +123,7 @@ CATALOGUE: dict[str, Entry] = {
     "R203": Entry("{path} is not empty and holds no run", "choose another folder with `--out`"),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
-    "R303": Entry("out of memory on {device} in {phase}", "lower the batch size"),
-    "R304": Entry("interrupted in {phase} at step {step}; the run was not finished"),
+    "R303": Entry("out of memory on {device}", "lower the batch size"),
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
         "lower the learning rate",

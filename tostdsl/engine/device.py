@@ -44,7 +44,7 @@ def scaler(device: torch.device, precision: Precision) -> torch.amp.GradScaler:
 
 def environment(device: torch.device) -> dict[str, Any]:
     """What the run ran on, for the run folder."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in ("tostdsl", "torch", "torchvision", "numpy", "safetensors", "pydantic", "lark"):
         try:
             versions[package] = version(package)

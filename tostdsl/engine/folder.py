@@ -1,13 +1,13 @@
 """The run folder: what ran, what came out, and the proof.
 
-    recipe.tost          the recipe's text        (extended files lie in recipe/)
-    plan.json            the canonical plan with its fingerprint
-    environment.json     versions, device, threads
-    metrics.jsonl        a line an epoch, an evaluation, a message
-    masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
-    model.safetensors    the trained network, the plain architecture's keys
-    certificate.json     the checks that what was written is what ran
-    result.json          the figures of the summary, and how the run ended
+recipe.tost          the recipe's text        (extended files lie in recipe/)
+plan.json            the canonical plan with its fingerprint
+environment.json     versions, device, threads
+metrics.jsonl        a line an epoch, an evaluation, a message
+masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
+model.safetensors    the trained network, the plain architecture's keys
+certificate.json     the checks that what was written is what ran
+result.json          the figures of the summary, and how the run ended
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
@@ -80,7 +80,7 @@ class RunFolder:
         """A safetensors file; tensors that share memory are copied."""
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         try:
-            save_file(plain, self.path / name, metadata=notes)
+            (self.path / name).write_bytes(save(plain, metadata=notes))
         except OSError as error:
             raise _unwritable(self.path / name, error) from None
 

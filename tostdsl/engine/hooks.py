@@ -83,8 +83,10 @@ class Joint:
 
 
 class Network(Protocol):
-    """The network as a technique may see and change it. Everything put in here is taken out by
-    the engine when the stage leaves."""
+    """The network as a technique may see and change it.
+
+    Everything put in here is taken out by the engine when the stage leaves.
+    """
 
     @property
     def model(self) -> nn.Module:
@@ -128,8 +130,11 @@ class Network(Protocol):
         """A CPU generator derived from (seed, technique, purpose)."""
 
     def add(self, name: str, module: nn.Module) -> nn.Module:
-        """Put a module beside the model: moved to its device, its parameters trained, its state
-        saved, its train/eval mode following the model's. Returns it."""
+        """Put a module beside the model, and return it.
+
+        It is moved to the model's device, its parameters are trained, its state is saved, and it
+        follows the model's training or evaluation mode.
+        """
 
     def before(self, name: str, hook: Callable[[nn.Module, Any], Any]) -> None:
         """A forward pre-hook on a module of the model: `hook(module, args)`."""
@@ -138,8 +143,10 @@ class Network(Protocol):
         """A forward hook on a module of the model: `hook(module, args, output)`."""
 
     def keep_inputs(self, name: str) -> None:
-        """Make an activation module leave its input alone (`inplace=False`) while the stage is
-        attached; the engine puts the flag back."""
+        """Make an activation module leave its input alone while the stage is attached.
+
+        It sets `inplace=False`; the engine puts the flag back.
+        """
 
     def report(self, text: str) -> None:
         """A line for the run's log and screen, for example what was widened."""
@@ -155,8 +162,11 @@ class Hook(Generic[T]):
         self.stage = stage
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
-        """Enter the network. `cells` are 0-d float32 tensors on the device that the engine moves:
-        `weight`, and one for each argument given as a ramp."""
+        """Enter the network.
+
+        `cells` are 0-d float32 tensors on the device that the engine moves: `weight`, and one for
+        each argument given as a ramp.
+        """
 
     def detach(self, net: Network) -> None:
         """Leave. What went in through `net` is taken out by the engine after this."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate
-from tostdsl.engine.feed import Feed
+from tostdsl.engine.feed import Feed, Part
 from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Glimpse, Observer
@@ -169,9 +169,7 @@ class Loop:
         on_stepped = _bound(hooks[::-1], "stepped")
         on_epoch = _bound(hooks[::-1], "epoch")
         before_step: list[Callable[[int], None]] = [self._reseed] if self.stochastic else []
-        scalars = [
-            (self.attached[i].vector, self._rows(i, segment)) for i in segment.attached
-        ]
+        scalars = [(self.attached[i].vector, self._rows(i, segment)) for i in segment.attached]
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
         events = self.phase.events
         for position, step in enumerate(segment.steps):
@@ -202,7 +200,7 @@ class Loop:
             self.meter.add(loss, outputs, batch.labels)
             self.done += 1
             if time.perf_counter() - self.last_glimpse > GLIMPSE_SECONDS:
-                self._glimpse(loss, segment)
+                self._glimpse(loss)
             for event in events.get(step + 1, ()):
                 self._occasion(event)
                 for act in on_epoch if event == "epoch" else ():
@@ -218,17 +216,25 @@ class Loop:
 
     # -- telling
 
-    def _glimpse(self, loss: Tensor, segment: Segment) -> None:
+    def _glimpse(self, loss: Tensor) -> None:
         now = time.perf_counter()
         rate = (self.meter.images - self.seen) / max(1e-9, now - self.last_glimpse)
         self.last_glimpse, self.seen = now, self.meter.images
         value = self._finite(float(loss.detach()))
-        names = weight_names(self.kit.plan, segment.attached)
-        weights = {
-            name: float(self.attached[i].vector[0])
-            for i, name in zip(segment.attached, names, strict=True)
-        }
-        self.kit.observer.step(Glimpse(self.phase, self.done, self.step, value, rate, weights))
+        glimpse = Glimpse(self.phase, self.done, self.step, value, rate, self._scalars())
+        self.kit.observer.step(glimpse)
+
+    def _scalars(self) -> dict[str, float]:
+        """What moves in the stages at work, read off the tensors that they compute with."""
+        names = stage_names(self.kit.plan)
+        found = {}
+        for index, attached in self.attached.items():
+            for cell, value in zip(self.curves[index].names, attached.vector.tolist(), strict=True):
+                if cell != "weight":
+                    found[f"{names[index]}.{cell}"] = value
+                elif self.curves[index].anneal is not None:
+                    found[names[index]] = value
+        return found
 
     def _finite(self, value: float) -> float:
         if not math.isfinite(value):
@@ -242,7 +248,6 @@ class Loop:
         loss, accuracy = self.meter.read()
         self._finite(loss)
         now = time.perf_counter()
-        names = weight_names(self.kit.plan, tuple(self.attached))
         row: dict[str, Any] = {
             "kind": "epoch",
             "phase": self.phase.name,
@@ -252,26 +257,19 @@ class Loop:
             "accuracy": accuracy,
             "lr": self.rate[self.step],
             "images_per_second": self.meter.images / max(1e-9, now - self.epoch_start),
-            "weights": {
-                name: float(attached.vector[0])
-                for name, attached in zip(names, self.attached.values(), strict=True)
-            },
+            "weights": self._scalars(),
         }
         if self.kit.feed.size("validation"):
-            row["validation_loss"], row["validation_accuracy"] = self.evaluate("validation")
+            row["validation_loss"], row["validation_accuracy"] = evaluate(self.kit, "validation")
         self.kit.log(row)
         self.kit.observer.epoch(row)
         self.meter = Meter.on(self.kit.device)
         self.epoch_start = self.last_glimpse = time.perf_counter()
         self.seen = 0
 
-    def evaluate(self, split: str) -> tuple[float, float]:
-        """Mean loss against true labels, and accuracy, on a split."""
-        return evaluate(self.kit, split)
-
 
 @torch.no_grad()
-def evaluate(kit: Equipment, split: str) -> tuple[float, float]:
+def evaluate(kit: Equipment, split: Part) -> tuple[float, float]:
     """Mean cross-entropy against true labels, and accuracy, in evaluation mode."""
     kit.surgeon.train(False)
     meter = Meter.on(kit.device)
@@ -283,13 +281,12 @@ def evaluate(kit: Equipment, split: str) -> tuple[float, float]:
     return meter.read()
 
 
-def weight_names(plan: Plan, stages: tuple[int, ...]) -> list[str]:
-    """Names of stages for the screen; those that share a technique carry their number."""
+def stage_names(plan: Plan) -> list[str]:
+    """Names of stages for screen and log; those that share a technique carry their number."""
     names = [stage.technique.name for stage in plan.stages]
     return [
         name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
-        for i in stages
-        for name in (names[i],)
+        for i, name in enumerate(names)
     ]
 
 

@@ -57,9 +57,12 @@ class Masked:
     def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
         """Over the parameters of `model` called `names`, kept in the network's order."""
         wanted = set(names)
-        found = {name: weight for name, weight in model.named_parameters() if name in wanted}
-        if missing := sorted(wanted - set(found)):
+        every = dict(model.named_parameters(remove_duplicate=False))
+        if missing := sorted(wanted - set(every)):
             raise ValueError(f"no such parameters: {', '.join(missing)}")
+        # a weight that two layers share is one weight, under its first name in scope
+        first = {id(every[name]): name for name in reversed(every) if name in wanted}
+        found = {name: every[name] for name in every if first.get(id(every[name])) == name}
         self._weights: dict[str, nn.Parameter] = found
         self._masks: dict[str, Tensor] = {}
         self._parameters: list[Tensor] = list(found.values())

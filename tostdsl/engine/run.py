@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -86,13 +87,21 @@ def run(
         observer.started(program, folder.path, images.origin, str(device))
         session = _Session(plan, program, spec, images, device, observer, folder)
         return session.run()
+    except torch.OutOfMemoryError as error:
+        _record(folder, "failed", error)
+        raise TostError.of("R303", device=device) from None
     except BaseException as error:
-        state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        folder.write_json("result.json", {"state": state, "reason": str(error)})
+        _record(folder, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error)
         raise
     finally:
         observer.finished()
         folder.close()
+
+
+def _record(folder: RunFolder, state: str, error: BaseException) -> None:
+    """Say in the folder how the run ended, if that can still be written."""
+    with suppress(TostError):
+        folder.write_json("result.json", {"state": state, "reason": str(error)})
 
 
 def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
@@ -144,7 +153,12 @@ class _Session:
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         surgeon = Surgeon(
-            model, self.images.facts, device, plan.seed, _masks_of(masked), self._say,
+            model,
+            self.images.facts,
+            device,
+            plan.seed,
+            _masks_of(masked),
+            self._say,
             plan.model.name,
         )
         feed = Feed(self.images, self.spec, device, plan.seed)
@@ -224,13 +238,24 @@ class _Session:
                 abs(Fraction(zeros, scope) - target) * scope <= 1,
                 f"{zeros:,} of {scope:,} for {float(target):.2%}",
             )
-        measured = {"accuracy": 100 * accuracy, "loss": loss,
-                    "sparsity": 100 * zeros / scope if scope else 0.0}
+        measured = {
+            "accuracy": 100 * accuracy,
+            "loss": loss,
+            "sparsity": 100 * zeros / scope if scope else 0.0,
+        }
         misses = () if self.program.rehearsal else tuple(_misses(plan, measured))
         result = Result(
-            self.folder.path, plan.fingerprint, accuracy, loss, zeros, scope,
-            kit.certificate.plain.parameters, seconds, kit.certificate.passed,
-            self.program.rehearsal, misses,
+            self.folder.path,
+            plan.fingerprint,
+            accuracy,
+            loss,
+            zeros,
+            scope,
+            kit.certificate.plain.parameters,
+            seconds,
+            kit.certificate.passed,
+            self.program.rehearsal,
+            misses,
             {"mask_digest": digest, "data": self.images.origin},
         )
         self.folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
@@ -238,32 +263,37 @@ class _Session:
         return result
 
     def _target(self) -> Fraction:
-        last = [p.sparsity for p in self.program.phases if p.sparsity is not None][-1]
-        return last
+        return [p.sparsity for p in self.program.phases if p.sparsity is not None][-1]
 
     def _write(self, kit: Equipment, result: Result, masks: Mapping[str, Tensor]) -> None:
         folder, notes = self.folder, {"plan": result.fingerprint}
         folder.write_tensors("model.safetensors", kit.model.state_dict(), **notes)
         folder.write_tensors("masks.safetensors", masks, **notes)
-        folder.write_json("certificate.json", {
-            "fingerprint": result.fingerprint,
-            "mask_digest": result.facts["mask_digest"],
-            "rehearsal": result.rehearsal,
-            **kit.certificate.to_json(),
-        })
-        folder.write_json("result.json", {
-            "state": "finished" if result.certified else "failed",
-            "accuracy": result.accuracy,
-            "loss": result.loss,
-            "pruned_weights": result.zeros,
-            "weights_in_scope": result.scope,
-            "sparsity": result.sparsity,
-            "parameters": result.parameters,
-            "seconds": result.seconds,
-            "certified": result.certified,
-            "rehearsal": result.rehearsal,
-            "missed_expectations": list(result.misses),
-        })
+        folder.write_json(
+            "certificate.json",
+            {
+                "fingerprint": result.fingerprint,
+                "mask_digest": result.facts["mask_digest"],
+                "rehearsal": result.rehearsal,
+                **kit.certificate.to_json(),
+            },
+        )
+        folder.write_json(
+            "result.json",
+            {
+                "state": "finished" if result.certified else "failed",
+                "accuracy": result.accuracy,
+                "loss": result.loss,
+                "pruned_weights": result.zeros,
+                "weights_in_scope": result.scope,
+                "sparsity": result.sparsity,
+                "parameters": result.parameters,
+                "seconds": result.seconds,
+                "certified": result.certified,
+                "rehearsal": result.rehearsal,
+                "missed_expectations": list(result.misses),
+            },
+        )
 
 
 def _misses(plan: Plan, measured: Mapping[str, float]) -> list[str]:

@@ -168,9 +168,7 @@ class Augmentation(Spec):
 
     kind = "augmentation"
 
-    def apply(
-        self, images: torch.Tensor, draws: torch.Tensor
-    ) -> torch.Tensor:
+    def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """Changed float images (N x C x H x W); `draws` is N x `numbers` uniform in [0, 1)."""
         raise NotImplementedError
 

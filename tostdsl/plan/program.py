@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal, Self
 
 from tostdsl.curves import blend
@@ -129,14 +130,14 @@ def _phase(
     windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
     cuts = sorted({0, clock.total, *(edge for window in windows for edge in window)})
     segments = []
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         attached = tuple(
             i for i, (first, last) in enumerate(windows) if first <= start and stop <= last
         )
         instants = tuple(i for i, (first, last) in enumerate(windows) if first == last == start)
         segments.append(Segment(start, stop, attached, instants, range(start, stop)))
     epochs = range(clock.steps_per_epoch, clock.total + 1, clock.steps_per_epoch)
-    events: dict[int, tuple[Occasion, ...]] = {step: ("epoch",) for step in epochs}
+    events: dict[int, tuple[Occasion, ...]] = dict.fromkeys(epochs, ("epoch",))
     events[clock.total] = ("epoch",)
     return Phase(kind, index, clock, tuple(segments), events, sparsity)
 

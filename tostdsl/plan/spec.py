@@ -29,7 +29,7 @@ def arg(default: Any = ..., doc: str = "", *, unit: str | None = None, **bounds:
 
     `bounds` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`); `unit` is shown in help.
     """
-    extra = {"unit": unit} if unit else None
+    extra: dict[str, Any] | None = {"unit": unit} if unit else None
     return Field(default, description=doc, json_schema_extra=extra, **bounds)
 
 
