@@ -132,4 +132,6 @@ def stage(
     def selectors(texts: tuple[str, ...]) -> tuple[Selector, ...]:
         return tuple(Selector("class" if t in words else "glob", t) for t in texts)
 
-    return StagePlan(technique=technique, targets=Targets(on=selectors(on), exclude=selectors(exclude)))
+    return StagePlan(
+        technique=technique, targets=Targets(on=selectors(on), exclude=selectors(exclude))
+    )

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine import nodes
+from tostdsl.engine import groups, nodes
 from tostdsl.engine.hooks import Hidden, Hook, Joint, Unwidened
 from tostdsl.engine.seeds import generator
 from tostdsl.engine.shapes import Shapes, shapes
@@ -113,6 +113,7 @@ class Site:
         Where the recipe selected layers, those that follow one of them.
         """
         if not self.chosen:
+            self._tell_of_functions()
             return [
                 name
                 for name, module in self.model.named_modules()
@@ -122,6 +123,14 @@ class Site:
         for name, others in shared.items():
             self.report(f"{name} also follows {', '.join(others)}, which it changes too")
         return [name for name in found if isinstance(self.module(name), nodes.RECTIFIERS)]
+
+    def _tell_of_functions(self) -> None:
+        try:
+            count = self._surgeon.structure.activation_functions()
+        except TostError:  # what cannot be traced may still have its activation modules hooked
+            return
+        if count:
+            self.report(f"{count} activations are called as functions and stay as they are")
 
     def shape(self, name: str) -> Shapes:
         """Input and output shape of a module, without the batch."""
@@ -282,7 +291,7 @@ class Surgeon:
             self._attached.remove(attached)
             raise
         if optimizer is not None and attached.parameters:
-            _train(optimizer, attached.parameters)
+            groups.put(optimizer, attached.parameters)
         return attached
 
     def leave(self, attached: Attached, optimizer: Optimizer | None) -> None:
@@ -291,7 +300,7 @@ class Surgeon:
             attached.hook.detach(attached.site)
         finally:
             if optimizer is not None:
-                _forget(optimizer, [parameter for _, parameter in attached.parameters])
+                groups.take(optimizer, [parameter for _, parameter in attached.parameters])
             attached.site.clear()
             self._attached.remove(attached)
 
@@ -336,20 +345,3 @@ def _channels_last(tensor: Tensor) -> bool:
         and tensor.is_contiguous(memory_format=torch.channels_last)
         and not tensor.is_contiguous()
     )
-
-
-def _train(optimizer: Optimizer, parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
-    first = optimizer.param_groups[0]
-    settings = {key: value for key, value in first.items() if key not in ("params", "param_names")}
-    named = "param_names" in first
-    given = list(parameters) if named else [parameter for _, parameter in parameters]
-    optimizer.add_param_group({**settings, "params": given})
-
-
-def _forget(optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -> None:
-    gone = set(parameters)
-    optimizer.param_groups[:] = [
-        group for group in optimizer.param_groups if not gone.intersection(group["params"])
-    ]
-    for parameter in parameters:
-        optimizer.state.pop(parameter, None)

@@ -103,7 +103,7 @@ class Builder:
         return n.Ident(self.span(token), str(token))
 
     def literal(self, token: Token) -> n.Literal:
-        """A value token; a number past the limits is reported and stands as 0."""
+        """A value token; a number past the limits is reported and stands as 1."""
         text, span = str(token), self.span(token)
         if token.type == "STRING":
             return n.Literal(span, unescape(text))

@@ -1,0 +1,359 @@
+"""Soft activations and extra neurons."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.nets import NETS, Theatre, build, images, stage
+from tostdsl.diagnostics import TostError
+from tostdsl.plan.spec import CheckSite
+from tostdsl.techniques import Ghost
+from tostdsl.techniques.ghost import soft_activation
+from tostdsl.units import Factor, Ramp
+
+
+def factor(text: str) -> Factor:
+    return Factor(Decimal(text))
+
+
+X = torch.linspace(-6, 6, 101, dtype=torch.float64)
+CLOSED_FORMS: dict[str, Any] = {
+    "swish": lambda x: x / (1 + torch.exp(-x)),
+    "pswish": lambda x: x / (1 + torch.exp(-2 * x)),
+    "mish": lambda x: x * torch.tanh(torch.log1p(torch.exp(x))),
+    "gelu": lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2,
+    "elu": lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
+    "softplus": lambda x: torch.log1p(torch.exp(x)),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_soft_activations_are_their_closed_forms(name: str) -> None:
+    """Each is its formula in float64."""
+    torch.testing.assert_close(CLOSED_FORMS[name](X), soft_activation(name, 1.0)(X))
+
+
+@pytest.mark.parametrize("beta", [0.5, 3.0, torch.tensor(3.0)])
+def test_beta_steepens_swish(beta: float | Tensor) -> None:
+    """Swish is x sigmoid(beta x), for a number and for a cell."""
+    torch.testing.assert_close(
+        X * torch.sigmoid(float(beta) * X), soft_activation("swish", beta)(X)
+    )
+
+
+def test_a_large_beta_is_nearly_relu() -> None:
+    """The ramp of beta ends at the plain activation."""
+    assert float((soft_activation("swish", 1000.0)(X) - X.relu()).abs().max()) < 1e-3
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_activations_are_blended_by_weight(weight: float) -> None:
+    """A perceptron with every activation w soft + (1 - w) relu, written out."""
+    model: Any = build("mlp")
+    theatre = Theatre(model)
+    attached = theatre.surgeon.enter(0, stage(Ghost(activation="mish")), None)
+    attached.vector[0] = weight
+    w = float(attached.vector[0])
+
+    def blend(x: Tensor) -> Tensor:
+        return w * CLOSED_FORMS["mish"](x) + (1 - w) * x.relu()
+
+    x = images()
+    expected = (
+        model[5].weight
+        @ blend(
+            blend(x.flatten(1) @ model[1].weight.T + model[1].bias) @ model[3].weight.T
+            + model[3].bias
+        ).T
+    )
+    torch.testing.assert_close(expected.T + model[5].bias, model(x))
+    assert ["ghost: mish in 2 activations"] == theatre.lines
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_an_activation_that_works_in_place_is_blended_on_its_input(net: str) -> None:
+    """In-place activations give what out-of-place ones give, gradients included."""
+    results = []
+    for inplace in (True, False):
+        model = build(net)
+        for module in model.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = inplace
+        Theatre(model).surgeon.enter(0, stage(Ghost(activation="swish")), None)
+        out = model(images())
+        out.square().sum().backward()
+        results.append([out.detach(), *(p.grad for p in model.parameters())])
+    for a, b in zip(*results, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_beta_moves_with_its_cell() -> None:
+    """A ramp's cell is what the activation computes with."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).double()
+    surgeon = Theatre(model).surgeon
+    attached = surgeon.enter(0, stage(Ghost(activation="swish", beta=Ramp(1, 20))), None)
+    x = torch.randn(3, 4, dtype=torch.float64)
+    for beta in (1.0, 7.5):
+        attached.cells["beta"].fill_(beta)
+        y = model[0](x)
+        torch.testing.assert_close(y * torch.sigmoid(beta * y), model(x))
+
+
+def test_on_blends_only_after_the_selected_layers() -> None:
+    """The activation behind another layer stays as it is."""
+    model: Any = build("mlp")
+    Theatre(model).surgeon.enter(0, stage(Ghost(activation="elu"), on=("3",)), None)
+    x = torch.full((1, 6), -1.0, dtype=torch.float64)
+    assert torch.equal(torch.zeros_like(x), model[2](x))
+    torch.testing.assert_close(functional.elu(x), model[4](x))
+
+
+def test_a_module_that_also_follows_other_layers_is_told() -> None:
+    """A shared activation is blended wherever it is used, and the log says so."""
+    theatre = Theatre(build("residual"))
+    theatre.surgeon.enter(0, stage(Ghost(activation="elu"), on=("layer1.0.conv1",)), None)
+    assert [
+        "ghost: layer1.0.relu also follows layer1.0.conv2, which it changes too",
+        "ghost: elu in 1 activations",
+    ] == theatre.lines
+
+
+def test_activations_as_functions_are_told() -> None:
+    """What no hook can reach is counted; a network with nothing else is refused."""
+
+    class Net(nn.Module):
+        def __init__(self, act: nn.Module) -> None:
+            super().__init__()
+            self.a, self.act = nn.Linear(4, 4), act
+
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.relu(self.act(self.a(x)))
+
+    theatre = Theatre(Net(nn.ReLU()))
+    theatre.surgeon.enter(0, stage(Ghost(activation="elu")), None)
+    assert "ghost: 1 activations are called as functions and stay as they are" == theatre.lines[0]
+    with pytest.raises(TostError) as caught:
+        Theatre(Net(nn.Identity())).surgeon.enter(0, stage(Ghost(activation="elu")), None)
+    assert "T502" == caught.value.diagnostics[0].code
+
+
+# -- width
+
+
+def wide_linear(*blocks: list[tuple[Tensor, ...]]) -> Tensor:
+    return torch.cat([torch.cat(row, 1) for row in blocks])
+
+
+def test_a_widened_perceptron_at_weight_1_is_one_built_by_hand() -> None:
+    """Twice as wide with the same weights: equal outputs and gradients in float64."""
+    model: Any = build("mlp")
+    attached = Theatre(model).surgeon.enter(0, stage(Ghost(width=factor("2"))), None)
+    g = attached.site.added
+    wide: Any = nn.Sequential(
+        nn.Flatten(), nn.Linear(192, 16), nn.ReLU(), nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 5)
+    ).double()
+    put = {
+        "1.weight": [[model[1].weight], [g["1.ghosts"].weight]],
+        "1.bias": [[model[1].bias], [g["1.ghosts"].bias]],
+        "3.weight": [
+            [model[3].weight, g["3.from_ghosts"].weight[:6]],
+            [g["3.ghosts"].weight, g["3.from_ghosts"].weight[6:]],
+        ],
+        "3.bias": [[model[3].bias], [g["3.ghosts"].bias]],
+        "5.weight": [[model[5].weight, g["5.from_ghosts"].weight]],
+        "5.bias": [[model[5].bias]],
+    }
+    assemble(wide, put)
+    compare(model, wide, ["1.weight", "3.weight", "5.weight", "5.bias"])
+
+
+def test_a_widened_vgg_at_weight_1_is_one_built_by_hand() -> None:
+    """Convolutions, normalisation, pooling and flattening, in training and evaluation."""
+    model: Any = build("vgg")
+    theatre = Theatre(model)
+    attached = theatre.surgeon.enter(0, stage(Ghost(width=factor("1.5"))), None)
+    g: Any = attached.site.added
+    assert ["ghost: width 1.5x: 9 extra neurons in 3 of 4 layers; not widened: 12 "
+            "(it gives the network's output)"] == theatre.lines  # fmt: skip
+    wide: Any = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 9, 3, padding=1), nn.BatchNorm2d(9), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(), nn.Linear(36, 11), nn.ReLU(), nn.Dropout(0.0), nn.Linear(11, 5),
+    ).double()  # fmt: skip
+    put = {
+        "0.weight": [[model[0].weight], [g["0.ghosts"].weight]],
+        "0.bias": [[model[0].bias], [g["0.ghosts"].bias]],
+        "1.weight": [[model[1].weight], [g["0.norm"].weight]],
+        "1.bias": [[model[1].bias], [g["0.norm"].bias]],
+        "1.running_mean": [[model[1].running_mean], [g["0.norm"].running_mean]],
+        "1.running_var": [[model[1].running_var], [g["0.norm"].running_var]],
+        "4.weight": [
+            [model[4].weight, g["4.from_ghosts"].weight[:6]],
+            [g["4.ghosts"].weight, g["4.from_ghosts"].weight[6:]],
+        ],
+        "4.bias": [[model[4].bias], [g["4.ghosts"].bias]],
+        "5.weight": [[model[5].weight], [g["4.norm"].weight]],
+        "5.bias": [[model[5].bias], [g["4.norm"].bias]],
+        "5.running_mean": [[model[5].running_mean], [g["4.norm"].running_mean]],
+        "5.running_var": [[model[5].running_var], [g["4.norm"].running_var]],
+        "9.weight": [
+            [model[9].weight, g["9.from_ghosts"].weight[:7]],
+            [g["9.ghosts"].weight, g["9.from_ghosts"].weight[7:]],
+        ],
+        "9.bias": [[model[9].bias], [g["9.ghosts"].bias]],
+        "12.weight": [[model[12].weight, g["12.from_ghosts"].weight]],
+        "12.bias": [[model[12].bias]],
+    }
+    assemble(wide, put)
+    for mode in (False, True):
+        theatre.surgeon.train(mode)
+        wide.train(mode)
+        compare(model, wide, ["0.weight", "1.weight", "4.weight", "9.weight", "12.weight"])
+    torch.testing.assert_close(wide[5].running_var[6:], g["4.norm"].running_var)
+
+
+def assemble(wide: nn.Module, put: dict[str, list[list[Tensor]]]) -> None:
+    state = {name: torch.cat([torch.cat(row, 1) if len(row) > 1 else row[0] for row in rows])
+             for name, rows in put.items()}  # fmt: skip
+    missing, unexpected = wide.load_state_dict(
+        {name: tensor.detach().clone() for name, tensor in state.items()}, strict=False
+    )
+    assert [] == unexpected
+    assert all(name.endswith("num_batches_tracked") for name in missing)
+
+
+def compare(model: nn.Module, wide: nn.Module, names: list[str]) -> None:
+    """Outputs and the gradients of the neurons both have."""
+    outputs = []
+    for net in (wide, model):
+        net.zero_grad()
+        out = net(images())
+        out.square().sum().backward()
+        outputs.append(out.detach())
+    torch.testing.assert_close(*outputs, rtol=1e-11, atol=1e-12)
+    for name in names:
+        small, large = model.get_parameter(name).grad, wide.get_parameter(name).grad
+        assert small is not None
+        assert large is not None
+        shared = large[tuple(slice(0, size) for size in small.shape)]
+        torch.testing.assert_close(shared, small, rtol=1e-9, atol=1e-12)
+
+
+def test_a_ghosts_output_is_scaled_by_the_weight() -> None:
+    """Between 0 and 1 the network is the wide one with its ghosts' outputs times w."""
+    model: Any = build("mlp")
+    attached = Theatre(model).surgeon.enter(0, stage(Ghost(width=factor("2"))), None)
+    attached.vector[0] = w = 0.25
+    g: Any = attached.site.added
+    x = images().flatten(1)
+    h1, g1 = (
+        model[1](x).relu(),
+        functional.linear(x, g["1.ghosts"].weight, g["1.ghosts"].bias).relu(),
+    )
+    # `model[1]` above is hooked, so what it sent on is computed again by the whole network
+    real, ghost = g["3.from_ghosts"].weight[:6], g["3.from_ghosts"].weight[6:]
+    h2 = (functional.linear(h1, model[3].weight, model[3].bias) + w * g1 @ real.T).relu()
+    g2 = (functional.linear(h1, g["3.ghosts"].weight, g["3.ghosts"].bias) + w * g1 @ ghost.T).relu()
+    expected = functional.linear(h2, model[5].weight, model[5].bias)
+    expected = expected + w * g2 @ g["5.from_ghosts"].weight.T
+    torch.testing.assert_close(expected, model(images()))
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_soft_activation_applies_to_ghosts_too(net: str) -> None:
+    """With both stages, ghosts go through the network's blended activations."""
+    model = build(net)
+    surgeon = Theatre(model).surgeon
+    surgeon.enter(0, stage(Ghost(width=factor("2"))), None)
+    plain = model(images())
+    calls = []
+    act = next(m for m in model.modules() if isinstance(m, nn.ReLU))
+    handle = act.register_forward_hook(lambda _m, _a, _o: calls.append(1))
+    attached = surgeon.enter(1, stage(Ghost(activation="softplus")), None)
+    assert not torch.allclose(plain, model(images()))
+    attached.vector.zero_()
+    assert torch.equal(plain, model(images()))
+    handle.remove()
+
+
+def test_ghosts_are_drawn_by_torchs_law_for_the_wide_layer() -> None:
+    """Uniform within one over the square root of the wide layer's inputs, from the seed alone."""
+    draws = []
+    for noise in (0, 1):
+        torch.manual_seed(noise)
+        before = torch.get_rng_state()
+        attached = Theatre(build("vgg")).surgeon.enter(0, stage(Ghost(width=factor("3"))), None)
+        assert torch.equal(before, torch.get_rng_state())
+        draws.append(attached.state_dict())
+    assert all(torch.equal(draws[0][name], draws[1][name]) for name in draws[0])
+    for name, fan_in in {"0.ghosts": 27, "4.ghosts": 108, "4.from_ghosts": 108}.items():
+        weight = draws[0][f"module:{name}:weight"]
+        bound = fan_in**-0.5
+        assert bound * 0.95 < float(weight.abs().max()) <= bound
+        assert float(weight.std()) == pytest.approx(bound / 3**0.5, rel=0.1)
+
+
+def test_on_widens_only_the_selected_layers() -> None:
+    """`on` selects the layers that get ghosts; the rest is left alone and not spoken of."""
+    theatre = Theatre(build("vgg"))
+    attached = theatre.surgeon.enter(0, stage(Ghost(width=factor("2")), on=("conv",)), None)
+    assert ["0.ghosts", "0.norm", "4.from_ghosts", "4.ghosts", "4.norm", "9.from_ghosts"] == sorted(
+        attached.site.added
+    )
+    assert ["ghost: width 2x: 10 extra neurons in 2 of 2 layers"] == theatre.lines
+
+
+@pytest.mark.parametrize(("on", "width"), [(("last",), "2"), (("0",), "1.05")])
+def test_width_that_adds_nothing_is_refused(on: tuple[str, ...], width: str) -> None:
+    """No layer to widen, or no neuron to add, is an error with the reason."""
+    with pytest.raises(TostError) as caught:
+        Theatre(build("vgg")).surgeon.enter(0, stage(Ghost(width=factor(width)), on=on), None)
+    (mistake,) = caught.value.diagnostics
+    assert "T502" == mistake.code
+    assert "no layer can be widened" in mistake.message
+
+
+def test_a_network_in_bf16_autocast_takes_all_forms() -> None:
+    """Mixed precision changes no dtype on the way through ghosts."""
+    model = build("residual", torch.float32)
+    surgeon = Theatre(model).surgeon
+    surgeon.enter(0, stage(Ghost(activation="softplus", width=factor("2"))), None)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(images(dtype=torch.float32))
+    assert torch.bfloat16 == out.dtype
+    out.float().sum().backward()
+
+
+# -- the arguments
+
+
+@pytest.mark.parametrize(
+    ("ghost", "code", "fields"),
+    [
+        (Ghost(), "T504", ()),
+        (Ghost(width=factor("1")), "T303", ("width",)),
+        (Ghost(width=factor("0.5")), "T303", ("width",)),
+        (Ghost(activation="mish", beta=2.0), "T504", ("beta",)),
+        (Ghost(activation="swish", beta=0.0), "T303", ("beta",)),
+        (Ghost(activation="swish", beta=Ramp(1, -1)), "T303", ("beta",)),
+    ],
+)
+def test_arguments_that_make_no_sense_are_problems(
+    ghost: Ghost, code: str, fields: tuple[str, ...]
+) -> None:
+    """Each problem names its code and the fields it is in."""
+    (problem,) = ghost.check(CheckSite())
+    assert (code, fields) == (problem.code, problem.fields)
+
+
+def test_claims_follow_what_is_asked_for() -> None:
+    """Activation and width are claimed apart, so that two stages can share a window."""
+    assert frozenset({"the activation function"}) == Ghost(activation="swish").claims()
+    assert frozenset({"the width of layers"}) == Ghost(width=factor("2")).claims()
+    assert [] == list(Ghost(activation="swish", beta=Ramp(1, 20)).check(CheckSite()))

@@ -1,0 +1,99 @@
+"""Softened labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tests.nets import Theatre, build, stage
+from tostdsl.diagnostics import TostError
+from tostdsl.engine.hooks import Batch
+from tostdsl.plan.spec import CheckSite
+from tostdsl.techniques import Labels
+from tostdsl.techniques.labels import smooth
+from tostdsl.units import Ramp
+
+TRUE = torch.tensor([0, 4, 2])
+
+
+def softened(labels: Labels, targets: Tensor = TRUE, **cells: float) -> Batch:
+    surgeon = Theatre(build("mlp")).surgeon
+    attached = surgeon.enter(0, stage(labels), None)
+    for name, value in cells.items():
+        attached.cells[name].fill_(value)
+    batch = Batch(torch.zeros(3, 3, 8, 8), TRUE, targets)
+    attached.hook.batch(batch)
+    return batch
+
+
+def test_others_share_what_the_true_class_loses() -> None:
+    """1 - e on the true class and e / (C - 1) on each other, rows summing to 1."""
+    batch = softened(Labels(smoothing=0.2))
+    expected = torch.full((3, 5), 0.05)
+    expected[range(3), TRUE] = 0.8
+    torch.testing.assert_close(expected, batch.targets)
+    assert torch.equal(TRUE, batch.labels)
+
+
+@pytest.mark.parametrize("e", [0.0, 0.1, 0.9])
+def test_all_is_pytorchs_own_smoothing(e: float) -> None:
+    """The loss against the targets is torch's loss with `label_smoothing`."""
+    logits = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    batch = softened(Labels(smoothing=e, spread="all"))
+    expected = functional.cross_entropy(logits, TRUE, label_smoothing=e)
+    torch.testing.assert_close(expected, functional.cross_entropy(logits, batch.targets))
+
+
+def test_others_is_pytorchs_with_a_larger_smoothing() -> None:
+    """The two forms agree where e of torch is e C / (C - 1)."""
+    others = smooth(TRUE, 5, 0.1, others=True)
+    torch.testing.assert_close(smooth(TRUE, 5, 0.1 * 5 / 4, others=False), others)
+
+
+@pytest.mark.parametrize("spread", ["others", "all"])
+def test_probabilities_are_mixed_as_labels_are(spread: Any) -> None:
+    """Smoothing is linear: of a mixture it is the mixture of the smoothed labels."""
+    one_hot = functional.one_hot(TRUE, 5).float()
+    mixture = 0.3 * one_hot + 0.7 * one_hot.roll(1, 0)
+    a = softened(Labels(smoothing=0.2, spread=spread)).targets
+    b = softened(Labels(smoothing=0.2, spread=spread), TRUE.roll(1, 0)).targets
+    expected = 0.3 * a + 0.7 * b
+    torch.testing.assert_close(
+        expected, softened(Labels(smoothing=0.2, spread=spread), mixture).targets
+    )
+
+
+def test_a_ramp_moves_with_its_cell() -> None:
+    """The cell's value is the smoothing of the step."""
+    labels = Labels(smoothing=Ramp(0.2, 0.0))
+    torch.testing.assert_close(
+        softened(Labels(smoothing=0.12)).targets, softened(labels, smoothing=0.12).targets
+    )
+    assert torch.equal(functional.one_hot(TRUE, 5).float(), softened(labels, smoothing=0.0).targets)
+
+
+@pytest.mark.parametrize("smoothing", [1.0, -0.1, Ramp(0.1, 1.0)])
+def test_a_smoothing_outside_its_bounds_is_a_problem(smoothing: Any) -> None:
+    """At 1 the true class would be the least likely."""
+    (problem,) = Labels(smoothing=smoothing).check(CheckSite())
+    assert ("T303", ("smoothing",)) == (problem.code, problem.fields)
+
+
+def test_labels_take_no_targets_and_claim_the_labels() -> None:
+    """Two smoothings at once are a conflict; where in the network makes no sense."""
+    assert not Labels.targeted
+    assert frozenset({"the labels"}) == Labels().claims()
+    assert [] == list(Labels().check(CheckSite()))
+
+
+def test_a_single_class_cannot_be_smoothed() -> None:
+    """There is no other class to give anything to."""
+    theatre = Theatre(build("mlp"))
+    object.__setattr__(theatre.surgeon, "facts", type(theatre.surgeon.facts)(3, 8, 8, 1, 1, 1))
+    with pytest.raises(TostError) as caught:
+        theatre.surgeon.enter(0, stage(Labels()), None)
+    assert "T502" == caught.value.diagnostics[0].code
