@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (expected first)
 """torchvision imports, beside whatever torch there is."""
 
 from __future__ import annotations

@@ -152,6 +152,10 @@ def test_printed_plan_reads_back() -> None:
         ('extends "https://example.org/a.tost"', ("T216", 5, '"https://example.org/a.tost"')),
         ("optimizer sgd(lr=-1)", ("T303", 5, "-1")),
         ("optimizer sgd until epoch 3", ("T409", 5, "until epoch 3")),
+        ("schedule multistep(at=[epoch 900])", ("T412", 5, "[epoch 900]")),
+        ("schedule cosine(warmup=200 epochs)", ("T413", 5, "200 epochs")),
+        ("skip on conv except conv", ("T502", 5, "conv except conv")),
+        ("optimizer sgd(lr=1 -> 0)", ("T307", 5, "1 -> 0")),
         ("sweep seed over 3", ("T301", 5, "3")),
         ("ghost(width=99999999999999999999x)", ("T306", 5, "99999999999999999999x")),
     ],
@@ -159,6 +163,12 @@ def test_printed_plan_reads_back() -> None:
 def test_one_mistake_one_report(line: str, expected: tuple[str, int, str]) -> None:
     """Each mistake gives its one report, at its place."""
     assert [expected] == mistakes(BASE + line + "\n")
+
+
+def test_rewind_must_lie_inside_a_round() -> None:
+    """A lottery cannot go back to a moment its rounds never reach."""
+    text = BASE.replace("random(sparsity=90%)", "lottery(sparsity=90%, rewind=epoch 200)")
+    assert [("T412", 3, "epoch 200")] == mistakes(text)
 
 
 def test_percent_without_sign_is_fixed() -> None:

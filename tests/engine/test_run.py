@@ -164,15 +164,17 @@ def test_lottery_rewinds_and_prunes(tmp_path: Path) -> None:
     """A lottery's rounds prune to their sparsities; the ticket trains from the rewind point."""
 
     class Watch(Observer):
-        said: list[str] = []
+        def __init__(self) -> None:
+            self.said: list[str] = []
 
         def message(self, text: str) -> None:
             self.said.append(text)
 
     text = SMALL + "mask lottery(sparsity=50%, rate=30%, rewind=epoch 1, epochs=2)\n"
-    result = run(plan(text), RunOptions(out=tmp_path / "run"), Watch())
+    watch = Watch()
+    result = run(plan(text), RunOptions(out=tmp_path / "run"), watch)
     assert ["30.00%", "50.00%"] == [
-        said[said.index("(") + 1 : -1] for said in Watch.said if said.startswith("mask:")
+        said[said.index("(") + 1 : -1] for said in watch.said if said.startswith("mask:")
     ]
     assert ["round 1", "round 1", "round 2", "round 2", *["training"] * 3] == [
         row["phase"] for row in rows(result.folder, "epoch")
@@ -265,7 +267,7 @@ def test_lower_precision_trains(tmp_path: Path, precision: str) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not os.environ.get("TOST_DATA"), reason="TOST_DATA is not set: no real CIFAR-10")
+@pytest.mark.skipif("TOST_DATA" not in os.environ, reason="TOST_DATA is not set")
 def test_resnet18_lottery_rehearses_on_real_images(tmp_path: Path) -> None:
     """The shipped lottery recipe crosses all twelve phases on CIFAR-10 images."""
     (made,) = compile_file(RECIPES / "resnet18_lth.tost").plans

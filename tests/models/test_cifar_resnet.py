@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (expected first)
 """The residual networks for small images."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (expected first)
 """ResNet-18 to ResNet-152."""
 
 from __future__ import annotations

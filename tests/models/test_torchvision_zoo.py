@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (expected first)
 """torchvision's other networks under their own names."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 (expected first)
 """sgd, adam and adamw."""
 
 from __future__ import annotations

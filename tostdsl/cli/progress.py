@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.engine.observer import Glimpse, Observer, Result
 from tostdsl.plan.program import Phase, Program
 
@@ -57,12 +57,6 @@ class Screen(Observer):
             table.add_row(name, text)
         self.say("")
         self.console.print(table)
-        certificate = json.loads((result.folder / "certificate.json").read_text("utf-8"))
-        for check in certificate["checks"]:
-            if not check["passed"]:
-                self.say(f"FAILED: {check['name']}: {check['detail']}")
-        for miss in result.misses:
-            self.say(f"MISSED: {miss}")
 
 
 def summary_rows(result: Result) -> list[tuple[str, str]]:
@@ -83,6 +77,12 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     rows.append(("certificate", verdict if result.certified else "FAILED"))
     rows.append(("run", str(result.folder)))
     return rows
+
+
+def verdicts(result: Result) -> list[Diagnostic]:
+    """What the run did not live up to: failed checks and missed expectations."""
+    failed = [diagnose("R401", reason=reason) for reason in result.failures]
+    return failed + [diagnose("R402", reason=reason) for reason in result.misses]
 
 
 class Lines(Screen):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tostdsl.cli.progress import screen, verdicts
 from tostdsl.cli.report import recipe_argument, seed_option, set_option, show, status
 
 
@@ -49,7 +50,6 @@ def command(
     assert compiled.recipe is not None
     if len(compiled.variants) > 1 and out is not None:
         raise click.UsageError("a recipe with sweeps makes several runs; leave `--out` out")
-    from tostdsl.cli.progress import screen
     from tostdsl.engine.run import RunOptions, run
 
     options = RunOptions(out, device, data_root, download, fake_data, smoke)
@@ -60,5 +60,6 @@ def command(
         observer = screen()
         result = run(variant.plan, options, observer, compiled.recipe.sources)
         observer.summary(result)
+        show(verdicts(result))
         worst = max(worst, 1 if not result.certified else 4 if result.misses else 0)
     return worst

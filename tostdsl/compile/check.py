@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from tostdsl.compile.lower import Lowered, StageSite
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.windows import Length
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.bases import DataFacts, ModuleFact
+from tostdsl.plan.bases import DataFacts, MaskMethod, ModuleFact
 from tostdsl.plan.plan import Plan, Targets
 from tostdsl.plan.targets import NoMatch, select
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
-from tostdsl.units import Clock, Duration, Window
+from tostdsl.units import Clock, Duration, Moment, Window
 
 DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
 """Stands for data whose facts only loading tells; module names do not depend on them."""
@@ -27,6 +28,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
         clock = clock_of(lowered)
         found += _ends(lowered, clock)
         found += _conflicts(lowered, lowered.length, clock)
+        found += _moments(lowered, lowered.length, clock)
     found += _jumps(lowered)
     if lowered.plan is not None:
         found += _selectors(lowered, lowered.plan)
@@ -86,6 +88,40 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         elif start >= stop and not window.instant:
             help = f"with {clock.steps_per_epoch} steps an epoch it has no step"
             yield diagnose("T402", span, start=f"step {start}", end=f"step {stop}", help=help)
+
+
+def _moments(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:
+    """Moments and lengths among arguments that training, or a mask's round, never reaches."""
+    for word in ("schedule", "mask"):
+        built = lowered.built.get(word)
+        if built is None:
+            continue
+        spec, whole, where = built.spec, length, clock
+        if isinstance(spec, MaskMethod):
+            own = spec.round_length(length.value)
+            whole = replace(length, value=own)
+            where = Clock.of(own, clock.steps_per_epoch) if clock is not None else None
+        for name, value in spec.arguments().items():
+            labels = built.labels.get(name, (Label(built.call.span),))
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, Moment) and _late(item, whole, where):
+                    help = f"training is {whole.value}"
+                    yield diagnose("T412", *labels, name=name, moment=item, help=help)
+                elif isinstance(item, Duration) and _long(item, whole, where):
+                    yield diagnose("T413", *labels, name=name, length=item, whole=whole.value)
+
+
+def _late(moment: Moment, length: Length, clock: Clock | None) -> bool:
+    if clock is not None:
+        return clock.step(moment) > clock.total
+    place = length.place(moment)
+    return place is not None and place > 1
+
+
+def _long(duration: Duration, length: Length, clock: Clock | None) -> bool:
+    if clock is not None:
+        return clock.steps(duration) > clock.total
+    return duration.unit == length.value.unit and duration.value > length.value.value
 
 
 def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float, float]:
@@ -158,14 +194,17 @@ def _selectors(lowered: Lowered, plan: Plan) -> Iterator[Diagnostic]:
     modules = _modules(lowered)
     if modules is None:
         return
-    sites: list[tuple[Targets, n.Targets]] = [
-        (site.plan.targets, site.node.targets) for site in lowered.stages
+    sites: list[tuple[str, Targets, n.Targets]] = [
+        (site.built.spec.name, site.plan.targets, site.node.targets) for site in lowered.stages
     ]
     if lowered.mask is not None and plan.mask is not None:
-        sites.append((plan.mask.targets, lowered.mask.targets))
-    for targets, node in sites:
+        sites.append(("mask", plan.mask.targets, lowered.mask.targets))
+    for owner, targets, node in sites:
         try:
-            select(modules, targets.on, targets.exclude)
+            kept = select(modules, targets.on, targets.exclude)
+            if not kept and (targets.on or targets.exclude):
+                reason = f"no layer is left of `{targets}`"
+                yield diagnose("T502", node.span, stage=owner, model=plan.model.name, reason=reason)
         except NoMatch as miss:
             spans = [v.span for v in node.on + node.exclude if _shows(v, str(miss.selector))]
             yield diagnose(

@@ -46,7 +46,10 @@ def call_text(spec: Spec, complete: bool = False) -> str:
             if info.annotation in (str, str | None)
             else value_text(value, complete)
         )
-        words.append(text if name == spec.positional else f"{name}={text}")
+        if name == spec.positional:
+            words.insert(0, text)
+        else:
+            words.append(f"{name}={text}")
     return f"{spec.name}({', '.join(words)})" if words else spec.name
 
 

@@ -183,6 +183,8 @@ class Reader:
         return MISSING if MISSING in values else tuple(values)
 
     def _scalar(self, node: n.Value, want: Any, name: str) -> Any:
+        if isinstance(node, n.RampValue) and want is not Ramp:
+            return self.report("T307", node, name=name)
         read = _SCALARS.get(want)
         if read is None:
             raise TypeError(f"no reader for {want!r}")

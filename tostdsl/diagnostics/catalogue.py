@@ -72,7 +72,6 @@ CATALOGUE: dict[str, Entry] = {
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
     "T308": Entry("param `{name}` refers to a param declared after it", "declare that one first"),
-    "T309": Entry("`{name}` cannot take {found}"),
     "T310": Entry("the recipe's sweeps stand for {count} runs, the limit is {limit}"),
     "T311": Entry("`{name}` is swept twice", "keep one of the two"),
     "T312": Entry("unknown metric `{name}`", "choose one of {choices}"),
@@ -88,7 +87,8 @@ CATALOGUE: dict[str, Entry] = {
     "T409": Entry("`{name}` takes no window", "remove it"),
     "T410": Entry("`{name}` takes no targets", "remove them"),
     "T411": Entry("this window has a part given twice", "keep one of the two"),
-    "T412": Entry("`{name}` must not start in the middle of training", "write `at start`"),
+    "T412": Entry("`{name}` is at {moment}, after training ends"),
+    "T413": Entry("`{name}` is {length} long, training is {whole}"),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
     "T502": Entry("`{stage}` has nothing to work on in `{model}`: {reason}"),
@@ -129,6 +129,6 @@ CATALOGUE: dict[str, Entry] = {
         "lower the learning rate",
     ),
     "R401": Entry("the certificate failed: {reason}"),
-    "R402": Entry("expected {metric} {op} {wanted}, got {got}"),
+    "R402": Entry("{reason}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

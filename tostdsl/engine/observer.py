@@ -47,6 +47,8 @@ class Result:
     rehearsal: bool
     misses: tuple[str, ...] = ()
     """Expectations that were not met, in words."""
+    failures: tuple[str, ...] = ()
+    """Checks of the certificate that did not pass, in words."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -256,6 +256,7 @@ class _Session:
             kit.certificate.passed,
             self.program.rehearsal,
             misses,
+            tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
             {"mask_digest": digest, "data": self.images.origin},
         )
         self.folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})

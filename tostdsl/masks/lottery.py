@@ -47,6 +47,11 @@ class Lottery(MaskMethod):
     the lottery ticket hypothesis", 2020.
     """
 
+    examples = (
+        "lottery(sparsity=90%, rate=20%, rewind=epoch 2)",
+        "lottery(sparsity=90%, epochs=60)",
+    )
+
     rate: Percent = arg(
         Percent.from_json({"percent": 20}), "share of the remaining weights each round prunes"
     )

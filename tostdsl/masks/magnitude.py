@@ -39,6 +39,8 @@ class Magnitude(MaskMethod):
     the mark?", 2021.
     """
 
+    examples = ("magnitude(sparsity=90%, over=layer)",)
+
     over: Literal["global", "layer"] = arg(
         "global", "what is ranked together: all weights, or each layer's own"
     )

@@ -45,6 +45,8 @@ class Random(MaskMethod):
     "Rigging the lottery: making all tickets winners", 2020.
     """
 
+    examples = ("random(sparsity=95%, distribution=erk)",)
+
     distribution: Literal["uniform", "erk"] = arg(
         "uniform", "how the kept weights are shared out among the layers"
     )

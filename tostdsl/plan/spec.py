@@ -55,7 +55,9 @@ class Spec(BaseModel):
     name: ClassVar[str]
     revision: ClassVar[int] = 1
     positional: ClassVar[str | None] = None
-    origin: ClassVar[str] = "tostdsl"
+    examples: ClassVar[tuple[str, ...]] = ()
+    """How it is written in a recipe, for help; each is checked by the tests. A technique's are
+    whole stages, the others' are calls."""
 
     def arguments(self) -> dict[str, Any]:
         """The arguments by name, as values."""

@@ -53,6 +53,11 @@ class Ghost(Technique):
     neither the paper's abstract nor its code says.
     """
 
+    examples = (
+        "ghost(activation=swish) until 25%",
+        "ghost(width=2x, anneal=cosine) until epoch 40",
+    )
+
     activation: Activation | None = arg(None, "the soft activation to blend in")
     width: Factor | None = arg(None, "how many times as wide hidden layers get", unit="factor")
     beta: float | Ramp = arg(1.0, "steepness of `swish`; above 0")

@@ -36,6 +36,7 @@ class Init(Technique):
     Networks and How Lottery Tickets Win (AAAI 2022).
     """
 
+    examples = ("init(rescale=fanin_masked)",)
     acts = "instant"
     rescale: Literal["fanin_masked"] = arg("fanin_masked", "the law of the rescaling")
 

@@ -35,6 +35,8 @@ class Labels(Technique):
     Inception Architecture for Computer Vision (CVPR 2016).
     """
 
+    examples = ("labels(smoothing=0.1)", "labels(smoothing=0.2 -> 0) until epoch 80")
+
     targeted = False
     smoothing: float | Ramp = arg(0.1, "probability taken from the true class; in [0, 1)")
     spread: Literal["others", "all"] = arg("others", "which classes get it")

@@ -42,6 +42,11 @@ class Skip(Technique):
     times the weights a very sparse network keeps. The forms here add none.
     """
 
+    examples = (
+        "skip(anneal=linear) until epoch 60",
+        'skip(form=normalised) until 25% on "layer3.*"',
+    )
+
     form: Literal["convex", "normalised", "add"] = arg("convex", "how the skip joins")
     alpha: float = arg(1.0, "strength at weight 1; at most 2 with `form=convex`", gt=0)
     anneal: AnyAnneal = arg(Linear(), "the law by which the skips fade")

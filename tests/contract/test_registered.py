@@ -1,0 +1,176 @@
+"""What holds for everything registered, no exceptions listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from tests.nets import FACTS, Residual, Theatre, mlp, vgg
+from tests.plans import plan_of
+from tostdsl import registry
+from tostdsl.compile.print import call_text
+from tostdsl.compile.values import describe, example
+from tostdsl.engine.certificate import Shape
+from tostdsl.engine.hooks import Hook
+from tostdsl.engine.run import Site
+from tostdsl.plan.bases import Anneal, Augmentation, DataFacts, MaskMethod, ScheduleSpec, Technique
+from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.spec import Spec
+from tostdsl.units import Clock
+
+EVERYTHING = list(registry.everything())
+HEAD = {
+    "model": "model resnet20",
+    "data": "data cifar10",
+    "train": "train for 180 epochs",
+}
+
+
+def examples(cls: type[Spec]) -> list[str]:
+    if cls.examples:
+        return list(cls.examples)
+    required = [
+        f"{name}={example(info.annotation)}"
+        for name, info in cls.model_fields.items()
+        if info.is_required()
+    ]
+    return [f"{cls.name}({', '.join(required)})" if required else cls.name]
+
+
+def recipe(cls: type[Spec], text: str) -> str:
+    lines = dict(HEAD)
+    if cls.kind == "technique":
+        lines["stage"] = text
+        lines["mask"] = "mask random(sparsity=90%)"
+    elif cls.kind == "anneal":
+        lines["stage"] = f"skip(anneal={text})"
+    elif cls.kind == "augmentation":
+        lines["data"] = f"data cifar10(augment=[{text}])"
+    else:
+        lines[cls.kind] = f"{cls.kind} {text}"
+    return "\n".join(lines.values())
+
+
+def of_kind(kind: str) -> list[type[Any]]:
+    return [cls for cls in EVERYTHING if cls.kind == kind]
+
+
+@pytest.mark.parametrize("cls", EVERYTHING, ids=lambda c: f"{c.kind}-{c.name}")
+def test_its_examples_compile_print_and_read_back(cls: type[Spec]) -> None:
+    """Each example is a sound recipe whose plan survives JSON."""
+    for text in examples(cls):
+        plan = plan_of(recipe(cls, text))
+        assert plan is not None, text
+        assert plan == Plan.from_json(plan.to_json(), registry.get)
+
+
+@pytest.mark.parametrize("cls", EVERYTHING, ids=lambda c: f"{c.kind}-{c.name}")
+def test_it_documents_itself(cls: type[Spec]) -> None:
+    """It and each argument have a line of documentation, and each type has words."""
+    assert cls.__doc__ and cls.__doc__.strip()
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", cls.name)
+    assert cls.positional is None or cls.positional in cls.model_fields
+    for info in cls.model_fields.values():
+        assert info.description
+        assert "<class" not in describe(info.annotation)
+
+
+@pytest.mark.parametrize("cls", of_kind("technique"), ids=lambda c: c.name)
+@pytest.mark.parametrize("network", [Residual, vgg, mlp])
+def test_a_technique_leaves_nothing(
+    cls: type[Technique], network: Callable[[], torch.nn.Module]
+) -> None:
+    """Attached, trained three steps and detached, it leaves the plain architecture."""
+    for text in cls.examples:
+        plan = plan_of(recipe(cls, text.split(" on ")[0]))
+        assert plan is not None
+        torch.manual_seed(0)
+        model = network()
+        plain = Shape.of(model)
+        masks = {
+            name: torch.rand_like(weight) < 0.5
+            for name, weight in model.named_parameters()
+            if weight.dim() > 1
+        }
+        for name, weight in model.named_parameters():
+            if name in masks:
+                weight.data *= masks[name]
+        stage: StagePlan = plan.stages[0]
+        theatre = Theatre(model, masks)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        attached = theatre.surgeon.enter(0, stage, optimizer)
+        assert isinstance(attached.hook, Hook)
+        images, labels = torch.randn(8, *FACTS.shape), torch.arange(8) % FACTS.classes
+        for _ in range(3):
+            loss = torch.nn.functional.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        attached.vector[0] = 0
+        theatre.surgeon.train(False)
+        before = model(images)
+        theatre.surgeon.leave(attached, optimizer)
+        assert plain == Shape.of(model)
+        torch.testing.assert_close(before, model(images))
+        assert 1 == len(optimizer.param_groups)
+
+
+@pytest.mark.parametrize("cls", of_kind("mask"), ids=lambda c: c.name)
+def test_a_mask_has_the_exact_count_and_is_repeatable(cls: type[MaskMethod]) -> None:
+    """Two searches with one seed give the same masks, of the wanted size."""
+    for text in cls.examples:
+        plan = plan_of(recipe(cls, text))
+        assert plan is not None
+        assert plan.mask is not None
+        method = plan.mask.method
+        torch.manual_seed(0)
+        model = plan.model.build(DataFacts(3, 8, 8, 5, 1, 1))
+        weights = {n: p for n, p in model.named_parameters() if p.dim() > 1}
+        found = []
+        for _ in range(2):
+            masks: dict[str, torch.Tensor] = {}
+            for target in [r.sparsity for r in method.rounds()] or [method.sparsity.fraction]:
+                masks = method.choose(Site(model, weights, masks, 5), target)
+            found.append(masks)
+        total = sum(weight.numel() for weight in weights.values())
+        zeros = sum(int((~mask).sum()) for mask in found[0].values())
+        assert abs(float(method.sparsity.fraction) * total - zeros) <= 0.5
+        assert all(torch.equal(found[0][name], found[1][name]) for name in weights)
+
+
+@pytest.mark.parametrize("cls", of_kind("schedule"), ids=lambda c: c.name)
+def test_a_schedule_is_a_factor(cls: type[ScheduleSpec]) -> None:
+    """Its factor is in [0, 1] at every step, by a pure function."""
+    plan = plan_of(recipe(cls, examples(cls)[0]))
+    assert plan is not None
+    clock = Clock(10, 1800)
+    factors = [plan.schedule.scale(step, clock) for step in range(clock.total)]
+    assert factors == [plan.schedule.scale(step, clock) for step in range(clock.total)]
+    assert all(0 <= factor <= 1 for factor in factors)
+
+
+@pytest.mark.parametrize("cls", of_kind("anneal"), ids=lambda c: c.name)
+def test_an_anneal_falls_from_one(cls: type[Anneal]) -> None:
+    """w(0) = 1, w never rises, and w(1) = 0 unless it is `none`."""
+    plan = plan_of(recipe(cls, examples(cls)[0]))
+    assert plan is not None
+    anneal = plan.stages[0].technique.arguments()["anneal"]
+    weights = [anneal.weight(i / 100) for i in range(101)]
+    assert 1 == weights[0]
+    assert weights == sorted(weights, reverse=True)
+    assert (1 if cls.name == "none" else 0) == pytest.approx(weights[-1], abs=1e-12)
+
+
+@pytest.mark.parametrize("cls", of_kind("augmentation"), ids=lambda c: c.name)
+def test_an_augmentation_is_a_function_of_its_draws(cls: type[Augmentation]) -> None:
+    """Equal draws give equal images, and the shape stays."""
+    change = cls()
+    images, draws = torch.rand(5, 3, 8, 8), torch.rand(5, cls.numbers)
+    changed = change.apply(images.clone(), draws)
+    assert images.shape == changed.shape
+    assert torch.equal(changed, change.apply(images.clone(), draws))
+    assert call_text(change).startswith(cls.name)
