@@ -71,7 +71,7 @@ def test_its_examples_compile_print_and_read_back(cls: type[Spec]) -> None:
 @pytest.mark.parametrize("cls", EVERYTHING, ids=lambda c: f"{c.kind}-{c.name}")
 def test_it_documents_itself(cls: type[Spec]) -> None:
     """It and each argument have a line of documentation, and each type has words."""
-    assert cls.__doc__ and cls.__doc__.strip()
+    assert (cls.__doc__ or "").strip()
     assert re.fullmatch(r"[a-z][a-z0-9_]*", cls.name)
     assert cls.positional is None or cls.positional in cls.model_fields
     for info in cls.model_fields.values():

@@ -228,14 +228,6 @@ def test_taken_folder_is_refused(tmp_path: Path) -> None:
         trained(SMALL, tmp_path / "other", smoke=True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
-    """A folder that cannot be written to is named."""
-    tmp_path.chmod(0o500)
-    with pytest.raises(TostError, match="R202"):
-        trained(SMALL, tmp_path / "run", smoke=True)
-
-
 def test_out_below_a_file_is_refused(tmp_path: Path) -> None:
     """A path that cannot be made is named."""
     (tmp_path / "file").write_text("")

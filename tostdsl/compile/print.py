@@ -36,7 +36,7 @@ def string_text(value: str) -> str:
 
 def call_text(spec: Spec, complete: bool = False) -> str:
     """A spec as a call; with `complete` the defaults are spelled out too."""
-    words = []
+    words: list[str] = []
     for name, info in type(spec).model_fields.items():
         value = getattr(spec, name)
         if value is None or (not complete and not info.is_required() and value == info.default):
