@@ -89,11 +89,24 @@ def _decimal(data: Any) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Percent(Unit):
+class _Quantity(Unit):
+    """One exact number with a unit."""
+
+    value: Decimal
+
+    def to_json(self) -> Any:
+        return {self.tag: number_json(self.value)}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        return cls(_decimal(cls._body(data)))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Percent(_Quantity):
     """A share in percent: `Percent(Decimal(90))` is `90%`."""
 
     tag: ClassVar[str] = "percent"
-    value: Decimal
 
     @property
     def fraction(self) -> Fraction:
@@ -106,33 +119,18 @@ class Percent(Unit):
     def __str__(self) -> str:
         return f"{number_text(self.value)}%"
 
-    def to_json(self) -> Any:
-        return {self.tag: number_json(self.value)}
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        return cls(_decimal(cls._body(data)))
-
 
 @dataclass(frozen=True, slots=True, order=True)
-class Factor(Unit):
+class Factor(_Quantity):
     """A multiple: `Factor(Decimal(2))` is `2x`."""
 
     tag: ClassVar[str] = "factor"
-    value: Decimal
 
     def __float__(self) -> float:
         return float(self.value)
 
     def __str__(self) -> str:
         return f"{plain_text(self.value)}x"
-
-    def to_json(self) -> Any:
-        return {self.tag: number_json(self.value)}
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        return cls(_decimal(cls._body(data)))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,7 +13,7 @@ from tests.nets import FACTS, Residual, Theatre, mlp, vgg
 from tests.plans import plan_of
 from tostdsl import registry
 from tostdsl.compile.print import call_text
-from tostdsl.compile.values import describe, example
+from tostdsl.compile.words import describe, example
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.hooks import Hook
 from tostdsl.engine.run import Site

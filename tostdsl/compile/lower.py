@@ -7,8 +7,10 @@ from typing import Any, cast
 
 from tostdsl import registry
 from tostdsl.compile import windows
+from tostdsl.compile.calls import Built, build
 from tostdsl.compile.recipe import Recipe
-from tostdsl.compile.values import MISSING, Built, Reader
+from tostdsl.compile.values import Reader
+from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan
 from tostdsl.plan.spec import CheckSite, Spec
@@ -123,7 +125,7 @@ class Lowering:
             self.reader.report("T409", bound, name=word)
         for value in statement.targets.on + statement.targets.exclude:
             self.reader.report("T410", value, name=word)
-        return self.reader.build(statement.call, word)
+        return build(self.reader, statement.call, word)
 
     def _length(self) -> windows.Length | None:
         statement = self.recipe.settings.get("train")
@@ -165,7 +167,7 @@ class Lowering:
         if statement is None:
             return None
         out.mask = statement
-        built = self.reader.build(statement.call, "mask")
+        built = build(self.reader, statement.call, "mask")
         window = windows.window(statement.window, out.length, self.reader)
         targets = windows.targets(statement.targets, self.reader)
         if statement.window and built is not None:
@@ -177,7 +179,7 @@ class Lowering:
         return MaskPlan.model_validate({"method": built.spec, "window": window, "targets": targets})
 
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
-        built = self.reader.build(node.call, "technique")
+        built = build(self.reader, node.call, "technique")
         window = windows.window(node.window, out.length, self.reader)
         targets = windows.targets(node.targets, self.reader)
         if built is None or window is None or targets is None:

@@ -8,44 +8,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
-
-from tostdsl import registry
+from tostdsl.compile.calls import build
 from tostdsl.compile.recipe import ParamValue
+from tostdsl.compile.words import MISSING, WORDS, Missing, describe
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
 from tostdsl.units import END, START, Duration, Factor, Moment, Pattern, Percent, Ramp, number_text
-
-
-class _Missing:
-    """What a value is that could not be read."""
-
-
-MISSING = _Missing()
-
-WORDS: dict[Any, str] = {
-    int: "a whole number",
-    float: "a number",
-    bool: "`yes` or `no`",
-    str: 'a string such as `"name"`',
-    Percent: "a percent such as `90%`",
-    Factor: "a factor such as `2x`",
-    Pattern: "a pattern such as `2:4`",
-    Moment: "a moment such as `epoch 40`",
-    Duration: "a length such as `10 epochs`",
-    Ramp: "a ramp such as `1 -> 0`",
-}
-
-
-@dataclass(slots=True)
-class Built:
-    """A spec as built from a call, with the places of its arguments."""
-
-    spec: Spec
-    call: n.Call
-    labels: dict[str, tuple[Label, ...]]
 
 
 @dataclass(slots=True)
@@ -68,7 +38,7 @@ class Reader:
         fix: str | None = None,
         certain: bool = True,
         **values: object,
-    ) -> _Missing:
+    ) -> Missing:
         """Report at a node, or at the reference through which it is used."""
         edits = Fix((Edit(node.span, fix),), certain) if fix is not None else None
         if fix is not None:
@@ -118,7 +88,7 @@ class Reader:
         if origin is tuple:
             return self._list(node, get_args(want)[0], name)
         if isinstance(want, type) and issubclass(want, Spec):
-            built = self.build(node, want.kind)
+            built = build(self, node, want.kind)
             return built.spec if built is not None else MISSING
         return self._scalar(node, want, name)
 
@@ -139,9 +109,9 @@ class Reader:
         if helpful:
             self.found += helpful[0]
             return MISSING
-        return self._wrong(node, " or ".join(map(describe, members)), name)
+        return self.wrong(node, " or ".join(map(describe, members)), name)
 
-    def _wrong(self, node: n.Value, expected: str, name: str, fix: str | None = None) -> _Missing:
+    def wrong(self, node: n.Value, expected: str, name: str, fix: str | None = None) -> Missing:
         found = f"`{node.span.text}`"
         if fix is not None:
             return self.report("T305", node, name=name, expected=expected, found=found, fix=fix)
@@ -168,7 +138,7 @@ class Reader:
                     help=f"write `{text}`, without quotes",
                 )
         else:
-            return self._wrong(node, f"one of {listed}", name)
+            return self.wrong(node, f"one of {listed}", name)
         meant = nearest(text, map(str, choices))
         help = f"did you mean `{meant}`? one of {listed}" if meant else None
         return self.report(
@@ -178,7 +148,7 @@ class Reader:
     def _list(self, node: n.Value, item: Any, name: str) -> Any:
         if not isinstance(node, n.ListValue):
             fix = f"[{node.span.text}]"
-            return self._wrong(node, f"a list such as `{fix}`", name, fix)
+            return self.wrong(node, f"a list such as `{fix}`", name, fix)
         values = [self.read(each, item, name) for each in node.items]
         return MISSING if MISSING in values else tuple(values)
 
@@ -195,20 +165,20 @@ class Reader:
             case n.Literal(value=int(value)):
                 return value
             case n.Literal(value=Duration(value=value)):
-                return self._wrong(node, WORDS[int], name, str(value))
+                return self.wrong(node, WORDS[int], name, str(value))
             case n.Literal(value=Decimal() as value) if value == value.to_integral_value():
                 return int(value)
-        return self._wrong(node, WORDS[int], name)
+        return self.wrong(node, WORDS[int], name)
 
     def _float(self, node: n.Value, name: str) -> Any:
         match node:
             case n.Literal(value=(int() | Decimal()) as value):
                 return float(value)
             case n.Literal(value=Percent() as value):
-                return self._wrong(node, WORDS[float], name, number_text(value.value / 100))
+                return self.wrong(node, WORDS[float], name, number_text(value.value / 100))
             case n.Literal(value=Factor(value=value)):
-                return self._wrong(node, WORDS[float], name, number_text(value))
-        return self._wrong(node, WORDS[float], name)
+                return self.wrong(node, WORDS[float], name, number_text(value))
+        return self.wrong(node, WORDS[float], name)
 
     def _bool(self, node: n.Value, name: str) -> Any:
         match node:
@@ -216,16 +186,16 @@ class Reader:
                 return word == "yes"
             case n.Call(name=n.Ident(text=word), arguments=()):
                 fix = {"true": "yes", "on": "yes", "false": "no", "off": "no"}.get(word.lower())
-                return self._wrong(node, WORDS[bool], name, fix)
-        return self._wrong(node, WORDS[bool], name)
+                return self.wrong(node, WORDS[bool], name, fix)
+        return self.wrong(node, WORDS[bool], name)
 
     def _str(self, node: n.Value, name: str) -> Any:
         match node:
             case n.Literal(value=str(value)):
                 return value
             case n.Call(name=n.Ident(text=word), arguments=()):
-                return self._wrong(node, "a string", name, f'"{word}"')
-        return self._wrong(node, WORDS[str], name)
+                return self.wrong(node, "a string", name, f'"{word}"')
+        return self.wrong(node, WORDS[str], name)
 
     def _percent(self, node: n.Value, name: str) -> Any:
         match node:
@@ -240,20 +210,20 @@ class Reader:
                 return self.report(
                     "T302", node, name=name, found=found, fix=f"{number_text(value)}%"
                 )
-        return self._wrong(node, WORDS[Percent], name)
+        return self.wrong(node, WORDS[Percent], name)
 
     def _factor(self, node: n.Value, name: str) -> Any:
         match node:
             case n.Literal(value=Factor() as value):
                 return value
             case n.Literal(value=(int() | Decimal()) as value):
-                return self._wrong(node, WORDS[Factor], name, f"{number_text(value)}x")
-        return self._wrong(node, WORDS[Factor], name)
+                return self.wrong(node, WORDS[Factor], name, f"{number_text(value)}x")
+        return self.wrong(node, WORDS[Factor], name)
 
     def _pattern(self, node: n.Value, name: str) -> Any:
         if isinstance(node, n.Literal) and isinstance(node.value, Pattern):
             return node.value
-        return self._wrong(node, WORDS[Pattern], name)
+        return self.wrong(node, WORDS[Pattern], name)
 
     def _moment(self, node: n.Value, name: str) -> Any:
         match node:
@@ -266,14 +236,14 @@ class Reader:
             case n.Call(name=n.Ident(text="end"), arguments=()):
                 return END
             case n.Literal(value=Duration(unit=unit, value=count)):
-                return self._wrong(node, WORDS[Moment], name, f"{unit[:-1]} {count}")
+                return self.wrong(node, WORDS[Moment], name, f"{unit[:-1]} {count}")
             case n.Literal(value=int(value)):
-                return self._wrong(node, WORDS[Moment], name, f"epoch {value}")
+                return self.wrong(node, WORDS[Moment], name, f"epoch {value}")
             case n.Call(name=n.Ident(text=word), arguments=()):
                 meant = nearest(word, ("start", "end"))
                 example = f"`{meant}`" if meant else "for example `epoch 40`, `25%`, `start`, `end`"
                 return self.report("T403", node, found=word, example=example)
-        return self._wrong(node, WORDS[Moment], name)
+        return self.wrong(node, WORDS[Moment], name)
 
     def _duration(self, node: n.Value, name: str) -> Any:
         match node:
@@ -281,154 +251,16 @@ class Reader:
                 return value
             case n.Literal(value=Moment(unit="epoch" | "step" as unit, value=count)):
                 fix = f"{number_text(count)} {unit}s"
-                return self._wrong(node, WORDS[Duration], name, fix)
+                return self.wrong(node, WORDS[Duration], name, fix)
             case n.Literal(value=int(value)):
-                return self._wrong(node, WORDS[Duration], name, f"{value} epochs")
-        return self._wrong(node, WORDS[Duration], name)
+                return self.wrong(node, WORDS[Duration], name, f"{value} epochs")
+        return self.wrong(node, WORDS[Duration], name)
 
     def _ramp(self, node: n.Value, name: str) -> Any:
         if not isinstance(node, n.RampValue):
-            return self._wrong(node, WORDS[Ramp], name)
+            return self.wrong(node, WORDS[Ramp], name)
         ends = [self.read(end, float, name) for end in (node.start, node.stop)]
         return MISSING if MISSING in ends else Ramp(*ends)
-
-    # -- calls
-
-    def build(self, node: n.Value, kind: str) -> Built | None:
-        """The spec of a call, every argument checked; None after a report."""
-        if isinstance(node, n.Reference):
-            behind = self.follow(node)
-            return None if behind is None else behind[0].build(behind[1], kind)
-        if not isinstance(node, n.Call):
-            self._wrong(node, f"the name of a {kind}", kind)
-            return None
-        name = node.name.text
-        cls = registry.find(kind, name)
-        if cls is None:
-            self._unknown(node, kind)
-            return None
-        before = len(self.found)
-        given = self._arguments(node, cls)
-        values, labels = {}, {}
-        for field_name, argument in given.items():
-            want = cls.model_fields[field_name].annotation
-            value = self.read(argument.value, want, field_name)
-            labels[field_name] = self._argument_labels(argument)
-            if value is not MISSING:
-                values[field_name] = value
-        for field_name, info in cls.model_fields.items():
-            if info.is_required() and field_name not in given:
-                self.report(
-                    "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
-                )
-        if any(d.severity == "error" for d in self.found[before:]):
-            return None
-        try:
-            spec = cls(**values)
-        except ValidationError as error:
-            for mistake in error.errors():
-                self._bound(name, given, node, mistake)
-            return None
-        return Built(spec, node, labels)
-
-    def _argument_labels(self, argument: n.Argument) -> tuple[Label, ...]:
-        if isinstance(argument.value, n.Reference):
-            known = self.params.get(argument.value.name)
-            if known is not None:
-                text = f"`${argument.value.name}` is {known.value.span.text}, {known.said_by}"
-                return (*self.labels(argument.value), Label(known.span, text))
-        return self.labels(argument.value)
-
-    def _unknown(self, node: n.Call, kind: str) -> None:
-        name = node.name.text
-        known = registry.names(kind)
-        meant = nearest(name, known)
-        if meant:
-            help = f"did you mean `{meant}`?"
-        elif len(known) <= 12:
-            help = f"known {registry.KINDS[kind]}: " + ", ".join(f"`{each}`" for each in known)
-        else:
-            help = f"see `tost list {registry.KINDS[kind].replace(' sets', '')}`"
-        if self.place is None and meant:
-            fix = Fix((Edit(node.name.span, meant),), certain=False)
-        else:
-            fix = None
-        self.found.append(
-            diagnose(
-                "T201",
-                *self.labels(node.name),
-                kind=kind.replace("data", "data set"),
-                name=name,
-                help=help,
-                fix=fix,
-            )
-        )
-
-    def _arguments(self, node: n.Call, cls: type[Spec]) -> dict[str, n.Argument]:
-        given: dict[str, n.Argument] = {}
-        owner = node.name.text
-        for index, argument in enumerate(node.arguments):
-            if argument.name is None:
-                if index > 0 and any(earlier.name for earlier in node.arguments[:index]):
-                    self.report("T107", argument)
-                    continue
-                if cls.positional is None or index > 0:
-                    self.report("T211", argument, owner=owner, help=_signature(cls))
-                    continue
-                given[cls.positional] = argument
-                continue
-            name = argument.name.text
-            if name not in cls.model_fields:
-                meant = nearest(name, cls.model_fields)
-                help = f"did you mean `{meant}`?" if meant else _signature(cls)
-                fix = Fix((Edit(argument.name.span, meant),), certain=False) if meant else None
-                self.found.append(
-                    diagnose(
-                        "T203",
-                        *self.labels(argument.name),
-                        owner=owner,
-                        name=name,
-                        help=help,
-                        fix=fix,
-                    )
-                )
-            elif name in given:
-                first = Label(given[name].span, "first here")
-                self.found.append(diagnose("T206", argument.span, first, name=name))
-            else:
-                given[name] = argument
-        return given
-
-    def _bound(
-        self, owner: str, given: Mapping[str, n.Argument], node: n.Call, mistake: Any
-    ) -> None:
-        field_name = str(mistake["loc"][0]) if mistake["loc"] else owner
-        argument = given.get(field_name)
-        place = argument.value if argument is not None else node
-        context = mistake.get("ctx", {})
-        bounds = {
-            "ge": "at least {}",
-            "gt": "greater than {}",
-            "le": "at most {}",
-            "lt": "less than {}",
-        }
-        for key, phrase in bounds.items():
-            if key in context:
-                self.report(
-                    "T303",
-                    place,
-                    name=field_name,
-                    bound=phrase.format(_plain(context[key])),
-                    found=f"`{place.span.text}`",
-                )
-                return
-        if mistake["type"] == "too_short":
-            self.report(
-                "T303", place, name=field_name, bound="not empty", found=f"`{place.span.text}`"
-            )
-            return
-        reason = str(context.get("error", mistake["msg"]))
-        self.report("T504", place, name=field_name, reason=reason)
 
 
 _SCALARS: dict[Any, Callable[[Reader, n.Value, str], Any]] = {
@@ -443,57 +275,3 @@ _SCALARS: dict[Any, Callable[[Reader, n.Value, str], Any]] = {
     Duration: Reader._duration,
     Ramp: Reader._ramp,
 }
-
-
-def _plain(bound: Any) -> str:
-    return number_text(bound) if isinstance(bound, int | float | Decimal) else str(bound)
-
-
-def describe(want: Any) -> str:
-    """A type annotation in words."""
-    origin = get_origin(want)
-    if origin is Annotated:
-        return describe(get_args(want)[0])
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe(m) for m in get_args(want) if m is not type(None))
-    if origin is Literal:
-        return " or ".join(f"`{choice}`" for choice in get_args(want))
-    if origin is tuple:
-        return f"a list of {describe(get_args(want)[0])}"
-    if isinstance(want, type) and issubclass(want, Spec):
-        return f"the name of a {want.kind}"
-    return WORDS.get(want, str(want))
-
-
-def example(want: Any) -> str:
-    """A value of a type annotation, as a recipe would write it."""
-    origin = get_origin(want)
-    if origin is Annotated:
-        return example(get_args(want)[0])
-    if origin in (Union, types.UnionType):
-        return example(next(m for m in get_args(want) if m is not type(None)))
-    if origin is Literal:
-        return str(get_args(want)[0])
-    if origin is tuple:
-        return f"[{example(get_args(want)[0])}]"
-    if isinstance(want, type) and issubclass(want, Spec):
-        return registry.names(want.kind)[0]
-    samples = {
-        int: "1",
-        float: "0.1",
-        bool: "yes",
-        str: '"…"',
-        Percent: "90%",
-        Factor: "2x",
-        Pattern: "2:4",
-        Moment: "epoch 40",
-        Duration: "10 epochs",
-        Ramp: "1 -> 0",
-    }
-    return samples.get(want, "…")
-
-
-def _signature(cls: type[Spec]) -> str:
-    if not cls.model_fields:
-        return f"`{cls.name}` takes no arguments"
-    return f"`{cls.name}` takes " + ", ".join(f"`{name}`" for name in cls.model_fields)

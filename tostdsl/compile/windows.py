@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tostdsl.compile.values import MISSING, Reader
+from tostdsl.compile.values import Reader
+from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.plan.plan import Targets
 from tostdsl.source import Span
