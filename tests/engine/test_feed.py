@@ -231,3 +231,11 @@ def test_an_index_outside_the_epoch_is_an_error(index: int) -> None:
     """An epoch has `steps_per_epoch` batches, no more."""
     with pytest.raises(IndexError):
         feed().train_batch(0, index)
+
+
+def test_a_share_of_the_images_is_used() -> None:
+    """`use` trains on that share of the images only, the same in every epoch, held out apart."""
+    source = feed(use=Percent.from_json({"percent": 50}), validation=20)
+    assert (41, 10) == (source.size("train"), source.size("validation"))
+    seen = {number for epoch in range(20) for number in epoch_of(source, epoch)}
+    assert 41 == len(seen)

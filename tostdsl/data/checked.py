@@ -15,3 +15,6 @@ class CheckedSet(DataSet):
         if not 0 <= self.validation.value < 100:
             reason = "the share held out must be at least 0% and less than 100%"
             yield Problem("T504", {"name": "validation", "reason": reason}, ("validation",))
+        if not 0 < self.use.value <= 100:
+            reason = "the share used must be more than 0% and at most 100%"
+            yield Problem("T504", {"name": "use", "reason": reason}, ("use",))

@@ -97,13 +97,13 @@ class Feed:
         self._train = _Shelf(train, self.device, most)
         self._test = _Shelf(test, self.device, most)
         count = len(train.labels)
-        held_out = min(count, spec.held_out(count))
-        if held_out == count:
-            reason = f"of {count} training images {held_out} would be held out, none left to train"
+        used, held_out = spec.used(count), spec.held_out(count)
+        if held_out >= used:
+            reason = f"of {used} training images {held_out} would be held out, none left to train"
             raise TostError.of("T504", name="validation", reason=reason)
         mixed = torch.randperm(count, generator=generator(seed, "validation"))
         self._members: dict[Part, Tensor] = {
-            "train": mixed[held_out:].sort().values,
+            "train": mixed[held_out:used].sort().values,
             "validation": mixed[:held_out].sort().values,
             "test": torch.arange(len(test.labels)),
         }

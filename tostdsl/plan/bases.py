@@ -187,16 +187,25 @@ class DataSet(Spec):
     augment: tuple[AnyAugmentation, ...] = arg((), "random changes of training images, in order")
     validation: Percent = arg(
         Percent.from_json({"percent": 0}),
-        "share of the training images held out, drawn by the seed, and measured each epoch",
+        "share of the used images held out, drawn by the seed, and measured each epoch",
     )
+
+    use: Percent = arg(
+        Percent.from_json({"percent": 100}),
+        "share of the training images used at all, drawn by the seed; the rest is never seen",
+    )
+
+    def used(self, train_size: int) -> int:
+        """How many of so many training images are used (rounded down)."""
+        return int(train_size * self.use.fraction)
 
     def held_out(self, train_size: int) -> int:
         """How many of so many training images are held out for validation (rounded down)."""
-        return int(train_size * self.validation.fraction)
+        return int(self.used(train_size) * self.validation.fraction)
 
     def steps_per_epoch(self, train_size: int) -> int:
         """Training steps an epoch: whole batches only, but at least one."""
-        return max(1, (train_size - self.held_out(train_size)) // self.batch)
+        return max(1, (self.used(train_size) - self.held_out(train_size)) // self.batch)
 
     def facts(self) -> DataFacts | None:
         """What is known without touching a disk; None when only loading tells."""
