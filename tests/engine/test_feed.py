@@ -160,10 +160,11 @@ def test_evaluation_is_in_order_and_plain() -> None:
     assert [] == list(source.evaluation("validation"))
 
 
-def test_a_small_set_is_one_batch() -> None:
-    """When there are fewer images than a batch has, all of them are the batch."""
-    source = feed(batch=500, validation=10)
-    assert (1, 93) == (source.steps_per_epoch, len(source.train_batch(0, 0).labels))
+def test_a_batch_larger_than_the_set_is_refused() -> None:
+    """A batch that cannot be filled is an error that says what fits, never cut silently."""
+    with pytest.raises(TostError, match="T510.*93 training images"):
+        feed(batch=500, validation=10)
+    assert 1 == feed(batch=93, validation=10).steps_per_epoch
 
 
 def test_a_limit_keeps_a_balanced_slice() -> None:

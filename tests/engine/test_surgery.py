@@ -17,7 +17,8 @@ from tostdsl.engine.surgery import Attached, facts_of, layers
 from tostdsl.plan.bases import ModuleFact, Technique
 from tostdsl.plan.plan import Targets
 from tostdsl.plan.spec import arg
-from tostdsl.techniques import Ghost, Skip
+from tostdsl.techniques.ghost import Ghost
+from tostdsl.techniques.skip import Skip
 from tostdsl.units import Factor, Ramp, Selector
 
 DOUBLE = Factor.from_json({"factor": 2})

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -13,14 +14,19 @@ from typing import NoReturn
 
 import click
 
-from tostdsl.cli.report import show
+from tostdsl.cli.report import show, status
 from tostdsl.diagnostics import TostError
 
 COMMANDS = {
+    "new": "Write a commented starter recipe.",
     "check": "Check recipes without training.",
+    "fix": "Apply the fixes that messages offer.",
     "fmt": "Rewrite recipes in the one layout.",
     "plan": "Show what a recipe means: values, phases, timeline.",
     "run": "Train a recipe and leave a run folder.",
+    "list": "List what there is: techniques, masks, models, codes.",
+    "explain": "Explain a name or the code of a message.",
+    "completion": "Print the completion script for a shell.",
 }
 
 
@@ -61,6 +67,7 @@ def tost() -> None:
 
 def entry() -> NoReturn:
     """The console script."""
+    gc.set_threshold(500_000)  # classes and nodes that stay are not worth walking over and over
     try:
         code = tost.main(prog_name="tost", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -74,7 +81,10 @@ def entry() -> NoReturn:
         sys.exit(130)
     except TostError as error:
         show(error.diagnostics)
-        sys.exit(1 if all(d.code.startswith("R") for d in error.diagnostics) else 2)
+        if any(d.code == "R304" for d in error.diagnostics):
+            sys.exit(130)
+        running = all(d.code.startswith("R") for d in error.diagnostics)
+        sys.exit(1 if running else status(error.diagnostics))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

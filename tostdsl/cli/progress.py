@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.engine.observer import Glimpse, Observer, Result
@@ -21,15 +21,27 @@ def screen() -> Screen:
     return Bars() if sys.stdout.isatty() else Lines()
 
 
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def _weights(weights: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.2f}" for name, value in weights.items())
+
+
+class Unhurried(Console):
+    """A console whose reader may go away (`| head`) without ending the run."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Screen(Observer):
     """What both share: the head, messages, the summary."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Unhurried(highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A line, never read as markup."""
@@ -43,8 +55,8 @@ class Screen(Observer):
             self.say("WARNING: these are random images; the accuracy means nothing")
         if program.rehearsal:
             self.say(
-                f"rehearsal: {program.steps} steps cross every boundary of "
-                f"{len(program.phases)} phases; the accuracy means nothing"
+                f"rehearsal: {_count(program.steps, 'step')} cross every boundary of "
+                f"{_count(len(program.phases), 'phase')}; the accuracy means nothing"
             )
 
     def message(self, text: str) -> None:
@@ -52,16 +64,17 @@ class Screen(Observer):
 
     def summary(self, result: Result) -> None:
         """The table that ends a run."""
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-        for name, text in summary_rows(result):
-            table.add_row(name, text)
         self.say("")
-        self.console.print(table)
+        for name, text in summary_rows(result):
+            self.say(f"{name:<15}{text}")
 
 
 def summary_rows(result: Result) -> list[tuple[str, str]]:
     """Names and figures of the summary."""
     rows = [("test accuracy", f"{result.accuracy:.2%}"), ("test loss", f"{result.loss:.4f}")]
+    if result.unreal:
+        why = f"{result.unreal}: the figures mean nothing, expectations are not checked"
+        rows.insert(0, ("NOT A RESULT", why))
     if result.scope:
         rows.append(
             (
@@ -73,7 +86,9 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     kept = result.parameters - result.zeros
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
     rows.append(("time", f"{result.seconds:.1f} s"))
-    verdict = "passed: every ghost gone, every masked weight zero"
+    verdict = f"passed: {result.checks} checks, nothing left behind"
+    if result.scope:
+        verdict += ", every masked weight zero"
     rows.append(("certificate", verdict if result.certified else "FAILED"))
     rows.append(("run", str(result.folder)))
     return rows
@@ -89,11 +104,13 @@ class Lines(Screen):
     """A line an epoch, for logs and pipes."""
 
     def phase(self, phase: Phase) -> None:
-        self.say(f"{phase.name}: {phase.steps:,} steps in {len(phase.segments)} segments")
+        self.say(
+            f"{phase.name}: {_count(phase.steps, 'step')} in {_count(len(phase.segments), 'segment')}"
+        )
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         parts = [
-            f"{row['phase']} epoch {row['epoch'] + 1}",
+            f"{row['phase']} epoch {row['epoch']}",
             f"loss {row['loss']:.4f}",
             f"accuracy {row['accuracy']:.2%}",
         ]
@@ -128,8 +145,7 @@ class Bars(Screen):
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
         per_epoch = phase.clock.steps_per_epoch
-        count = sum("epoch" in names for names in phase.events.values())
-        self.epochs = self.bars.add_task(f"{phase.name} epochs", total=count, facts="")
+        self.epochs = self.bars.add_task(f"{phase.name} epochs", total=phase.epochs, facts="")
         self.steps = self.bars.add_task("steps", total=min(per_epoch, phase.steps), facts="")
 
     def step(self, glimpse: Glimpse) -> None:

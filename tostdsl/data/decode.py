@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tostdsl.data.folder import Listing
 from tostdsl.diagnostics import TostError
+from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +33,7 @@ class Form(Protocol):
         """The image in this form; `ValueError` in words when it cannot be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exact:
     """RGB images that must have the size already."""
 
@@ -53,7 +52,7 @@ class Exact:
         return image
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cropped:
     """Any image, scaled so that its shorter side fits, and the middle square of it."""
 
@@ -77,6 +76,8 @@ class Cropped:
 
 def blocks(listing: Listing, form: Form) -> Iterator[NDArray[np.uint8]]:
     """The images of a listing in order, N x C x H x W, a block at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
 
     count, size = len(listing.files), _BLOCK // int(np.prod(form.shape))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tostdsl.data.place import broken
 from tostdsl.data.subset import balanced
 from tostdsl.diagnostics import TostError
+from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ _SHOWN = 5
 """At most so many names are listed in a message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """An image's file: what tells that it has changed, and its class by number."""
 
@@ -31,7 +32,7 @@ class File:
     label: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """The files of one split, sorted by class, then by name."""
 

@@ -27,6 +27,7 @@ class ImageFolder(CheckedSet):
     """
 
     positional = "path"
+    examples = ('imagefolder("images/birds", size=96)',)
     path: str = arg(
         doc="the folder that holds `train` and `test`; relative to the current folder", min_length=1
     )
@@ -42,6 +43,6 @@ class ImageFolder(CheckedSet):
         pair = list_pair(self.name, folder, tests[0])
         train, test = (decoded(part, Cropped(self.size), options.limit) for part in pair)
         mean, std = mean_std(train.images)
-        classes, sizes = len(pair[0].classes), (len(train.labels), len(test.labels))
+        classes, sizes = len(pair[0].classes), [len(part.labels) for part in pair]
         facts = DataFacts(3, self.size, self.size, classes, *sizes)
         return Images(facts, train, test, mean, std, f"the image folder {folder}")

@@ -113,7 +113,9 @@ class Feed:
         )
         self._std = torch.tensor(images.std, dtype=torch.float32, device=self.device).reshape(shape)
         self.steps_per_epoch = spec.steps_per_epoch(count)
-        self.batch_size = min(spec.batch, self.size("train"))
+        self.batch_size = spec.batch
+        if spec.batch > self.size("train"):
+            raise TostError.of("T510", batch=spec.batch, count=self.size("train"))
         self._epoch: _Epoch | None = None
 
     def size(self, part: Part) -> int:

@@ -12,6 +12,7 @@ result.json          the figures of the summary, and how the run ended
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -44,16 +45,20 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if (path / MARKER).exists():
-            raise TostError.of("R201", path=path)
         try:
+            if (path / MARKER).exists():
+                raise TostError.of("R201", path=path)
+            if path.is_symlink() and not path.exists():
+                raise NotADirectoryError(None, "it is a link to nowhere")
+            if path.exists() and not path.is_dir():
+                raise NotADirectoryError(None, "it is a file")
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
             self._metrics: IO[str] = (path / "metrics.jsonl").open("x", encoding="utf-8")
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
     def write_recipe(self, plan: Plan, sources: Sequence[Source]) -> None:
@@ -71,18 +76,20 @@ class RunFolder:
     def log(self, row: Mapping[str, Any]) -> None:
         """A line of metrics.jsonl, on disk at once."""
         try:
-            self._metrics.write(json.dumps(row) + "\n")
+            self._metrics.write(json.dumps(row, allow_nan=False) + "\n")
             self._metrics.flush()
         except OSError as error:
             raise _unwritable(self.path / "metrics.jsonl", error) from None
 
-    def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> None:
-        """A safetensors file; tensors that share memory are copied."""
+    def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> str:
+        """A safetensors file; tensors that share memory are copied. Returns its SHA-256."""
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         try:
-            (self.path / name).write_bytes(save(plain, metadata=notes))
+            content = save(plain, metadata=notes)
+            (self.path / name).write_bytes(content)
         except OSError as error:
             raise _unwritable(self.path / name, error) from None
+        return hashlib.sha256(content).hexdigest()
 
     def close(self) -> None:
         """Close the metrics."""
@@ -97,5 +104,6 @@ class RunFolder:
             raise _unwritable(target, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> TostError:
-    return TostError.of("R202", path=path, reason=(error.strerror or str(error)).lower())
+def _unwritable(path: Path, error: OSError | ValueError) -> TostError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return TostError.of("R202", path=path, reason=reason.lower())

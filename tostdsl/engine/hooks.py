@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from tostdsl.frozen import frozen
 from tostdsl.plan.bases import Technique
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Batch:
     """What the loss is taken against: `labels`, or probabilities, N x classes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hidden:
     """A layer whose output feeds exactly one following layer.
 
@@ -62,7 +63,7 @@ class Hidden:
     through: Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwidened:
     """A layer that cannot be widened, and why, in words."""
 
@@ -70,7 +71,7 @@ class Unwidened:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joint:
     """A convolution or linear layer and the last module before the activation that follows it.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -25,11 +26,13 @@ from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Glimpse, Observer
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
-from tostdsl.plan.plan import Plan
-from tostdsl.plan.program import Curves, Phase, Segment
+from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.program import Curves, Phase, Segment, clip
+from tostdsl.units import Clock
 
 GLIMPSE_SECONDS = 0.2
-STOCHASTIC = (nn.modules.dropout._DropoutNd, nn.RReLU)
+BLOCK = 4096
+"""Steps whose scalars are computed ahead at a time."""
 
 
 @dataclass(slots=True)
@@ -39,17 +42,25 @@ class Meter:
     loss: Tensor
     right: Tensor
     images: int = 0
+    """How many were counted."""
 
     @classmethod
     def on(cls, device: torch.device) -> Meter:
         """An empty meter."""
-        return cls(torch.zeros((), device=device), torch.zeros((), device=device))
+        return cls(
+            torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
+        )
 
     def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
         """Count a batch."""
         self.loss += loss.detach() * len(labels)
         self.right += (outputs.detach().argmax(1) == labels).sum()
         self.images += len(labels)
+
+    @property
+    def accuracy(self) -> Fraction:
+        """Share of the images that were classified rightly, exact."""
+        return Fraction(int(self.right), max(1, self.images))
 
     def read(self) -> tuple[float, float]:
         """Mean loss and accuracy of the images since the last reset."""
@@ -82,6 +93,8 @@ class Loop:
         self.done = 0
         """Steps that have run."""
         self.attached: dict[int, Attached] = {}
+        self.acted: list[tuple[int, int]] = []
+        """Instants that acted: the step before which, and the stage."""
         self.optimizer = kit.plan.optimizer.build(kit.model.parameters())
         self.scaler = devices.scaler(kit.device, kit.plan.precision)
         self.meter = Meter.on(kit.device)
@@ -90,13 +103,10 @@ class Loop:
             for segment in self.phase.segments
             for index in (*segment.attached, *segment.instants)
         }
-        clock = self.phase.clock
-        schedule, base = kit.plan.schedule, kit.plan.optimizer.lr
-        self.rate = [base * schedule.scale(step, clock) for step in range(clock.total)]
-        self.stochastic = any(isinstance(module, STOCHASTIC) for module in kit.model.modules())
         self.epoch_start = self.last_glimpse = time.perf_counter()
         self.seen = 0
         self.step = 0
+        self.staged = phase.kind == "train" or bool(self.curves)
 
     # -- structure, at boundaries only
 
@@ -112,7 +122,10 @@ class Loop:
             for segment in self.phase.segments:
                 self._boundary(segment)
                 self._run(segment)
+                self._witness(segment)
             self._leave(list(self.attached), "the end")
+        except (RuntimeError, ValueError) as error:  # torch's own; a stranger's model may fail
+            raise self._failed(error) from error
         finally:
             if kit.masked is not None:
                 kit.masked.unbind()
@@ -127,26 +140,57 @@ class Loop:
                 self.attached[index] = enter(index, stages[index], self.optimizer)
         for index in segment.instants:  # last, so that they see the network that will train
             kit.surgeon.leave(enter(index, stages[index], self.optimizer), self.optimizer)
+            self.acted.append((segment.start, index))
         if kit.masked is not None:
             kit.masked.apply()
         kit.surgeon.train(True)
+
+    def _witness(self, segment: Segment) -> None:
+        """Take down who was at work over a segment, as the network itself has it."""
+        kit, clock = self.kit, self.phase.clock
+        at_work = sorted(attached.index for attached in kit.surgeon.attached)
+        planned = at_work_at(kit.plan.stages, clock, segment.start) if self.staged else []
+        kit.certificate.presence(self.phase.name, segment.start, at_work, planned)
+        if kit.masked is not None:
+            kit.certificate.masks(self.phase.name, segment.stop, kit.masked)
+
+    def _failed(self, error: Exception) -> TostError:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said:
+            return TostError.of("R303", device=self.kit.device)
+        return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
     def _leave(self, indices: list[int], at: str) -> None:
         """Detach stages, last in first out, and certify that nothing stays."""
         if not indices:
             return
-        kit = self.kit
+        kit, stages, names = self.kit, self.kit.plan.stages, stage_names(self.kit.plan)
+        changing = [index for index in indices if stages[index].technique.adds_to_network()]
+        what = ", ".join(names[index] for index in changing)
         for index in indices:
             curves = self.curves[index]
             self.attached[index].vector.copy_(torch.tensor(curves.at(curves.stop)))
+        jumping = [i for i in changing if float(self.attached[i].vector[0]) != 0.0]
+        before = self._probe() if jumping else None
+        for index in changing:
             self.attached[index].vector[0] = 0.0
-        before = self._probe()
-        names = []
+        at_zero = self._probe() if changing else None
+        state = [tensor.clone() for tensor in self._tensors()]
         for index in reversed(indices):
             kit.surgeon.leave(self.attached.pop(index), self.optimizer)
-            names.append(kit.plan.stages[index].technique.name)
-        what = ", ".join(reversed(names))
-        kit.certificate.removal(what, f"{at} of {self.phase.name}", before, self._probe())
+        if at_zero is None:
+            return
+        after, where = self._probe(), f"{at} of {self.phase.name}"
+        same = all(map(torch.equal, state, self._tensors()))
+        kit.certificate.removal(what, where, at_zero, after, same)
+        if before is not None:
+            jumped = ", ".join(names[index] for index in jumping)
+            kit.certificate.jump(jumped, where, before, after)
+
+    def _tensors(self) -> list[Tensor]:
+        """The network's own parameters and buffers."""
+        model = self.kit.model
+        return [t.detach() for t in (*model.parameters(), *model.buffers())]
 
     @torch.no_grad()
     def _probe(self) -> Tensor:
@@ -168,18 +212,16 @@ class Loop:
         on_grads = _bound(hooks[::-1], "grads")
         on_stepped = _bound(hooks[::-1], "stepped")
         on_epoch = _bound(hooks[::-1], "epoch")
-        before_step: list[Callable[[int], None]] = [self._reseed] if self.stochastic else []
-        scalars = [(self.attached[i].vector, self._rows(i, segment)) for i in segment.attached]
+        vectors = [self.attached[index].vector for index in segment.attached]
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
-        events = self.phase.events
-        for position, step in enumerate(segment.steps):
+        for step, scalars in self._scalars_of(segment):
             self.step = step
-            for vector, rows in scalars:
-                vector.copy_(rows[position])
+            for vector, row in zip(vectors, scalars, strict=True):
+                vector.copy_(row)
+            rate = self._rate(step)
             for group in optimizer.param_groups:
-                group["lr"] = self.rate[step]
-            for prepare in before_step:
-                prepare(step)
+                group["lr"] = rate
+            torch.manual_seed(derive(kit.plan.seed, "step", self.phase.name, step))  # dropout's
             epoch, index = divmod(step, per_epoch)
             batch: Batch = feed.train_batch(epoch, index % feed.steps_per_epoch)
             for change in on_batch:
@@ -201,18 +243,30 @@ class Loop:
             self.done += 1
             if time.perf_counter() - self.last_glimpse > GLIMPSE_SECONDS:
                 self._glimpse(loss)
-            for event in events.get(step + 1, ()):
+            for event in self.phase.occasions(step + 1):
                 self._occasion(event)
                 for act in on_epoch if event == "epoch" else ():
                     act()
 
-    def _rows(self, index: int, segment: Segment) -> Tensor:
-        curves = self.curves[index]
-        values = [curves.at(step) for step in segment.steps]
-        return torch.tensor(values, dtype=torch.float32, device=self.kit.device)
+    def _scalars_of(self, segment: Segment) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+        """Each step with the attached stages' scalars, computed ahead in blocks on the device."""
+        for start in range(0, len(segment.steps), BLOCK):
+            steps = segment.steps[start : start + BLOCK]
+            blocks = [
+                torch.tensor(
+                    [self.curves[index].at(step) for step in steps],
+                    dtype=torch.float32,
+                    device=self.kit.device,
+                )
+                for index in segment.attached
+            ]
+            for position, step in enumerate(steps):
+                yield step, tuple(block[position] for block in blocks)
 
-    def _reseed(self, step: int) -> None:
-        torch.manual_seed(derive(self.kit.plan.seed, "dropout", self.phase.name, step))
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        plan = self.kit.plan
+        return plan.optimizer.lr * plan.schedule.scale(step, self.phase.clock)
 
     # -- telling
 
@@ -255,12 +309,14 @@ class Loop:
             "step": self.step,
             "loss": loss,
             "accuracy": accuracy,
-            "lr": self.rate[self.step],
+            "lr": self._rate(self.step),
             "images_per_second": self.meter.images / max(1e-9, now - self.epoch_start),
             "weights": self._scalars(),
         }
         if self.kit.feed.size("validation"):
-            row["validation_loss"], row["validation_accuracy"] = evaluate(self.kit, "validation")
+            measured = evaluate(self.kit, "validation").read()
+            row["validation_loss"], row["validation_accuracy"] = measured
+            self._finite(row["validation_loss"])
         self.kit.log(row)
         self.kit.observer.epoch(row)
         self.meter = Meter.on(self.kit.device)
@@ -269,8 +325,8 @@ class Loop:
 
 
 @torch.no_grad()
-def evaluate(kit: Equipment, split: Part) -> tuple[float, float]:
-    """Mean cross-entropy against true labels, and accuracy, in evaluation mode."""
+def evaluate(kit: Equipment, split: Part) -> Meter:
+    """Cross-entropy against true labels, and accuracy, in evaluation mode."""
     kit.surgeon.train(False)
     meter = Meter.on(kit.device)
     for images, labels in kit.feed.evaluation(split):
@@ -278,7 +334,19 @@ def evaluate(kit: Equipment, split: Part) -> tuple[float, float]:
             outputs = kit.model(images)
         meter.add(functional.cross_entropy(outputs.float(), labels), outputs, labels)
     kit.surgeon.train(True)
-    return meter.read()
+    return meter
+
+
+def at_work_at(stages: Sequence[StagePlan], clock: Clock, step: int) -> list[int]:
+    """Stages whose windows hold a step, worked out from the plan and not from its segments."""
+    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    return [index for index, (start, stop) in enumerate(windows) if start <= step < stop]
+
+
+def instants_of(stages: Sequence[StagePlan], clock: Clock) -> list[tuple[int, int]]:
+    """Stages that act at one moment: before which step, and which; in the order they act."""
+    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    return sorted((start, i) for i, (start, stop) in enumerate(windows) if start == stop)
 
 
 def stage_names(plan: Plan) -> list[str]:

@@ -47,6 +47,10 @@ class Result:
     rehearsal: bool
     misses: tuple[str, ...] = ()
     """Expectations that were not met, in words."""
+    checks: int = 0
+    """How many checks the certificate made."""
+    unreal: str = ""
+    """Why the figures mean nothing, in words: a rehearsal, random images; empty for a real run."""
     failures: tuple[str, ...] = ()
     """Checks of the certificate that did not pass, in words."""
     facts: Mapping[str, Any] = field(default_factory=dict)

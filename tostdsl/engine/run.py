@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,10 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder, default_path
-from tostdsl.engine.loop import Equipment, Loop, evaluate
+from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
+from tostdsl.engine.outcome import digest_of, finish
 from tostdsl.engine.seeds import derive, generator
 from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
@@ -76,22 +77,26 @@ def run(
     facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
     steps = plan.data.steps_per_epoch(facts.train_size)
     program = lower(plan, steps)
-    _fits(plan, program)
+    unreal = "a rehearsal" if options.smoke else "random images" if options.fake_data else ""
+    _fits(plan, program, unreal)
     if options.smoke:
         program = program.rehearse()
     folder = RunFolder(options.out or default_path(plan))
     try:
         folder.write_recipe(plan, sources)
-        environment = {**devices.environment(device), "data": images.origin}
+        data = {"origin": images.origin, "sha256": digest_of(images)}
+        environment = {**devices.environment(device), "data": data}
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
-        session = _Session(plan, program, spec, images, device, observer, folder)
-        return session.run()
+        return _Session(plan, program, spec, images, device, observer, folder, unreal).run()
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
         raise TostError.of("R303", device=device) from None
+    except KeyboardInterrupt as error:
+        _record(folder, "interrupted", error)
+        raise TostError.of("R304", path=folder.path) from None
     except BaseException as error:
-        _record(folder, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error)
+        _record(folder, "failed", error)
         raise
     finally:
         observer.finished()
@@ -106,7 +111,9 @@ def _record(folder: RunFolder, state: str, error: BaseException) -> None:
 
 def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
     batch = spec.batch if device.type == "cuda" else min(spec.batch, REHEARSAL_BATCH)
-    return spec.model_copy(update={"batch": min(batch, REHEARSAL_IMAGES)})
+    few = {"batch": min(batch, REHEARSAL_IMAGES // 2), "use": Percent(Decimal(100))}
+    half = Percent(Decimal(50))
+    return spec.model_copy(update={**few, "validation": min(spec.validation, half)})
 
 
 def _load(plan: Plan, options: RunOptions) -> Images:
@@ -121,9 +128,11 @@ def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
     return lambda: masked.masks if masked is not None else {}
 
 
-def _fits(plan: Plan, program: Program) -> None:
+def _fits(plan: Plan, program: Program, unreal: str) -> None:
     """Windows whose unit only the data's size makes comparable with the training's length."""
     clock = program.phases[-1].clock
+    if unreal and plan.data.facts() is None:
+        return  # the size of the real set is not known
     for stage in plan.stages:
         start, stop = clock.window(stage.window)
         if stop > clock.total or start > clock.total:
@@ -141,6 +150,7 @@ class _Session:
     device: torch.device
     observer: Observer
     folder: RunFolder
+    unreal: str
     rewind: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> Result:
@@ -167,7 +177,8 @@ class _Session:
         )
         for phase in self.program.phases:
             self._phase(kit, phase)
-        return self._finish(kit, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
 
     def _say(self, text: str) -> None:
         self.folder.log({"kind": "message", "text": text})
@@ -188,16 +199,32 @@ class _Session:
             self._choose(kit, phase.sparsity)
         loop = Loop(kit, phase, lambda: self._keep(kit.model))
         loop.run()
-        planned = phase.steps
+        planned = phase.steps if self.program.rehearsal else phase.clock.total
         what = f"{phase.name} ran its {planned} steps"
         kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
+        instants = instants_of(self.plan.stages, phase.clock) if loop.staged else []
+        acted = f"{phase.name}: what acts at one moment acted then, once"
+        kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
+        kit.certificate.close(phase.name)
         kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.sparsity is not None:
             self._choose(kit, phase.sparsity)
             kit.model.load_state_dict(self.rewind)
             assert kit.masked is not None
             kit.masked.apply()
+            self._rewound(kit, phase)
         self._zeros(kit, f"after {phase.name}")
+
+    def _rewound(self, kit: Equipment, phase: Phase) -> None:
+        """The network is the one kept at the rewind point, to the bit, under its new masks."""
+        assert kit.masked is not None
+        masks = kit.masked.masks
+        state = kit.model.state_dict()
+        same = all(
+            torch.equal(state[name], kept * masks[name] if name in masks else kept)
+            for name, kept in self.rewind.items()
+        )
+        kit.certificate.add(f"rewound to the bit after {phase.name}", same, f"{len(state)} tensors")
 
     def _keep(self, model: nn.Module) -> None:
         state = model.state_dict()
@@ -209,6 +236,7 @@ class _Session:
         assert masked is not None
         site = Site(kit.model, masked.weights, masked.masks, self.plan.seed)
         masked.set(mask.method.choose(site, sparsity))
+        kit.certificate.chosen(masked)
         counts = masked.counts()
         share = float(counts.sparsity)
         self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
@@ -219,93 +247,3 @@ class _Session:
         bad = kit.masked.violations()
         detail = f"`{bad[0]}` has others" if bad else f"{kit.masked.counts().zero:,} weights"
         kit.certificate.add(f"masked weights zero {when}", not bad, detail)
-
-    # -- the end
-
-    def _finish(self, kit: Equipment, seconds: float) -> Result:
-        plan = self.plan
-        loss, accuracy = evaluate(kit, "test")
-        zeros = scope = 0
-        masks: Mapping[str, Tensor] = {}
-        digest = ""
-        if kit.masked is not None:
-            counts = kit.masked.counts()
-            zeros, scope, digest = counts.zero, counts.total, kit.masked.digest()
-            masks = {k: v.to(torch.uint8) for k, v in kit.masked.masks.items()}
-            target = self._target()
-            kit.certificate.add(
-                "the mask has the planned sparsity",
-                abs(Fraction(zeros, scope) - target) * scope <= 1,
-                f"{zeros:,} of {scope:,} for {float(target):.2%}",
-            )
-        measured = {
-            "accuracy": 100 * accuracy,
-            "loss": loss,
-            "sparsity": 100 * zeros / scope if scope else 0.0,
-        }
-        misses = () if self.program.rehearsal else tuple(_misses(plan, measured))
-        result = Result(
-            self.folder.path,
-            plan.fingerprint,
-            accuracy,
-            loss,
-            zeros,
-            scope,
-            kit.certificate.plain.parameters,
-            seconds,
-            kit.certificate.passed,
-            self.program.rehearsal,
-            misses,
-            tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
-            {"mask_digest": digest, "data": self.images.origin},
-        )
-        self.folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
-        self._write(kit, result, masks)
-        return result
-
-    def _target(self) -> Fraction:
-        return [p.sparsity for p in self.program.phases if p.sparsity is not None][-1]
-
-    def _write(self, kit: Equipment, result: Result, masks: Mapping[str, Tensor]) -> None:
-        folder, notes = self.folder, {"plan": result.fingerprint}
-        folder.write_tensors("model.safetensors", kit.model.state_dict(), **notes)
-        folder.write_tensors("masks.safetensors", masks, **notes)
-        folder.write_json(
-            "certificate.json",
-            {
-                "fingerprint": result.fingerprint,
-                "mask_digest": result.facts["mask_digest"],
-                "rehearsal": result.rehearsal,
-                **kit.certificate.to_json(),
-            },
-        )
-        folder.write_json(
-            "result.json",
-            {
-                "state": "finished" if result.certified else "failed",
-                "accuracy": result.accuracy,
-                "loss": result.loss,
-                "pruned_weights": result.zeros,
-                "weights_in_scope": result.scope,
-                "sparsity": result.sparsity,
-                "parameters": result.parameters,
-                "seconds": result.seconds,
-                "certified": result.certified,
-                "rehearsal": result.rehearsal,
-                "missed_expectations": list(result.misses),
-            },
-        )
-
-
-def _misses(plan: Plan, measured: Mapping[str, float]) -> list[str]:
-    """Expectations that do not hold, in words."""
-    misses = []
-    for expect in plan.expect:
-        wanted: Any = expect.value
-        bound = float(wanted.value) if isinstance(wanted, Percent) else float(wanted)
-        got = measured[expect.metric]
-        met = {">=": got >= bound, "<=": got <= bound, ">": got > bound, "<": got < bound}
-        if not met[expect.op]:
-            unit = "%" if isinstance(wanted, Percent) else ""
-            misses.append(f"expected {expect}, got {got:.4g}{unit}")
-    return misses

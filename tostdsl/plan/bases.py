@@ -6,12 +6,12 @@ The methods that need torch say so; they import it inside.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
 
+from tostdsl.frozen import frozen
 from tostdsl.plan.spec import Spec, arg
 from tostdsl.units import Clock, Duration, Moment, Percent
 
@@ -48,6 +48,8 @@ class Technique(Spec):
     acts: ClassVar[Literal["stretch", "instant"]] = "stretch"
     targeted: ClassVar[bool] = True
     default_on: ClassVar[tuple[str, ...]] = ()
+    needs_mask: ClassVar[bool] = False
+    """Whether it works on masked weights only, so that without a mask it does nothing."""
 
     def claims(self) -> frozenset[str]:
         """What this stage takes for itself, in a message's words; overlaps are a conflict."""
@@ -62,7 +64,7 @@ class Technique(Spec):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Round:
     """One training that a mask wants before the final one, pruned at its end."""
 
@@ -116,7 +118,7 @@ class MaskMethod(Spec):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataFacts:
     """What is known of a data set without its images."""
 
@@ -133,7 +135,7 @@ class DataFacts:
         return self.channels, self.height, self.width
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Split:
     """Images (uint8, N x C x H x W) and their labels (int64, N)."""
 
@@ -141,7 +143,7 @@ class Split:
     labels: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Images:
     """A loaded data set, and in words where it came from."""
 
@@ -153,7 +155,7 @@ class Images:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadOptions:
     """Where data is looked for and what loading may do."""
 
@@ -216,7 +218,7 @@ class DataSet(Spec):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModuleFact:
     """A module of a network, known without building it."""
 
@@ -257,3 +259,7 @@ class ScheduleSpec(Spec):
     def scale(self, step: int, clock: Clock) -> float:
         """The factor at a step of a training that `clock` measures."""
         raise NotImplementedError
+
+    def drops(self) -> tuple[Moment, ...]:
+        """The moments at which the factor falls at once, in order."""
+        return ()

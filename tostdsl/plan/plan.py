@@ -22,8 +22,8 @@ from tostdsl.plan.spec import Lookup
 from tostdsl.units import Duration, Percent, Selector, Window
 
 SCHEMA = 1
-LABELS = ("name", "title")
-"""Fields that say what a plan is called and so stay out of its fingerprint."""
+LABELS = ("name", "title", "expect")
+"""Fields that change nothing that is computed and so stay out of the fingerprint."""
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Comparison = Literal[">=", "<=", ">", "<"]

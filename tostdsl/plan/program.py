@@ -42,7 +42,7 @@ class Phase:
     clock: Clock
     segments: tuple[Segment, ...]
     events: dict[int, tuple[Occasion, ...]] = field(default_factory=dict)
-    """What happens after so many steps are done."""
+    """What happens after so many steps are done, beside the end of each epoch."""
     sparsity: Fraction | None = None
     """Of the prune that ends a round, or of the mask chosen before a training."""
 
@@ -55,6 +55,23 @@ class Phase:
     def steps(self) -> int:
         """How many steps run."""
         return sum(len(segment.steps) for segment in self.segments)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs end among the steps that run; a last short one counts."""
+        borders = {
+            step + 1
+            for segment in self.segments
+            for step in (segment.steps if isinstance(segment.steps, tuple) else ())
+            if "epoch" in self.occasions(step + 1)
+        }
+        return len(borders) or -(-self.clock.total // self.clock.steps_per_epoch)
+
+    def occasions(self, done: int) -> tuple[Occasion, ...]:
+        """What happens after `done` steps."""
+        marked = self.events.get(done, ())
+        ends = done == self.clock.total or (done > 0 and done % self.clock.steps_per_epoch == 0)
+        return (*marked, "epoch") if ends else marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,7 @@ class Program:
 
 
 def _shorten(phase: Phase) -> Phase:
-    marked = {step - 1 for step, events in phase.events.items() if events != ("epoch",)}
+    marked = {step - 1 for step in phase.events}
     segments = tuple(
         replace(
             segment,
@@ -93,9 +110,7 @@ def _shorten(phase: Phase) -> Phase:
         )
         for segment in phase.segments
     )
-    kept = {step for segment in segments for step in segment.steps}
-    events = {step: names for step, names in phase.events.items() if step - 1 in kept}
-    return replace(phase, segments=segments, events=events)
+    return replace(phase, segments=segments)
 
 
 def lower(plan: Plan, steps_per_epoch: int) -> Program:
@@ -111,8 +126,7 @@ def lower(plan: Plan, steps_per_epoch: int) -> Program:
             rewind = method.rewind_to()
             if index == 0 and rewind is not None:
                 at = clock.step(rewind)
-                names = (*phase.events.get(at, ()), "keep_rewind")
-                phase = replace(phase, events={**phase.events, at: tuple(sorted(names))})
+                phase = replace(phase, events={at: ("keep_rewind",)})
             phases.append(phase)
     clock = Clock.of(plan.train, steps_per_epoch)
     sparsity = method.sparsity.fraction if method is not None and not phases else None
@@ -136,10 +150,7 @@ def _phase(
         )
         instants = tuple(i for i, (first, last) in enumerate(windows) if first == last == start)
         segments.append(Segment(start, stop, attached, instants, range(start, stop)))
-    epochs = range(clock.steps_per_epoch, clock.total + 1, clock.steps_per_epoch)
-    events: dict[int, tuple[Occasion, ...]] = dict.fromkeys(epochs, ("epoch",))
-    events[clock.total] = ("epoch",)
-    return Phase(kind, index, clock, tuple(segments), events, sparsity)
+    return Phase(kind, index, clock, tuple(segments), {}, sparsity)
 
 
 def clip(window: tuple[int, int], total: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ here loads torch: a spec says what is wanted, its runtime half does it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import (
@@ -18,6 +17,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+from tostdsl.frozen import frozen
 
 Kind = Literal[
     "technique", "mask", "model", "data", "optimizer", "schedule", "anneal", "augmentation"
@@ -48,7 +49,11 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        validate_default=False,
+        defer_build=True,  # most registered names are not in the recipe at hand
     )
 
     kind: ClassVar[Kind]
@@ -88,7 +93,7 @@ class Spec(BaseModel):
         return handler(data)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """What a spec's `check` found: a code of the catalogue, its values, and the fields it is in.
 
@@ -101,7 +106,7 @@ class Problem:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckSite:
     """What a spec may look at while it is checked: the rest of the recipe, by slot."""
 

@@ -56,6 +56,8 @@ def select(
     In the network's order, each once. May be empty when `exclude` matches all that `on` does.
     """
     known = [fact.name for fact in layers(modules)]
+    if {("class", "conv"), ("class", "linear")} <= {(each.form, each.text) for each in on}:
+        on = ()  # every layer is one of the two; a network need not have both
     wanted = {name for each in on for name in matches(modules, each)} if on else set(known)
     unwanted = {name for each in exclude for name in matches(modules, each)}
     return [name for name in known if name in wanted and name not in unwanted]

@@ -1,0 +1,138 @@
+"""How a run ends: test figures, expectations, certificate, files."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tostdsl.diagnostics import TostError
+from tostdsl.engine.folder import RunFolder
+from tostdsl.engine.loop import Equipment, evaluate
+from tostdsl.engine.observer import Result
+from tostdsl.plan.bases import Images
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Program
+from tostdsl.units import Percent
+
+
+def digest_of(images: Images) -> str:
+    """SHA-256 over the bytes of all images and labels: what was trained and tested on."""
+    digest = hashlib.sha256()
+    for split in (images.train, images.test):
+        digest.update(repr(split.images.shape).encode())
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(np.ascontiguousarray(split.labels).data)
+    return digest.hexdigest()
+
+
+def finish(
+    kit: Equipment,
+    program: Program,
+    folder: RunFolder,
+    images: Images,
+    seconds: float,
+    unreal: str,
+) -> Result:
+    """Measure, certify and write. `unreal` says why the figures mean nothing, if they do."""
+    score = evaluate(kit, "test")
+    loss, accuracy = score.read()
+    if not math.isfinite(loss):
+        raise TostError.of("R307", value=loss)
+    folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
+    zeros, scope = _count(kit, program)
+    files = _write_tensors(kit, folder)
+    measured = {
+        "accuracy": 100 * score.accuracy,
+        "loss": Fraction(loss),
+        "sparsity": Fraction(100 * zeros, scope) if scope else Fraction(0),
+    }
+    result = Result(
+        folder=folder.path,
+        fingerprint=kit.plan.fingerprint,
+        accuracy=accuracy,
+        loss=loss,
+        zeros=zeros,
+        scope=scope,
+        parameters=kit.certificate.plain.parameters,
+        seconds=seconds,
+        certified=kit.certificate.passed,
+        rehearsal=program.rehearsal,
+        misses=() if unreal else tuple(misses(kit.plan, measured)),
+        failures=tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
+        checks=len(kit.certificate.checks),
+        unreal=unreal,
+        facts={"data": images.origin},
+    )
+    proof = {
+        "fingerprint": result.fingerprint,
+        "unreal": unreal,
+        "sha256": {"data": digest_of(images), **files},
+        "mask_digest": kit.masked.digest() if kit.masked is not None else None,
+        **kit.certificate.to_json(),
+    }
+    folder.write_json("certificate.json", proof)
+    folder.write_json("result.json", _figures(result))
+    return result
+
+
+def _count(kit: Equipment, program: Program) -> tuple[int, int]:
+    """Pruned weights and weights in scope, checked against the plan."""
+    if kit.masked is None:
+        return 0, 0
+    counts = kit.masked.counts()
+    target = [phase.sparsity for phase in program.phases if phase.sparsity is not None][-1]
+    kit.certificate.add(
+        "the mask has the planned sparsity",
+        abs(Fraction(counts.zero, counts.total) - target) * counts.total <= 1,
+        f"{counts.zero:,} of {counts.total:,} for {float(target):.2%}",
+    )
+    return counts.zero, counts.total
+
+
+def _write_tensors(kit: Equipment, folder: RunFolder) -> dict[str, str]:
+    """Write network and masks; the digests of the files."""
+    masks: Mapping[str, Tensor] = kit.masked.masks if kit.masked is not None else {}
+    bits = {name: mask.to(torch.uint8) for name, mask in masks.items()}
+    contents = {"model.safetensors": kit.model.state_dict(), "masks.safetensors": bits}
+    notes = {"plan": kit.plan.fingerprint}
+    return {
+        name: folder.write_tensors(name, tensors, **notes) for name, tensors in contents.items()
+    }
+
+
+def _figures(result: Result) -> dict[str, Any]:
+    return {
+        "state": "finished" if result.certified else "failed",
+        "unreal": result.unreal,
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "pruned_weights": result.zeros,
+        "weights_in_scope": result.scope,
+        "sparsity": result.sparsity,
+        "parameters": result.parameters,
+        "seconds": result.seconds,
+        "certified": result.certified,
+        "rehearsal": result.rehearsal,
+        "missed_expectations": list(result.misses),
+    }
+
+
+def misses(plan: Plan, measured: Mapping[str, Fraction]) -> list[str]:
+    """Expectations that do not hold, in words. Compared exactly: 57 of 100 is 57%."""
+    found = []
+    for expect in plan.expect:
+        wanted: Any = expect.value
+        bound = Fraction(wanted.value) if isinstance(wanted, Percent) else Fraction(wanted)
+        got = measured[expect.metric]
+        met = {">=": got >= bound, "<=": got <= bound, ">": got > bound, "<": got < bound}
+        if not met[expect.op]:
+            unit = "%" if isinstance(wanted, Percent) else ""
+            found.append(f"expected {expect}, got {float(got):.4g}{unit}")
+    return found
