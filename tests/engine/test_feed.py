@@ -162,7 +162,7 @@ def test_evaluation_is_in_order_and_plain() -> None:
 
 def test_a_batch_larger_than_the_set_is_refused() -> None:
     """A batch that cannot be filled is an error that says what fits, never cut silently."""
-    with pytest.raises(TostError, match="T510.*93 training images"):
+    with pytest.raises(TostError, match=r"T510.*93 training images"):
         feed(batch=500, validation=10)
     assert 1 == feed(batch=93, validation=10).steps_per_epoch
 

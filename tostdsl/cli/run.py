@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from tostdsl.cli.progress import screen, verdicts
-from tostdsl.cli.report import recipe_argument, seed_option, set_option, show, status
+from tostdsl.cli.report import (
+    recipe_argument,
+    seed_option,
+    set_file_option,
+    set_option,
+    show,
+    status,
+)
 
 
 @click.command("run")
 @recipe_argument
 @set_option
+@set_file_option
 @seed_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run folder; must be new or empty."
@@ -31,6 +40,7 @@ from tostdsl.cli.report import recipe_argument, seed_option, set_option, show, s
 def command(
     recipe: Path,
     sets: dict[str, str],
+    set_file: Path | None,
     seed: int | None,
     out: Path | None,
     device: str,
@@ -42,7 +52,7 @@ def command(
     """Train a recipe and leave a run folder that proves what happened."""
     from tostdsl.compile.compiler import compile_file
 
-    compiled = compile_file(recipe, sets, seed)
+    compiled = compile_file(recipe, sets, seed, set_file)
     show(compiled.diagnostics)
     code = status(compiled.diagnostics)
     if code:
@@ -50,6 +60,8 @@ def command(
     assert compiled.recipe is not None
     if len(compiled.variants) > 1 and out is not None:
         raise click.UsageError("a recipe with sweeps makes several runs; leave `--out` out")
+    # threads that wait for one another must not burn the cores they wait for
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from tostdsl.engine.run import RunOptions, run
 
     options = RunOptions(out, device, data_root, download, fake_data, smoke)
