@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import strategies as st
 
 MODELS = ["resnet18", "cifar10", "lottery", "sgd", "multistep"]
@@ -20,15 +22,22 @@ COMMENTS = ["#", "# why", "#crowded", "##  two", "#!x", '# "', "# ([", "# fmt: o
 _SPACE = st.sampled_from(["", "", "", " ", "  ", "\t"])
 _GAP = st.sampled_from([" ", " ", " ", "  ", "\t"])
 
+_LETTERS = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 comments = st.one_of(
     st.sampled_from(COMMENTS),
-    st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), max_size=12).map(
-        "# {}".format
-    ),
+    st.text(_LETTERS, max_size=12).map("# {}".format).map(_normal),
 )
-strings = st.text(
-    st.characters(exclude_categories=["Cc", "Cf", "Cs"]) | st.sampled_from('"\\#()[]'), max_size=12
-).map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+strings = (
+    st.text(_LETTERS | st.sampled_from('"\\#()[]'), max_size=12)
+    .map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    .map(_normal)
+)
 
 
 @st.composite
@@ -101,11 +110,16 @@ values = _values(False, _INNER)
 
 
 @st.composite
+def bounds(draw: st.DrawFn) -> str:
+    """A window, its parts in any order."""
+    words = draw(st.lists(st.sampled_from(["from", "until", "for", "at"]), max_size=2))
+    return "".join(f"{draw(_GAP)}{word}{draw(_GAP)}{draw(values)}" for word in words)
+
+
+@st.composite
 def reach(draw: st.DrawFn) -> str:
-    """A window, its parts in any order, and targets."""
-    text = ""
-    for word in draw(st.lists(st.sampled_from(["from", "until", "for", "at"]), max_size=2)):
-        text += f"{draw(_GAP)}{word}{draw(_GAP)}{draw(values)}"
+    """A window and targets."""
+    text = draw(bounds())
     for word in ("on", "except"):
         chosen = draw(st.lists(strings | values, max_size=2))
         if chosen:
@@ -129,7 +143,8 @@ def statements(draw: st.DrawFn) -> str:
             checksum = strings.map(lambda text: f"{gap}sha256{gap}{text}")
             return f"extends{gap}{draw(strings)}" + draw(checksum | st.just(""))
         case 3:
-            names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3))
+            removals = st.tuples(st.sampled_from(NAMES), bounds()).map("".join)
+            names = draw(st.lists(removals, min_size=1, max_size=3))
             return f"without{gap}" + f"{space},".join(names)
         case 4:
             return f"param{gap}{name}{space}={space}{draw(value)}"

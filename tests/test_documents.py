@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tostdsl.compile.compiler import compile_source
+from tostdsl.compile.compiler import compile_file, compile_source
 from tostdsl.source import Source
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,28 @@ def test_every_snippet_is_a_sound_recipe(document: str, text: str) -> None:
     """What the documents show as a recipe compiles without an error or a warning."""
     found = compile_source(Source(document, text)).diagnostics
     assert [] == [f"{d.code} {d.message}" for d in found]
+
+
+def test_composed_recipes_and_their_origins_are_as_shown(tmp_path: Path) -> None:
+    """Recipes shown as files are sound side by side, and `tost plan` says of them what is shown."""
+    document = (ROOT / "grammar" / "README.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^```tost (\S+)\n(.*?)^```", document, re.MULTILINE | re.DOTALL))
+    assert len(files) >= 2
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name in files:
+        assert () == compile_file(tmp_path / name).diagnostics
+    for block in blocks("grammar/README.md", "console"):
+        command, _, shown = block.partition("\n")
+        code = "from tostdsl.cli.main import entry; entry()"
+        result = subprocess.run(
+            [sys.executable, "-c", code, *shlex.split(command.removeprefix("$ tost "))],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (shown, "") == (result.stdout, result.stderr)
 
 
 def commands() -> list[str]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from tostdsl import registry
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.compile.fix import Fixed, apply_fixes
 from tostdsl.compile.load import read
+from tostdsl.compile.print import print_plan
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program, lower
@@ -22,12 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
 
 
-def load(path: str | Path, sets: Mapping[str, str] | None = None, seed: int | None = None) -> Plan:
+def load(
+    path: str | Path,
+    sets: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    set_file: Path | None = None,
+) -> Plan:
     """The plan of a recipe file; `TostError` carries every mistake there is.
 
     A recipe with sweeps stands for several plans and is refused here; `compile_file` gives all.
     """
-    plans = compile_file(Path(path), sets, seed).plans
+    plans = compile_file(Path(path), sets, seed, set_file).plans
     if len(plans) != 1:
         raise ValueError(f"the recipe stands for {len(plans)} plans; use compile_file")
     return plans[0]
@@ -53,16 +60,44 @@ def format_file(path: Path) -> tuple[Source, str | None, list[Diagnostic]]:
     return source, text, found
 
 
+def fix(
+    source: Source,
+    path: Path | None = None,
+    sets: Mapping[str, str] | None = None,
+    look: bool = False,
+    set_file: Source | None = None,
+) -> Fixed:
+    """A recipe's text with its certain fixes applied, with `look` also those that need one.
+
+    `path` is where the text lies, for `extends`. Nothing is written.
+    """
+
+    def check(text: Source) -> tuple[Diagnostic, ...]:
+        return compile_source(text, path, sets, set_file=set_file).diagnostics
+
+    return apply_fixes(source, check, look)
+
+
 def run(
     plan: Plan,
     options: RunOptions | None = None,
     observer: Observer | None = None,
     sources: Sequence[Source] = (),
 ) -> Result:
-    """Train a plan and write its run folder."""
+    """Train a plan and write its run folder; `sources` are the texts it came from, top first."""
     from tostdsl.engine.run import run as engine_run
 
-    return engine_run(plan, options, observer, sources)
+    return engine_run(plan, options, observer, texts(plan, sources))
 
 
-__all__ += ["TostError", "plan_from_json"]
+def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
+    """What a run folder keeps of a recipe: the texts as they were, and the plan as one recipe."""
+    printed, _ = format_text(Source("plan.tost", print_plan(plan)))
+    kept = {"plan.tost": printed or print_plan(plan)}
+    for index, source in enumerate(sources):
+        name = "recipe.tost" if index == 0 else f"recipe/{index}-{Path(source.name).name}"
+        kept[name] = source.text
+    return kept
+
+
+__all__ += ["Fixed", "TostError", "fix", "format_text", "plan_from_json"]

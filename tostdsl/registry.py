@@ -7,11 +7,14 @@ Built-in ones are imported on first use; third parties register through the entr
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from importlib.metadata import entry_points
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from importlib.machinery import PathFinder
 from typing import TypeVar
 
+from tostdsl.builtin import BUILTIN
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.plan.spec import Spec
 
@@ -27,16 +30,10 @@ KINDS: dict[str, str] = {
     "anneal": "anneals",
     "augmentation": "augmentations",
 }
-_BUILTIN = (
-    "tostdsl.anneals",
-    "tostdsl.techniques",
-    "tostdsl.masks",
-    "tostdsl.models",
-    "tostdsl.data",
-    "tostdsl.optimizers",
-    "tostdsl.schedules",
-)
+_PLUGINS = b"tostdsl.plugins"
 _known: dict[tuple[str, str], type[Spec]] = {}
+_later: dict[tuple[str, str], Callable[[str], type[Spec]]] = {}
+"""Names whose class is made when it is asked for; making it registers it."""
 _warnings: list[Diagnostic] = []
 
 
@@ -48,6 +45,11 @@ def register(name: str) -> Callable[[type[S]], type[S]]:
     """Class decorator: makes a spec known under `name` within its kind."""
 
     def known(cls: type[S]) -> type[S]:
+        if not cls.__module__.startswith("tostdsl."):
+            _import(cls.kind)  # so that a name that is taken is known to be
+        later = _later.pop((cls.kind, name), None)
+        if later is not None and later.__module__ != cls.__module__:
+            later(name)
         other = _known.get((cls.kind, name))
         if other is not None:
             raise DuplicateName(
@@ -60,28 +62,85 @@ def register(name: str) -> Callable[[type[S]], type[S]]:
     return known
 
 
+def register_later(kind: str, names: Iterable[str], make: Callable[[str], type[Spec]]) -> None:
+    """Make names known whose classes `make` makes and registers, one by one as they are used."""
+    for name in names:
+        if (kind, name) in _known or (kind, name) in _later:
+            raise DuplicateName(f"the {kind} `{name}` is registered by {make.__module__} too")
+        _later[kind, name] = make
+
+
 def _where(cls: type[Spec]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+@cache
+def _import(kind: str) -> None:
+    """Load the built-in modules of a kind."""
+    for module in BUILTIN.get(kind, ()):
+        importlib.import_module(module)
+
+
 @lru_cache(maxsize=1)
 def _load() -> None:
-    for module in _BUILTIN:
-        importlib.import_module(module)
-    for entry in entry_points(group="tostdsl.plugins"):
-        before = dict(_known)
+    """Load the plug-ins, after everything whose names they could want."""
+    if not _plugins_installed():
+        return
+    from importlib.metadata import entry_points
+
+    for kind in BUILTIN:
+        _import(kind)
+    for entry in entry_points(group=_PLUGINS.decode()):
+        before, later = dict(_known), dict(_later)
         try:
             entry.load()
         except Exception as error:  # a stranger's plug-in may fail in any way; it must not stop us
-            _known.clear()
-            _known.update(before)
+            for names, kept in ((_known, before), (_later, later)):
+                names.clear()
+                names.update(kept)  # type: ignore[arg-type]
             _warnings.append(diagnose("W004", name=entry.name, reason=str(error) or repr(error)))
+
+
+def _plugins_installed() -> bool:
+    """Whether any installed distribution speaks of plug-ins.
+
+    `importlib.metadata` takes longer to load than a recipe to check, and mostly finds nothing; so
+    the files it would read are looked into first, wherever they are plain files.
+    """
+    others = (finder for finder in sys.meta_path if finder is not PathFinder)
+    if any(hasattr(finder, "find_distributions") for finder in others):
+        return True
+    for folder in dict.fromkeys(path or "." for path in sys.path):
+        if os.path.isfile(folder):  # an archive
+            return True
+        try:
+            names = [name for name in os.listdir(folder) if name.endswith(("-info", ".egg"))]
+        except OSError:
+            continue
+        if any(name.endswith(".egg") for name in names):
+            return True
+        for name in names:
+            try:
+                with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                    if _PLUGINS in file.read():
+                        return True
+            except OSError:
+                continue
+    return False
 
 
 def find(kind: str, name: str) -> type[Spec] | None:
     """The class registered under a name, or None."""
     _load()
-    return _known.get((kind, name))
+    if (kind, name) not in _known:
+        modules = BUILTIN.get(kind, {})
+        module = next((module for module, names in modules.items() if name in names), None)
+        if module is None:
+            _import(kind)
+        else:
+            importlib.import_module(module)
+    make = _later.get((kind, name))
+    return _known.get((kind, name)) if make is None else make(name)
 
 
 def get(kind: str, name: str) -> type[Spec]:
@@ -95,14 +154,17 @@ def get(kind: str, name: str) -> type[Spec]:
 def names(kind: str) -> list[str]:
     """All names of a kind, sorted."""
     _load()
-    return sorted(name for known, name in _known if known == kind)
+    _import(kind)
+    return sorted(name for known, name in (*_known, *_later) if known == kind)
 
 
 def everything() -> Iterator[type[Spec]]:
     """All registered classes, by kind and name."""
     _load()
-    for key in sorted(_known):
-        yield _known[key]
+    for kind in BUILTIN:
+        _import(kind)
+    for kind, name in sorted((*_known, *_later)):
+        yield get(kind, name)
 
 
 def warnings() -> list[Diagnostic]:

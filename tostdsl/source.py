@@ -6,6 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tostdsl.frozen import frozen
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -38,7 +40,7 @@ class Source:
         return Span(self, start, end)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A half-open range of code points in one source."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -78,6 +79,34 @@ class Unit:
         )
 
 
+class _Ordered:
+    __slots__ = ()
+
+    """Comparison of values of one class, by what they hold."""
+
+    def _order(self, other: object) -> tuple[Any, Any] | None:
+        if other.__class__ is not self.__class__:
+            return None
+        names = self.__match_args__  # type: ignore[attr-defined]
+        return [getattr(self, n) for n in names], [getattr(other, n) for n in names]
+
+    def __lt__(self, other: object) -> bool:
+        pair = self._order(other)
+        return NotImplemented if pair is None else bool(pair[0] < pair[1])
+
+    def __le__(self, other: object) -> bool:
+        pair = self._order(other)
+        return NotImplemented if pair is None else bool(pair[0] <= pair[1])
+
+    def __gt__(self, other: object) -> bool:
+        pair = self._order(other)
+        return NotImplemented if pair is None else bool(pair[0] > pair[1])
+
+    def __ge__(self, other: object) -> bool:
+        pair = self._order(other)
+        return NotImplemented if pair is None else bool(pair[0] >= pair[1])
+
+
 def _decimal(data: Any) -> Decimal:
     if isinstance(data, Decimal):
         return data.normalize()
@@ -88,8 +117,8 @@ def _decimal(data: Any) -> Decimal:
     return Decimal(str(data)).normalize()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Quantity(Unit):
+@frozen
+class _Quantity(_Ordered, Unit):
     """One exact number with a unit."""
 
     value: Decimal
@@ -102,7 +131,7 @@ class _Quantity(Unit):
         return cls(_decimal(cls._body(data)))
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class Percent(_Quantity):
     """A share in percent: `Percent(Decimal(90))` is `90%`."""
 
@@ -120,7 +149,7 @@ class Percent(_Quantity):
         return f"{number_text(self.value)}%"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class Factor(_Quantity):
     """A multiple: `Factor(Decimal(2))` is `2x`."""
 
@@ -133,8 +162,8 @@ class Factor(_Quantity):
         return f"{plain_text(self.value)}x"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pattern(Unit):
+@frozen
+class Pattern(_Ordered, Unit):
     """A structured-sparsity pattern: `2:4`, or with three parts `64:2:5`."""
 
     tag: ClassVar[str] = "pattern"
@@ -154,7 +183,7 @@ class Pattern(Unit):
         return cls(tuple(body))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment(Unit):
     """A point of training: `epoch 40`, `step 100`, `25%`, `start`, `end`."""
 
@@ -190,7 +219,7 @@ START = Moment("start")
 END = Moment("end")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Duration(Unit):
     """A length of training: `30 epochs`, `200 steps`."""
 
@@ -214,7 +243,7 @@ class Duration(Unit):
         raise ValueError(f"not a duration: {data!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window(Unit):
     """A half-open stretch of training, resolved to steps by a `Clock`.
 
@@ -256,8 +285,8 @@ class Window(Unit):
         return cls(Moment.from_json(start), end)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Selector(Unit):
+@frozen
+class Selector(_Ordered, Unit):
     """Modules by class (`conv`, `linear`, `first`, `last`) or by a glob over their names."""
 
     tag: ClassVar[str] = "modules"
@@ -282,7 +311,7 @@ class Selector(Unit):
         raise ValueError(f"not a selector: {data!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ramp(Unit):
     """A value that moves over its stage's window, along the stage's anneal: `1 -> 20`."""
 
@@ -304,7 +333,7 @@ class Ramp(Unit):
         return cls(float(_decimal(body[0])), float(_decimal(body[1])))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """Turns moments and durations into steps, once the length of an epoch is known."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 RECIPES = Path(__file__).parents[2] / "recipes"
+LTH = str(RECIPES / "resnet18_lth.tost")
 GOOD = (RECIPES / "resnet18_lth.tost").read_text(encoding="utf-8")
 
 
@@ -51,14 +52,26 @@ def test_mistakes_are_pointed_at(tmp_path: Path, old: str, new: str, words: list
     assert 2 == tost("run", path).returncode
 
 
-@pytest.mark.parametrize("command", ["check", "plan", "fmt"])
-def test_language_commands_do_not_load_torch(command: str) -> None:
-    """`tost check`, `plan` and `fmt --check` never import torch, torchvision or numpy."""
-    more = '"--check", ' if command == "fmt" else ""
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", LTH],
+        ["check", LTH, "--format", "json"],
+        ["fix", LTH],
+        ["fmt", "--check", LTH],
+        ["plan", LTH],
+        ["list"],
+        ["explain", "ghost", "T201"],
+        ["new", "-", "--yes"],
+        ["completion", "fish"],
+    ],
+    ids=" ".join,
+)
+def test_language_commands_do_not_load_torch(words: list[str]) -> None:
+    """No command but `run` imports torch, torchvision or numpy."""
     code = (
         "import sys\nfrom tostdsl.cli.main import tost\n"
-        f"tost.main(['{command}', {more}{str(RECIPES / 'resnet18_lth.tost')!r}],"
-        " standalone_mode=False)\n"
+        f"tost.main({words!r}, standalone_mode=False)\n"
         "heavy = {'torch', 'torchvision', 'numpy', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -47,7 +47,7 @@ def recipe(cls: type[Spec], text: str) -> str:
         lines["stage"] = text
         lines["mask"] = "mask random(sparsity=90%)"
     elif cls.kind == "anneal":
-        lines["stage"] = f"skip(anneal={text})"
+        lines["stage"] = f"skip(anneal={text}) until epoch 9"
     elif cls.kind == "augmentation":
         lines["data"] = f"data cifar10(augment=[{text}])"
     else:

@@ -153,7 +153,7 @@ def test_a_file_that_is_no_image_is_named(
 
 
 def test_a_limit_takes_a_balanced_slice(make_folder: Maker) -> None:
-    """The classes are the folder's, the images an even slice of them."""
+    """The classes and sizes told are the folder's, the images an even slice of it."""
     loaded = ImageFolder(path=str(make_folder(COUNTS)), size=8).load(LoadOptions(limit=4))
     assert [0, 0, 1, 1] == loaded.train.labels.tolist()
-    assert (4, 3) == (loaded.facts.train_size, loaded.facts.test_size)
+    assert (8, 3) == (loaded.facts.train_size, loaded.facts.test_size)

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tostdsl import registry
+from tostdsl import api, registry
 from tostdsl.compile.compiler import compile_file, compile_source
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.observer import Observer, Result
@@ -52,7 +52,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Result:
     compiled = compile_file(RECIPES / "quickstart.tost")
     assert compiled.recipe is not None
     out = tmp_path_factory.mktemp("runs") / "quickstart"
-    return run(compiled.plans[0], RunOptions(out=out), None, compiled.recipe.sources)
+    return api.run(compiled.plans[0], RunOptions(out=out), None, compiled.recipe.sources)
 
 
 def test_quickstart_reaches_its_accuracy(quickstart: Result) -> None:
@@ -106,8 +106,9 @@ def test_folder_holds_recipe_plan_and_proof(quickstart: Result) -> None:
     """The run folder holds the text that ran, its plan and the certificate's checks."""
     folder = quickstart.folder
     assert (RECIPES / "quickstart.tost").read_text() == (folder / "recipe.tost").read_text()
-    (again,) = compile_file(folder / "recipe.tost").plans
-    assert quickstart.fingerprint == again.fingerprint
+    for name in ("recipe.tost", "plan.tost"):
+        (again,) = compile_file(folder / name).plans
+        assert quickstart.fingerprint == again.fingerprint
     certificate = json.loads((folder / "certificate.json").read_text("utf-8"))
     assert certificate["passed"]
     names = " ".join(check["name"] for check in certificate["checks"])

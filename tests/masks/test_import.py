@@ -11,6 +11,7 @@ def test_no_torch_until_chosen() -> None:
     code = (
         "import sys; from decimal import Decimal; from tostdsl.units import Percent\n"
         "from tostdsl.plan.spec import CheckSite; import tostdsl.masks as m\n"
+        "import tostdsl.masks.random, tostdsl.masks.magnitude, tostdsl.masks.lottery\n"
         "ninety = Percent(Decimal(90))\n"
         "for cls in (m.random.Random, m.magnitude.Magnitude, m.lottery.Lottery):\n"
         "    method = cls(sparsity=ninety); assert not list(method.check(CheckSite()))\n"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from tostdsl import registry
 from tostdsl.diagnostics import TostError
-from tostdsl.models import torchvision_zoo
 from tostdsl.models.nets.zoo import fit_channels, maker, on_paper, refuses
 from tostdsl.models.torchvision_zoo import FAMILIES
 from tostdsl.plan.bases import DataFacts, ModelSpec
@@ -19,12 +19,9 @@ CIFAR = DataFacts(3, 32, 32, 10, 50_000, 10_000)
 
 
 def spec(name: str) -> ModelSpec:
-    known = {
-        cls.name: cls
-        for cls in vars(torchvision_zoo).values()
-        if isinstance(cls, type) and issubclass(cls, ModelSpec) and "name" in vars(cls)
-    }
-    return known[name]()
+    cls = registry.get("model", name)
+    assert issubclass(cls, ModelSpec)
+    return cls()
 
 
 def test_every_network_of_torchvision_has_its_name() -> None:

@@ -69,7 +69,24 @@ STATEMENTS: list[tuple[str, n.Statement]] = [
     ('recipe a "t"', n.RecipeName(NOWHERE, word("a"), lit("t"))),
     ('extends "b.tost"', n.Extends(NOWHERE, lit("b.tost"), None)),
     ('extends "u" sha256 "0f"', n.Extends(NOWHERE, lit("u"), lit("0f"))),
-    ("without ghost, skip", n.Without(NOWHERE, (word("ghost"), word("skip")))),
+    (
+        "without ghost, skip",
+        n.Without(NOWHERE, (n.Removal(NOWHERE, word("ghost")), n.Removal(NOWHERE, word("skip")))),
+    ),
+    (
+        "without ghost until epoch 4, skip",
+        n.Without(
+            NOWHERE,
+            (
+                n.Removal(
+                    NOWHERE,
+                    word("ghost"),
+                    (n.Bound(NOWHERE, word("until"), lit(Moment("epoch", Decimal(4)))),),
+                ),
+                n.Removal(NOWHERE, word("skip")),
+            ),
+        ),
+    ),
     ("param p = 90%", n.Param(NOWHERE, word("p"), lit(Percent(Decimal(90))))),
     ("sweep p over [1, 2]", n.Sweep(NOWHERE, word("p"), items(lit(1), lit(2)))),
     ("sweep seed over [1]", n.Sweep(NOWHERE, word("seed"), items(lit(1)))),
@@ -186,7 +203,7 @@ def test_spans() -> None:
         ("a([1\n 2])", ",", "a([1,\n 2])"),
         ("a(x=1 # c\nseed 1", ")", "a(x=1) # c\nseed 1"),
         ("a(x=[1, 2)", "]", "a(x=[1, 2])"),
-        ("a(x=[1, 2\nseed 1", "]", None),
+        ("a(x=[1, 2\nseed 1", "])", "a(x=[1, 2])\nseed 1"),
         ("train 3 epochs", "for", "train for 3 epochs"),
         ("sweep x [1, 2]", "over", "sweep x over [1, 2]"),
         ("a(seed 3)", "=", "a(seed= 3)"),
@@ -232,7 +249,7 @@ def test_a_bracket_left_open_shows_where() -> None:
         ('a("x', "T104", '"x', "this string has no end"),
         ("a @ b", "T105", "@", "unexpected character `@`"),
         (r'a("x\n")', "T105", "\\", "unexpected character `\\`"),
-        ("\u0430 1", "T105", "\u0430", "unexpected character `\u0430`"),
+        ("\u0430 1", "T154", "\u0430", "`\u0430` looks like `a`"),
         ("a(x=2.5 epochs)", "T301", "2.5 epochs", "whole epochs or steps"),
         ("a(x=1.2.3)", "T105", "1", "unexpected character `1`"),
         ("a(x=1e999)", "T306", "1e999", "too large"),

@@ -13,8 +13,7 @@ from torch.nn import functional
 from tests.nets import NETS, Theatre, build, images, stage
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.spec import CheckSite
-from tostdsl.techniques import Ghost
-from tostdsl.techniques.ghost import soft_activation
+from tostdsl.techniques.ghost import Ghost, soft_activation
 from tostdsl.units import Factor, Ramp
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.nets import Theatre, build, stage
 from tostdsl.diagnostics import TostError
-from tostdsl.techniques import Init
+from tostdsl.techniques.init import Init
 
 
 def masked(model: nn.Module, *layers: str) -> dict[str, torch.Tensor]:

@@ -13,8 +13,7 @@ from tests.nets import Theatre, build, stage
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Batch
 from tostdsl.plan.spec import CheckSite
-from tostdsl.techniques import Labels
-from tostdsl.techniques.labels import smooth
+from tostdsl.techniques.labels import Labels, smooth
 from tostdsl.units import Ramp
 
 TRUE = torch.tensor([0, 4, 2])

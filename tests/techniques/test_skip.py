@@ -12,7 +12,7 @@ from torch.nn import functional
 from tests.nets import NETS, Theatre, build, images, stage
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.spec import CheckSite
-from tostdsl.techniques import Skip
+from tostdsl.techniques.skip import Skip
 
 
 def standard(x: Tensor) -> Tensor:

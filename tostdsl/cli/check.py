@@ -1,29 +1,94 @@
-"""`tost check`: says whether a recipe can run."""
+"""`tost check`: says whether recipes can run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from tostdsl.cli.report import set_option, show, status
+from tostdsl.cli.files import STDIN, paths_argument, recipe_files, source_of
+from tostdsl.cli.report import set_file_option, set_option, show, status
+from tostdsl.diagnostics import Diagnostic, TostError
 
 
 @click.command("check")
-@click.argument("recipes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@paths_argument
 @set_option
-def command(recipes: tuple[Path, ...], sets: dict[str, str]) -> int:
-    """Check recipes without training; every mistake at its place."""
-    from tostdsl.compile.compiler import compile_file
+@set_file_option
+@click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How to print what is found.",
+)
+def command(
+    paths: tuple[Path, ...], sets: dict[str, str], set_file: Path | None, strict: bool, form: str
+) -> int:
+    """Check recipes without training; every mistake at its place.
 
+    PATHS are recipes, folders of them, or `-` for standard input. Exits with 0 when all is well,
+    1 for warnings with --strict, 2 for mistakes, 3 when something could not be read; of several
+    the highest.
+    """
     worst = 0
-    for path in recipes:
-        compiled = compile_file(path, sets)
-        show(compiled.diagnostics)
-        code = status(compiled.diagnostics)
+    everything: list[Diagnostic] = []
+    told: set[object] = set()
+    for item in recipe_files(paths):
+        found, shown = _one(item, sets, set_file)
+        code = status(found)
+        if strict and not code and any(d.severity == "warning" for d in found):
+            code = 1
         worst = max(worst, code)
-        if code == 0:
-            plans = compiled.plans
-            shown = f"plan {plans[0].short}" if len(plans) == 1 else f"{len(plans)} plans"
-            click.echo(f"{path}: ok ({shown})")
+        fresh = [d for d in found if _key(d) not in told]
+        told.update(map(_key, fresh))
+        everything += fresh
+        if form == "text":
+            show(fresh)
+            if code == 0:
+                click.echo(f"{'<stdin>' if item == STDIN else item}: ok ({shown})")
+    if form != "text":
+        click.echo(_rendered(everything, form), nl=form == "json" or bool(everything))
     return worst
+
+
+def _one(
+    item: Path | Diagnostic, sets: dict[str, str], set_file: Path | None
+) -> tuple[tuple[Diagnostic, ...], str]:
+    """What is found in a file, and in words what it stands for."""
+    from tostdsl.compile.compiler import compile_file, compile_source
+    from tostdsl.compile.load import read
+
+    if isinstance(item, Diagnostic):
+        return (item,), ""
+    if item == STDIN:
+        try:
+            values = read(set_file) if set_file is not None else None
+            compiled = compile_source(source_of(item), None, sets, set_file=values)
+        except TostError as error:
+            return error.diagnostics, ""
+    else:
+        compiled = compile_file(item, sets, set_file=set_file)
+    if compiled.errors:
+        return compiled.diagnostics, ""
+    plans = compiled.plans
+    shown = f"plan {plans[0].short}" if len(plans) == 1 else f"{len(plans)} plans"
+    return compiled.diagnostics, shown
+
+
+def _key(diagnostic: Diagnostic) -> object:
+    """Equal for what two recipes have in common: a mistake in what both extend, a lost plug-in."""
+    places = tuple((str(label.span), label.span.end, label.text) for label in diagnostic.labels)
+    # without a place it may be about any file
+    return (diagnostic.code, diagnostic.message, places or diagnostic.code == "W004" or object())
+
+
+def _rendered(diagnostics: Iterable[Diagnostic], form: str) -> str:
+    if form == "json":
+        from tostdsl.diagnostics.render_json import render
+    else:
+        from tostdsl.diagnostics.render_github import render
+    return render(diagnostics).removesuffix("\n")

@@ -6,38 +6,75 @@ from pathlib import Path
 
 import click
 
+from tostdsl.cli.complete import recipes
+from tostdsl.cli.files import STDIN, recipe_files, show_diff, source_of, write_text
 from tostdsl.cli.report import show, status
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import Diagnostic, TostError
 
 
 @click.command("fmt")
-@click.argument("recipes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths",
+    nargs=-1,
+    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    shell_complete=recipes,
+)
 @click.option("--check", "only_check", is_flag=True, help="Only say which files would change.")
-def command(recipes: tuple[Path, ...], only_check: bool) -> int:
-    """Rewrite recipes in the one layout; a file with mistakes is left as it is."""
-    from tostdsl.api import format_file
+@click.option("--diff", is_flag=True, help="Print what would change, and write nothing.")
+@click.option("--stdin", is_flag=True, help="Read standard input, write standard output.")
+def command(paths: tuple[Path, ...], only_check: bool, diff: bool, stdin: bool) -> int:
+    """Rewrite recipes in the one layout; a file with mistakes is left as it is.
 
+    PATHS are recipes, folders of them, or `-`, which is the same as --stdin. Exits with 0 when
+    all is laid out, 1 when --check or --diff found what would change or a file could not be
+    written, 2 for mistakes, 3 when something could not be read; of several the highest.
+    """
+    if stdin and paths:
+        raise click.UsageError("`--stdin` takes no paths")
+    if not stdin and not paths:
+        raise click.UsageError("name recipes or folders, or use `--stdin`")
     worst = 0
-    for path in recipes:
+    for item in recipe_files([STDIN] if stdin else paths):
         try:
-            source, text, found = format_file(path)
+            code = _one(item, only_check, diff)
         except TostError as error:
             show(error.diagnostics)
-            worst = max(worst, status(error.diagnostics))
-            continue
-        show(found)
-        if text is None:
-            worst = max(worst, 2)
-        elif path.read_bytes() == text.encode():
-            continue
-        elif only_check:
-            click.echo(f"{path}: would be laid out anew")
-            worst = max(worst, 1)
-        else:
-            try:
-                path.write_bytes(text.encode())
-            except OSError as error:
-                raise TostError.of("R202", path=path, reason=error.strerror) from None
-            click.echo(f"{path}: laid out")
-        del source
+            code = status(error.diagnostics)
+            if all(d.code == "R202" for d in error.diagnostics):
+                code = 1
+        worst = max(worst, code)
     return worst
+
+
+def _one(item: Path | Diagnostic, only_check: bool, diff: bool) -> int:
+    """Lay out one file; gives its exit status."""
+    from tostdsl.api import format_text
+
+    if isinstance(item, Diagnostic):
+        raise TostError([item])
+    source = source_of(item)
+    text, found = format_text(source)
+    show(found)
+    if text is None or any(d.severity == "error" for d in found):
+        return 2
+    piped = item == STDIN
+    before = source.text if piped else _written(item)
+    if diff:
+        show_diff(before, text, source.name)
+    elif piped and not only_check:
+        click.echo(text, nl=False)
+        return 0
+    if before == text:
+        return 0
+    if only_check:
+        click.echo(f"{source.name}: would be laid out anew", err=diff or piped)
+    if only_check or diff:
+        return 1
+    write_text(item, text)
+    click.echo(f"{item}: laid out")
+    return 0
+
+
+def _written(path: Path) -> str:
+    """A file's text with its line ends as they are, a byte-order mark too."""
+    return path.read_bytes().decode()

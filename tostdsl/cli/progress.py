@@ -100,12 +100,28 @@ def verdicts(result: Result) -> list[Diagnostic]:
     return failed + [diagnose("R402", reason=reason) for reason in result.misses]
 
 
+def sweep_lines(results: list[tuple[str, Result]]) -> list[str]:
+    """A table over a sweep's runs: values, accuracy, sparsity, verdict, folder."""
+    rows = [("values", "accuracy", "sparsity", "certificate", "run")]
+    for values, result in results:
+        verdict = "passed" if result.certified else "FAILED"
+        verdict += ", missed" if result.misses else ""
+        figures = (f"{result.accuracy:.2%}", f"{result.sparsity:.2%}")
+        rows.append((values, *figures, verdict, str(result.folder)))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        "  ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    ]
+
+
 class Lines(Screen):
     """A line an epoch, for logs and pipes."""
 
     def phase(self, phase: Phase) -> None:
         self.say(
-            f"{phase.name}: {_count(phase.steps, 'step')} in {_count(len(phase.segments), 'segment')}"
+            f"{phase.name}: {_count(phase.steps, 'step')} in "
+            f"{_count(len(phase.segments), 'segment')}"
         )
 
     def epoch(self, row: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,20 +9,24 @@ from typing import Any
 
 import click
 
+from tostdsl.cli import complete
 from tostdsl.diagnostics import Diagnostic
-from tostdsl.diagnostics.render import render_all
 
 
 def colour() -> bool:
     """Whether messages may be coloured."""
-    return "NO_COLOR" not in os.environ and sys.stderr.isatty()
+    from tostdsl.diagnostics.render import wants_colour
+
+    return wants_colour(sys.stderr)
 
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics to the error stream."""
     found = list(diagnostics)
     if found:
-        click.echo(render_all(found, colour()), err=True, color=True)
+        from tostdsl.diagnostics.render import render_all, terminal_width
+
+        click.echo(render_all(found, colour(), terminal_width()), err=True, color=True)
 
 
 def status(diagnostics: Iterable[Diagnostic]) -> int:
@@ -31,12 +34,22 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
     errors = [d for d in diagnostics if d.severity == "error"]
     if not errors:
         return 0
-    return 3 if all(d.code in UNREADABLE and not d.labels for d in errors) else 2
+    return 3 if all(_unreadable(d) for d in errors) else 2
 
 
-UNREADABLE = ("T106", "T109", "T213")
+def _unreadable(diagnostic: Diagnostic) -> bool:
+    # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
+    return diagnostic.code == "T106" or (
+        diagnostic.code in ("T109", "T213", "R601") and not diagnostic.labels
+    )
 
-recipe_argument = click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE")
+
+recipe_argument = click.argument(
+    "recipe",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="RECIPE",
+    shell_complete=complete.recipes,
+)
 
 
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -45,6 +58,8 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
             raise click.BadParameter(f"`{value}` is not NAME=VALUE, for example sparsity=95%")
+        if name.strip() in pairs:
+            raise click.BadParameter(f"`{name.strip()}` is set twice")
         pairs[name.strip()] = text.strip()
     return pairs
 
@@ -57,7 +72,18 @@ def set_option(function: Any) -> Any:
         multiple=True,
         metavar="NAME=VALUE",
         callback=_pairs,
+        shell_complete=complete.params,
         help="Set a param of the recipe; repeatable.",
+    )(function)
+
+
+def set_file_option(function: Any) -> Any:
+    """`--set-file FILE`, a path."""
+    return click.option(
+        "--set-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Set params from lines `NAME = value`; `--set` wins.",
     )(function)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tostdsl.cli.progress import screen, verdicts
+from tostdsl.cli.progress import screen, sweep_lines, verdicts
 from tostdsl.cli.report import (
     recipe_argument,
     seed_option,
@@ -17,6 +18,9 @@ from tostdsl.cli.report import (
     status,
 )
 
+if TYPE_CHECKING:
+    from tostdsl.engine.observer import Result
+
 
 @click.command("run")
 @recipe_argument
@@ -24,7 +28,9 @@ from tostdsl.cli.report import (
 @set_file_option
 @seed_option
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The run folder; must be new or empty."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run folder; must be new or empty. A sweep's runs go into numbered folders below it.",
 )
 @click.option(
     "--device",
@@ -58,20 +64,24 @@ def command(
     if code:
         return code
     assert compiled.recipe is not None
-    if len(compiled.variants) > 1 and out is not None:
-        raise click.UsageError("a recipe with sweeps makes several runs; leave `--out` out")
     # threads that wait for one another must not burn the cores they wait for
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from tostdsl.engine.run import RunOptions, run
+    from tostdsl.api import run
+    from tostdsl.engine.run import RunOptions
 
-    options = RunOptions(out, device, data_root, download, fake_data, smoke)
-    worst = 0
-    for variant in compiled.variants:
-        if variant.plan is None:
-            continue
+    results: list[tuple[str, Result]] = []
+    for index, variant in enumerate(compiled.variants, 1):
+        assert variant.plan is not None
+        values = ", ".join(f"{name} = {text}" for name, text in variant.values.items())
+        if values:
+            click.echo(f"-- {index} of {len(compiled.variants)}: {values}")
+        where = out / f"{index:03d}" if out is not None and values else out
+        options = RunOptions(where, device, data_root, download, fake_data, smoke)
         observer = screen()
         result = run(variant.plan, options, observer, compiled.recipe.sources)
         observer.summary(result)
         show(verdicts(result))
-        worst = max(worst, 1 if not result.certified else 4 if result.misses else 0)
-    return worst
+        results.append((values, result))
+    if len(results) > 1:
+        click.echo("\n" + "\n".join(sweep_lines(results)))
+    return max(1 if not r.certified else 4 if r.misses else 0 for _, r in results)

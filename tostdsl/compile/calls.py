@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tostdsl import registry
-from tostdsl.compile.words import MISSING, example, signature
-from tostdsl.diagnostics import Edit, Fix, Label, diagnose, nearest
+from tostdsl.compile import guess
+from tostdsl.compile.words import MISSING, example, name_of, signature
+from tostdsl.diagnostics import Edit, Fix, Label, diagnose, related
 from tostdsl.plan.spec import Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import KEYWORDS
@@ -36,7 +37,9 @@ def build(reader: Reader, node: n.Value, kind: str) -> Built | None:
         behind = reader.follow(node)
         return None if behind is None else build(*behind, kind)
     if not isinstance(node, n.Call):
-        reader.wrong(node, f"the name of a {kind}", kind)
+        text = node.value if isinstance(node, n.Literal) and isinstance(node.value, str) else ""
+        fix = text if registry.find(kind, text) is not None else None
+        reader.wrong(node, name_of(kind), kind, fix)
         return None
     name = node.name.text
     cls = registry.find(kind, name)
@@ -57,7 +60,7 @@ def build(reader: Reader, node: n.Value, kind: str) -> Built | None:
             reader.report(
                 "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
             )
-    if any(d.severity == "error" for d in reader.found[before:]):
+    if len(values) < len(given) or any(d.severity == "error" for d in reader.found[before:]):
         return None
     try:
         spec = cls(**values)
@@ -72,25 +75,19 @@ def _argument_labels(reader: Reader, argument: n.Argument) -> tuple[Label, ...]:
     if isinstance(argument.value, n.Reference):
         known = reader.params.get(argument.value.name)
         if known is not None:
-            text = f"`${argument.value.name}` is {known.value.span.text}, {known.said_by}"
-            return (*reader.labels(argument.value), Label(known.span, text))
+            shown = known.label(argument.value.name, reader.place or argument.span)
+            return (*reader.labels(argument.value), shown)
     return reader.labels(argument.value)
 
 
 def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
     name = node.name.text
-    known = registry.names(kind)
-    meant = nearest(name, [*known, *KEYWORDS] if kind == "technique" else known)
-    if meant:
-        help = f"did you mean `{meant}`?"
-    elif len(known) <= 12:
-        help = f"known {registry.KINDS[kind]}: " + ", ".join(f"`{each}`" for each in known)
-    else:
-        help = f"see `tost list {registry.KINDS[kind].replace(' sets', '')}`"
-    if reader.place is None and meant:
-        fix = Fix((Edit(node.name.span, meant),), certain=False)
-    else:
-        fix = None
+    if kind == "technique" and name in KEYWORDS:
+        inside = ", ".join(argument.span.text for argument in node.arguments)
+        write = f"{name} {inside}".strip()
+        reader.report("T131", node, word=name, mark="(", fix=write, certain=False)
+        return
+    help, fix = guess.unknown(node, kind)
     reader.found.append(
         diagnose(
             "T201",
@@ -98,7 +95,7 @@ def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
             kind=kind.replace("data", "data set"),
             name=name,
             help=help,
-            fix=fix,
+            fix=fix if reader.place is None else None,
         )
     )
 
@@ -109,16 +106,17 @@ def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Arg
     for index, argument in enumerate(node.arguments):
         if argument.name is None:
             if index > 0 and any(earlier.name for earlier in node.arguments[:index]):
-                reader.report("T107", argument)
+                if not guess.decimal_comma(reader, node.arguments[index - 1], argument):
+                    guess.unnamed(reader, cls, argument, given)
                 continue
             if cls.positional is None or index > 0:
-                reader.report("T211", argument, owner=owner, help=signature(cls))
+                guess.without_name(reader, node, cls, argument, given)
                 continue
             given[cls.positional] = argument
             continue
         name = argument.name.text
         if name not in cls.model_fields:
-            meant = nearest(name, cls.model_fields)
+            meant = related(name, cls.model_fields)
             help = f"did you mean `{meant}`?" if meant else signature(cls)
             fix = Fix((Edit(argument.name.span, meant),), certain=False) if meant else None
             reader.found.append(

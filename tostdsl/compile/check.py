@@ -1,48 +1,52 @@
-"""What needs the whole plan: conflicts over time, jumps, selectors, params nobody uses."""
+"""What needs the whole plan: conflicts over time, expectations, selectors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import islice
 
+from tostdsl.compile.effects import drops, effectless, leavings
+from tostdsl.compile.expects import contradictions
+from tostdsl.compile.idle import idle
+from tostdsl.compile.inherit import removal_help
 from tostdsl.compile.lower import Lowered, StageSite
+from tostdsl.compile.overlaps import overlaps
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.windows import Length
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
 from tostdsl.plan.bases import DataFacts, MaskMethod, ModuleFact
-from tostdsl.plan.plan import Plan, Targets
-from tostdsl.plan.targets import NoMatch, select
+from tostdsl.plan.plan import Targets
+from tostdsl.plan.targets import Selection
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
+from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import Clock, Duration, Moment, Window
 
+EVERYWHERE = ("",)
+"""Stands for the layers of a network whose modules are not known."""
 DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
 """Stands for data whose facts only loading tells; module names do not depend on them."""
 
 
 def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
     """Every mistake and warning that needs more than one statement."""
-    found: list[Diagnostic] = []
+    modules = _modules(lowered)
+    network = Selection(modules) if modules is not None else None
+    passes: list[Iterator[Diagnostic]] = []
     if lowered.length is not None:
         clock = clock_of(lowered)
-        found += _ends(lowered, clock)
-        found += _conflicts(lowered, lowered.length, clock)
-        found += _moments(lowered, lowered.length, clock)
-    found += _jumps(lowered)
-    if lowered.plan is not None:
-        found += _selectors(lowered, lowered.plan)
-    return found
-
-
-def unused_params(recipe: Recipe, used: set[str]) -> list[Diagnostic]:
-    """A warning for each param nothing refers to and no sweep moves."""
-    swept = {sweep.name.text for sweep in recipe.sweeps}
-    return [
-        diagnose("W003", value.span, name=name)
-        for name, value in recipe.params.items()
-        if name not in used and name not in swept
-    ]
+        passes += [
+            _ends(lowered, clock),
+            _conflicts(recipe, lowered, lowered.length, clock, network),
+            _moments(lowered, lowered.length, clock),
+            leavings(lowered, clock),
+            idle(lowered, clock),
+            drops(lowered, lowered.length, clock),
+        ]
+    passes += [effectless(recipe, lowered, network), contradictions(lowered.expects)]
+    passes.append(_selectors(lowered, network))
+    return [diagnostic for each in passes for diagnostic in islice(each, MAX_REPORTS)]
 
 
 def clock_of(lowered: Lowered) -> Clock | None:
@@ -85,7 +89,9 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
                 end=end,
                 help=f"write `step {clock.total}` at most, or `end`, or train longer",
             )
-        elif start >= stop and not window.instant:
+        elif start > stop:
+            yield diagnose("T431", span, start=f"step {start}", end=f"step {stop}")
+        elif start == stop and not window.instant:
             help = f"with {clock.steps_per_epoch} steps an epoch it has no step"
             yield diagnose("T402", span, start=f"step {start}", end=f"step {stop}", help=help)
 
@@ -113,15 +119,15 @@ def _moments(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[
 
 def _late(moment: Moment, length: Length, clock: Clock | None) -> bool:
     if clock is not None:
-        return clock.step(moment) > clock.total
+        return clock.step(moment) >= clock.total
     place = length.place(moment)
-    return place is not None and place > 1
+    return place is not None and place >= 1
 
 
 def _long(duration: Duration, length: Length, clock: Clock | None) -> bool:
     if clock is not None:
-        return clock.steps(duration) > clock.total
-    return duration.unit == length.value.unit and duration.value > length.value.value
+        return clock.steps(duration) >= clock.total
+    return duration.unit == length.value.unit and duration.value >= length.value.value
 
 
 def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float, float]:
@@ -133,19 +139,28 @@ def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float
     return float(start or 0), float(1 if stop is None else stop)
 
 
-def _conflicts(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:
-    for a, b in combinations(lowered.stages, 2):
-        shared = _claims(a) & _claims(b)
-        if not shared:
-            continue
-        a_start, a_stop = _span_of(a.plan.window, length, clock)
-        b_start, b_stop = _span_of(b.plan.window, length, clock)
-        instants = a.plan.window.instant and b.plan.window.instant and a_start == b_start
-        if not instants and (a_stop <= b_start or b_stop <= a_start):
-            continue
-        if _disjoint(a.plan.targets, b.plan.targets, _modules(lowered)):
-            continue
+def _conflicts(
+    recipe: Recipe,
+    lowered: Lowered,
+    length: Length,
+    clock: Clock | None,
+    network: Selection | None,
+) -> Iterator[Diagnostic]:
+    def interval(site: StageSite) -> tuple[float, float]:
+        return _span_of(site.plan.window, length, clock)
+
+    def layers(site: StageSite) -> Sequence[str]:
+        targets = site.plan.targets
+        chosen = network.select(targets.on, targets.exclude) if network is not None else ()
+        return chosen or EVERYWHERE
+
+    for a, b, shared in overlaps(lowered.stages, interval, layers):
         name_a, name_b = a.built.spec.name, b.built.spec.name
+        ways = [
+            removal_help(recipe, lowered.stages, a, b),
+            "let one end where the other starts",
+            "give them different layers with `on`",
+        ]
         yield diagnose(
             "T404",
             Label(b.node.span, "this stage"),
@@ -153,30 +168,8 @@ def _conflicts(lowered: Lowered, length: Length, clock: Clock | None) -> Iterato
             first=name_a,
             second=name_b,
             claim=" and ".join(sorted(shared)),
-            help="let one end where the other starts, or give them different layers with `on`",
+            help=", or ".join(filter(None, ways)),
         )
-
-
-def _claims(site: StageSite) -> frozenset[str]:
-    return site.plan.technique.claims()
-
-
-def _disjoint(a: Targets, b: Targets, modules: Sequence[ModuleFact] | None) -> bool:
-    if modules is None or not (a.on or a.exclude) or not (b.on or b.exclude):
-        return False
-    try:
-        return not set(select(modules, a.on, a.exclude)) & set(select(modules, b.on, b.exclude))
-    except NoMatch:
-        return False
-
-
-def _jumps(lowered: Lowered) -> Iterator[Diagnostic]:
-    for site in lowered.stages:
-        technique = site.plan.technique
-        anneal = technique.arguments().get("anneal")
-        if technique.adds_to_network() and anneal is not None and anneal.name == "none":
-            labels = site.built.labels.get("anneal", (Label(site.node.call.span),))
-            yield diagnose("W002", *labels, name=technique.name)
 
 
 def _modules(lowered: Lowered) -> tuple[ModuleFact, ...] | None:
@@ -190,30 +183,32 @@ def _modules(lowered: Lowered) -> tuple[ModuleFact, ...] | None:
     return modules
 
 
-def _selectors(lowered: Lowered, plan: Plan) -> Iterator[Diagnostic]:
-    modules = _modules(lowered)
-    if modules is None:
+def _selectors(lowered: Lowered, network: Selection | None) -> Iterator[Diagnostic]:
+    """Selectors that match nothing, each at its place, and statements that have no layer left."""
+    model = lowered.built.get("model")
+    if network is None or model is None:
         return
     sites: list[tuple[str, Targets, n.Targets]] = [
         (site.built.spec.name, site.plan.targets, site.node.targets) for site in lowered.stages
     ]
-    if lowered.mask is not None and plan.mask is not None:
-        sites.append(("mask", plan.mask.targets, lowered.mask.targets))
+    if lowered.mask is not None and lowered.scope is not None:
+        sites.append(("mask", lowered.scope, lowered.mask.targets))
     for owner, targets, node in sites:
-        try:
-            kept = select(modules, targets.on, targets.exclude)
-            if not kept and (targets.on or targets.exclude):
-                reason = f"no layer is left of `{targets}`"
-                yield diagnose("T502", node.span, stage=owner, model=plan.model.name, reason=reason)
-        except NoMatch as miss:
+        missed = [miss for each in (*targets.on, *targets.exclude) if (miss := network.miss(each))]
+        for miss in missed:
             spans = [v.span for v in node.on + node.exclude if _shows(v, str(miss.selector))]
             yield diagnose(
                 "T501",
                 *(spans[:1] or [node.span]),
                 selector=miss.selector,
-                model=plan.model.name,
+                model=model.spec.name,
                 help=miss.help,
             )
+        if missed or network.select(targets.on, targets.exclude):
+            continue
+        if targets.on or targets.exclude:
+            reason = f"no layer is left of `{targets}`"
+            yield diagnose("T502", node.span, stage=owner, model=model.spec.name, reason=reason)
 
 
 def _shows(value: n.Value, selector: str) -> bool:

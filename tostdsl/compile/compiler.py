@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from tostdsl import registry
-from tostdsl.compile.check import check, unused_params
+from tostdsl.compile.check import check
 from tostdsl.compile.load import read
 from tostdsl.compile.lower import Lowered, Lowering
-from tostdsl.compile.recipe import Recipe
-from tostdsl.compile.resolve import Resolver, set_params, with_param
+from tostdsl.compile.params import Given, settle, unused
+from tostdsl.compile.recipe import Recipe, one_line
+from tostdsl.compile.resolve import Resolver
+from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.frozen import frozen
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
+from tostdsl.syntax.words import MAX_REPORTS
 
-MAX_SWEEP = 1000
 
-
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variant:
     """One recipe of a sweep: the values it stands for, and its plan when it has one."""
 
     values: dict[str, str]
+    recipe: Recipe
     plan: Plan | None
     lowered: Lowered
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compiled:
     """What compiling a recipe gave."""
 
@@ -52,14 +53,21 @@ class Compiled:
 
 
 def compile_file(
-    path: Path, sets: Mapping[str, str] | None = None, seed: int | None = None
+    path: Path,
+    sets: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    set_file: Path | None = None,
 ) -> Compiled:
-    """Compile a recipe file; an unreadable one is a diagnostic like any other."""
+    """Compile a recipe file; an unreadable one is a diagnostic like any other.
+
+    `sets` and `set_file` give values to the recipe's params, `sets` wins where both do.
+    """
     try:
         source = read(path)
+        given = Given(sets or {}, read(set_file) if set_file is not None else None, seed)
     except TostError as error:
         return Compiled(None, (), error.diagnostics)
-    return compile_source(source, path, sets, seed)
+    return _compile(source, path, given)
 
 
 def compile_source(
@@ -67,94 +75,60 @@ def compile_source(
     path: Path | None = None,
     sets: Mapping[str, str] | None = None,
     seed: int | None = None,
+    set_file: Source | None = None,
 ) -> Compiled:
     """Compile a recipe's text. `path` is where it lies, for `extends`."""
+    return _compile(source, path, Given(sets or {}, set_file, seed))
+
+
+def _compile(source: Source, path: Path | None, given: Given) -> Compiled:
     resolver = Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)
-    found = [*registry.warnings(), *resolver.found]
-    found += set_params(recipe, sets or {})
+    found = [*registry.warnings(), *resolver.found, *settle(recipe, given)]
     used: set[str] = set()
+    told: set[Diagnostic] = set()
     variants = []
-    combinations = _sweeps(recipe, found)
-    for values in combinations:
+    swept = axes(recipe, given, found)
+    for values in combinations(swept):
         mistakes: list[Diagnostic] = []
-        variant = _variant(recipe, values, seed, mistakes)
+        variant = _variant(chosen(recipe, values), values, mistakes)
         used |= variant.lowered.used
         variants.append(variant)
-        found += [d for d in mistakes if d not in found]
-    if variants:
-        found += unused_params(recipe, used)
+        found += [d for d in mistakes if d not in told]
+        told.update(mistakes)
+        if len(told) > MAX_REPORTS or too_much(recipe, swept, variant.lowered.values, found):
+            break
+    found += unused(recipe)
+    if not any(d.severity == "error" for d in found):
+        found += idle(recipe, used)
     return Compiled(recipe, tuple(variants), tuple(_in_order(found)))
 
 
-def _variant(
-    recipe: Recipe, values: Mapping[str, n.Value], seed: int | None, found: list[Diagnostic]
-) -> Variant:
-    for name, value in values.items():
-        if name != "seed":
-            recipe = with_param(recipe, name, value)
-    chosen = values.get("seed")
-    if isinstance(chosen, n.Literal) and isinstance(chosen.value, int):
-        seed = chosen.value
-    lowered = Lowering(recipe, found).lower(seed)
+def _variant(recipe: Recipe, values: Mapping[str, n.Value], found: list[Diagnostic]) -> Variant:
+    lowered = Lowering(recipe, found).lower()
     found += check(recipe, lowered)
-    texts = {name: value.span.text for name, value in values.items()}
+    texts = {name: one_line(value.span) for name, value in values.items()}
     plan = None if any(d.severity == "error" for d in found) else lowered.plan
-    return Variant(texts, plan, lowered)
+    return Variant(texts, recipe, plan, lowered)
 
 
-def _sweeps(recipe: Recipe, found: list[Diagnostic]) -> list[dict[str, n.Value]]:
-    names, lists = [], []
-    for sweep in recipe.sweeps:
-        name = sweep.name.text
-        if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
-            found.append(
-                diagnose(
-                    "T301",
-                    sweep.values.span,
-                    name=f"sweep {name}",
-                    expected="a list of values such as `[1, 2]`",
-                    found=f"`{sweep.values.span.text}`",
-                )
-            )
-            continue
-        if name == "seed":
-            for item in sweep.values.items:
-                if not isinstance(item, n.Literal) or type(item.value) is not int or item.value < 0:
-                    found.append(
-                        diagnose(
-                            "T301",
-                            item.span,
-                            name="seed",
-                            expected="a whole number from 0",
-                            found=f"`{item.span.text}`",
-                        )
-                    )
-        elif name not in recipe.params:
-            found.append(
-                diagnose("T204", sweep.name.span, name=name, help=f"declare it: `param {name} = …`")
-            )
-            continue
-        names.append(name)
-        lists.append(sweep.values.items)
-    count = 1
-    for values in lists:
-        count *= len(values)
-    if count > MAX_SWEEP:
-        found.append(diagnose("T310", recipe.sweeps[0].span, count=count, limit=MAX_SWEEP))
-        return [{}]
-    return [dict(zip(names, values, strict=True)) for values in product(*lists)]
+REFUSED = ("T139", "T306")
+"""What is wrong with how a value is written: whether it fits is a question for later."""
 
 
 def _in_order(found: list[Diagnostic]) -> list[Diagnostic]:
     """By file and place, those without a place first; nothing is said of a refused number twice."""
-    refused = [d.span for d in found if d.code == "T306"]
-    found = [d for d in found if d.code == "T306" or d.span is None or d.span not in refused]
+    refused = {d.span for d in found if d.code in REFUSED}
+    found = [d for d in found if d.code in REFUSED or d.span is None or d.span not in refused]
     names: dict[str, int] = {}
     for d in found:
         if d.span is not None:
             names.setdefault(d.span.source.name, len(names))
-    return sorted(
-        found,
-        key=lambda d: (-1, 0) if d.span is None else (names[d.span.source.name], d.span.start),
+    found.sort(
+        key=lambda d: (-1, 0) if d.span is None else (names[d.span.source.name], d.span.start)
     )
+    if len(found) <= MAX_REPORTS:
+        return found
+    errors = [d for d in found if d.severity == "error"]
+    shown = (errors or found)[:MAX_REPORTS]
+    return [*shown, diagnose("W090", count=len(found) - len(shown))]

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import re
+import stat
+import unicodedata
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
-from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.diagnostics import Diagnostic, Label, TostError, diagnose
 from tostdsl.source import Source, Span
+from tostdsl.syntax.words import MAX_BYTES as MAX_BYTES
 
-MAX_BYTES = 1 << 20
-"""Size of one recipe file."""
+MAX_TOTAL = 4 << 20
+"""Size of a recipe with everything it extends. How many files that are is limited by how deep
+they may extend one another."""
+
+_MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""How files in other encodings begin."""
 
 
 def decode(data: bytes, name: str) -> Source:
     """The source of a file's bytes: UTF-8, a BOM dropped, line ends as line feeds."""
     if len(data) > MAX_BYTES:
-        raise TostError.of("T109", size=len(data), limit=MAX_BYTES)
+        raise TostError.of("T109", size=f"more than {MAX_BYTES}", limit=MAX_BYTES)
+    encoding = _encoding(data)
+    if encoding is not None:
+        raise TostError([diagnose("T158", Source(name, "").span(0, 0), encoding=encoding)])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -25,6 +43,18 @@ def decode(data: bytes, name: str) -> Source:
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def _encoding(data: bytes) -> str | None:
+    """The encoding of text that is not UTF-8, where its first bytes tell."""
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            return encoding
+    head = data[:64]
+    zeros = [offset % 2 for offset, byte in enumerate(head) if byte == 0]
+    if len(head) < 4 or len(zeros) * 3 < len(head) or head.count(0) == len(head):
+        return None
+    return "UTF-32" if len(zeros) * 3 > len(head) * 2 else "UTF-16"
+
+
 def _line(data: bytes, offset: int, name: str) -> Span:
     readable = data.decode("utf-8", errors="replace")
     before = len(data[:offset].decode("utf-8", errors="replace"))
@@ -33,27 +63,89 @@ def _line(data: bytes, offset: int, name: str) -> Span:
 
 def read(path: Path, name: str | None = None) -> Source:
     """The source of a file; `TostError` says why it cannot be read."""
+    return decode(fetch(path, name), name or str(path))
+
+
+def fetch(path: Path, name: str | None = None) -> bytes:
+    """At most one byte more of a regular file than a recipe may have.
+
+    What is no regular file (a pipe, a device) is not read: it could be endless, or never come.
+    """
+    shown = name or path
     try:
-        if not path.exists() or not path.is_file():
-            kind = "it is a folder" if path.is_dir() else "there is no such file"
-            raise TostError.of("T213", path=name or path, reason=kind)
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        # a pipe that nobody writes to would keep a plain open waiting
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                raise TostError.of("T213", path=shown, reason="it is a folder")
+            if not stat.S_ISREG(mode):
+                raise TostError.of("T213", path=shown, reason="it is not a regular file")
+            return file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        reason = "it is a folder"
+    except FileNotFoundError:
+        reason = "there is no such file"
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise TostError.of("T213", path=name or path, reason=reason) from None
-    return decode(data, name or str(path))
+    except ValueError:  # a NUL in the name
+        reason = "this cannot be the name of a file"
+    raise TostError.of("T213", path=shown, reason=reason)
+
+
+def locate(wanted: str, here: Path, root: Path) -> Path:
+    """The file that a recipe in the folder `here` extends; nothing outside of `root` is looked at.
+
+    The path is relative and written with `/`, and spelled as on disk, so that the same recipe
+    means the same on every system. Links are followed before it is judged where the file lies.
+    """
+    reason = _unfit(wanted)
+    if reason is not None:
+        raise TostError.of("T260", path=wanted, reason=reason)
+    root = root.resolve()
+    try:
+        target = (here / wanted).resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        raise TostError.of("T213", path=wanted, reason="its links lead nowhere") from None
+    if not target.is_relative_to(root):
+        raise TostError.of("T215", path=wanted)
+    _spelling(wanted, here, root)
+    return target
+
+
+def _unfit(wanted: str) -> str | None:
+    if not wanted.strip():
+        return "it is empty"
+    if "\\" in wanted:
+        return "`\\` is not a separator everywhere"
+    if wanted.startswith(("/", "~")) or re.match(r"[A-Za-z]:", wanted):
+        return "it does not start from this file"
+    return None
+
+
+def _spelling(wanted: str, here: Path, root: Path) -> None:
+    """Refuse names that only some systems would take for this file, or for one file."""
+    folder = here
+    for part in PurePosixPath(wanted).parts:
+        following = folder / part
+        if part != ".." and folder.resolve().is_relative_to(root):
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                return
+            same = sorted(name for name in names if _folded(name) == _folded(part))
+            others = [name for name in same if name != part]
+            if others and part in same:
+                raise TostError.of("T262", path=part, other=others[0])
+            if others:
+                raise TostError.of("T261", path=part, actual=others[0])
+        folder = following
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def relocate(error: TostError, span: Span) -> list[Diagnostic]:
     """An error of loading, shown at the statement that asked for the file."""
-    return [d if d.labels else diagnose_at(d, span) for d in error.diagnostics]
-
-
-def diagnose_at(diagnostic: Diagnostic, span: Span) -> Diagnostic:
-    """The same diagnostic with a place."""
-    from dataclasses import replace
-
-    from tostdsl.diagnostics import Label
-
-    return replace(diagnostic, labels=(Label(span),))
+    return [d if d.labels else replace(d, labels=(Label(span),)) for d in error.diagnostics]

@@ -8,14 +8,17 @@ from typing import Any, cast
 from tostdsl import registry
 from tostdsl.compile import windows
 from tostdsl.compile.calls import Built, build
+from tostdsl.compile.guess import statement_meant
+from tostdsl.compile.inherit import remaining
 from tostdsl.compile.recipe import Recipe
-from tostdsl.compile.values import Reader
+from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan
+from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
 from tostdsl.plan.spec import CheckSite, Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
+from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import START, Duration, Percent, Selector, Window
 
 REQUIRED = {
@@ -49,8 +52,13 @@ class Lowered:
     built: dict[str, Built] = field(default_factory=dict)
     stages: list[StageSite] = field(default_factory=list)
     mask: n.Slot | None = None
+    scope: Targets | None = None
+    """What the mask may prune."""
     length: windows.Length | None = None
+    expects: list[tuple[Expectation, n.Expect]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    values: int = 0
+    """How many values its params and selectors stand for."""
 
 
 class Lowering:
@@ -59,10 +67,10 @@ class Lowering:
     def __init__(self, recipe: Recipe, found: list[Diagnostic]) -> None:
         self.recipe = recipe
         self.found = found
-        self.reader = Reader(recipe.params, found)
+        self.reader = Reader(recipe.params, found, broken=frozenset(recipe.broken))
 
-    def lower(self, seed: int | None = None) -> Lowered:
-        """The plan; `seed` is that of a seed sweep or of the command line."""
+    def lower(self) -> Lowered:
+        """The plan, and the places of its parts."""
         self._missing()
         before = len(self.found)
         out = Lowered(None, used=self.reader.used)
@@ -72,11 +80,20 @@ class Lowering:
                 out.built[word] = built
         out.length = self._length()
         mask = self._mask(out)
-        stages = [self._stage(node, out) for node in self.recipe.stages]
-        given_seed = self._setting("seed", int, DEFAULT_SEED)
+        in_force = remaining(self.recipe, out.length, self.reader)
+        stages = []
+        for node in in_force:
+            stages.append(self._stage(node, out))
+            if len(self.found) - before > MAX_REPORTS:
+                break
+        seed = self._setting("seed", int, DEFAULT_SEED)
         precision = self._setting("precision", Precision, DEFAULT_PRECISION)
-        expects = [self._expect(node) for node in self.recipe.expects]
+        for expect in self.recipe.expects:
+            self._expect(expect, out)
         self._check(out)
+        out.values = MAX_VALUES - self.reader.budget.left
+        if self.reader.budget.over is not None:
+            self.found.append(self.reader.budget.over)
         complete = all(word in out.built for word in ("model", "data", "optimizer", "schedule"))
         failed = any(d.severity == "error" for d in self.found[before:])
         if failed or not complete or out.length is None or self._lacks():
@@ -88,10 +105,10 @@ class Lowering:
                 **{word: built.spec for word, built in out.built.items() if word != "mask"},
                 "mask": mask,
                 "train": out.length.value,
-                "seed": given_seed if seed is None else seed,
+                "seed": seed,
                 "precision": precision,
                 "stages": tuple(stage for stage in stages if stage is not None),
-                "expect": tuple(expect for expect in expects if expect is not None),
+                "expect": tuple(expect for expect, _ in out.expects),
             }
         )
         return out
@@ -105,8 +122,16 @@ class Lowering:
     def _missing(self) -> None:
         recipe = self.recipe
         place = recipe.source.span(0, 0)
+        if all(word in recipe.slots or word in recipe.settings for word in REQUIRED):
+            return
+        names = {stage.call.name.text for stage in recipe.stages[:MAX_REPORTS]}
+        meant = set(map(statement_meant, names))
         for word, example in REQUIRED.items():
+            if "extends" in recipe.broken:  # it may stand there
+                return
             if word in recipe.slots or word in recipe.settings or word in recipe.broken:
+                continue
+            if word in meant:  # reported there
                 continue
             self.found.append(diagnose("T208", place, name=word, example=example))
 
@@ -176,6 +201,7 @@ class Lowering:
             return None
         out.built["mask"] = built
         targets = targets.model_copy(update={"on": targets.on or MASK_SCOPE})
+        out.scope = targets
         return MaskPlan.model_validate({"method": built.spec, "window": window, "targets": targets})
 
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
@@ -201,17 +227,17 @@ class Lowering:
         out.stages.append(StageSite(stage, built, node))
         return stage
 
-    def _expect(self, node: n.Expect) -> Expectation | None:
+    def _expect(self, node: n.Expect, out: Lowered) -> None:
         metric = node.metric.text
         want = METRICS.get(metric)
         if want is None:
             listed = ", ".join(f"`{name}`" for name in METRICS)
             self.found.append(diagnose("T312", node.metric.span, name=metric, choices=listed))
-            return None
+            return
         value = self.reader.read(node.value, want, metric)
-        if value is MISSING:
-            return None
-        return Expectation.model_validate({"metric": metric, "op": node.op, "value": value})
+        if value is not MISSING:
+            said = {"metric": metric, "op": node.op, "value": value}
+            out.expects.append((Expectation.model_validate(said), node))
 
     # -- specs' own checks
 

@@ -3,34 +3,98 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+from tostdsl.diagnostics import Label
+from tostdsl.frozen import frozen
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 
+MAX_SHOWN = 60
 
-@dataclass(frozen=True, slots=True)
+
+def one_line(span: Span) -> str:
+    """What stands there, on one line and not longer than a message can bear."""
+    text = " ".join(span.text[: 4 * MAX_SHOWN].split())
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+Means: TypeAlias = Literal["param", "--set", "--set-file", "sweep"]
+
+
+@frozen
 class ParamValue:
-    """A param's value in force, and where that was said: its declaration, `--set`, a sweep."""
+    """A param's value in force, where that was said, and the value it took the place of."""
 
     value: n.Value
     span: Span
-    said_by: str = "declared here"
+    by: Means = "param"
+    over: ParamValue | None = None
+
+    def label(self, name: str, near: Span) -> Label:
+        """Where the value comes from, as a message that is about `near` says it."""
+        reason = f" because of {self.said_by}"
+        if self.by == "param" and self.span.source is near.source:
+            reason = ", declared here"
+        return Label(self.span, f"`${name}` is {one_line(self.value.span)}{reason}")
+
+    @property
+    def said_by(self) -> str:
+        """What gave the value, in words."""
+        line = f"line {self.span.line} of `{self.span.source.name}`"
+        words = {"--set": "`--set`", "sweep": f"the sweep in {line}"}
+        return words.get(self.by, line)
+
+    @property
+    def declaration(self) -> ParamValue:
+        """The value of the nearest `param` statement."""
+        found = self
+        while found.by != "param" and found.over is not None:
+            found = found.over
+        return found
+
+
+@frozen
+class Taking:
+    """One part of a `without`, and the stages its file inherits."""
+
+    node: n.Removal
+    inherited: tuple[n.Stage, ...]
 
 
 @dataclass(slots=True)
 class Recipe:
-    """Statements in force after `extends`, `without` and overriding."""
+    """What all files say together.
+
+    Which stages `removals` take out, lowering decides: equal windows may be written in different
+    ways, and only `train` tells.
+    """
 
     source: Source
     name: str
     title: str = ""
+    named: n.RecipeName | None = None
     params: dict[str, ParamValue] = field(default_factory=dict)
     slots: dict[str, n.Slot] = field(default_factory=dict)
     settings: dict[str, n.Setting] = field(default_factory=dict)
+    replaced: dict[str, tuple[n.Slot | n.Setting, ...]] = field(default_factory=dict)
+    """What stood in place of a slot or setting before, the latest first."""
     stages: list[n.Stage] = field(default_factory=list)
+    removals: list[Taking] = field(default_factory=list)
     sweeps: list[n.Sweep] = field(default_factory=list)
     expects: list[n.Expect] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """First words of statements that could not be read; they are not reported missing too."""
     sources: list[Source] = field(default_factory=list)
     """Every file read, the top one first."""
+
+    def put(self, statement: n.Slot | n.Setting) -> None:
+        """Set a slot or a setting, in place of what it was."""
+        word = statement.word.text
+        before = self.slots.get(word) or self.settings.get(word)
+        if before is not None:
+            self.replaced[word] = (before, *self.replaced.get(word, ()))
+        if isinstance(statement, n.Slot):
+            self.slots[word] = statement
+        else:
+            self.settings[word] = statement

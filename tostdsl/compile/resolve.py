@@ -1,19 +1,20 @@
-"""File to `Recipe`: extends, without, params with `--set`, sweeps."""
+"""Files to `Recipe`: what a recipe extends, and what it puts over that."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import posixpath
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tostdsl.compile.load import read, relocate
-from tostdsl.compile.recipe import ParamValue, Recipe
+from tostdsl import registry
+from tostdsl.compile import guess
+from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, relocate
+from tostdsl.compile.recipe import ParamValue, Recipe, Taking
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
-from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 EDITION = 1
 MAX_DEPTH = 8
@@ -25,18 +26,19 @@ class Resolver:
 
     def __init__(self, root: Path | None) -> None:
         self.root = root
+        self.size = 0
         self.found: list[Diagnostic] = []
 
     def resolve(self, source: Source, path: Path | None) -> Recipe:
         """The recipe of a top file (`path` is None for text that lies in no folder)."""
-        stem = PurePosixPath(source.name.replace("\\", "/")).stem
-        return self._file(source, path, (), Recipe(source, stem or "recipe"))
+        self.size = len(source.text.encode(errors="replace"))
+        return self._file(source, path, (), Recipe(source, ""))
 
     def _file(
         self, source: Source, path: Path | None, chain: tuple[Path, ...], recipe: Recipe
     ) -> Recipe:
         file, mistakes = parse(source)
-        self.found += mistakes
+        self.found += guess.at_home(mistakes, file)
         extends = [s for s in file.statements if isinstance(s, n.Extends)]
         for statement in extends[1:]:
             self.found.append(
@@ -44,9 +46,16 @@ class Resolver:
                     "T205", statement.span, Label(extends[0].span, "first here"), name="extends"
                 )
             )
+        if any(isinstance(s, n.Hole) and s.word == "extends" for s in file.statements):
+            recipe.broken.add("extends")
         if extends:
+            reached = len(recipe.sources)
             self._extend(extends[0], path, chain, recipe)
+            if len(recipe.sources) == reached:
+                recipe.broken.add("extends")
         recipe.sources.insert(0, source)
+        stem = PurePosixPath(source.name.replace("\\", "/")).stem
+        recipe.name, recipe.title, recipe.named = stem or "recipe", "", None
         _Merge(recipe, self.found, bool(extends)).apply(file)
         return recipe
 
@@ -63,9 +72,10 @@ class Resolver:
             reason = "this text lies in no folder"
             self.found.append(diagnose("T213", span, path=wanted, reason=reason))
             return
-        target = (here / wanted).resolve()
-        if not target.is_relative_to(root.resolve()) or "\0" in wanted or "\\" in wanted:
-            self.found.append(diagnose("T215", span, path=wanted))
+        try:
+            target = locate(wanted, here, root)
+        except TostError as error:
+            self.found += relocate(error, span)
             return
         seen = (*chain, path.resolve()) if path is not None else chain
         if target in seen:
@@ -76,16 +86,22 @@ class Resolver:
             self.found.append(diagnose("T219", span, limit=MAX_DEPTH))
             return
         try:
-            name = str(PurePosixPath(recipe.source.name).parent / wanted) if not chain else wanted
-            base = read(target, name)
+            folder = PurePosixPath(span.source.name.replace("\\", "/")).parent
+            name = posixpath.normpath(folder / wanted)
+            data = fetch(target, name)
+            base = decode(data, name)
         except TostError as error:
             self.found += relocate(error, span)
             return
         if statement.checksum is not None:
-            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+            digest = hashlib.sha256(data).hexdigest()
             if digest != str(statement.checksum.value).lower():
                 help = f"its sha256 is {digest}"
                 self.found.append(diagnose("T217", statement.checksum.span, path=wanted, help=help))
+        self.size += len(data)
+        if self.size > MAX_TOTAL:
+            self.found.append(diagnose("T263", span, size=self.size, limit=MAX_TOTAL))
+            return
         self._file(base, target, seen, recipe)
 
 
@@ -99,12 +115,14 @@ class _Merge:
         self.here: dict[str, n.Statement] = {}
 
     def apply(self, file: n.File) -> None:
-        """Apply every statement, removals first."""
+        """Apply every statement, after taking out what the file inherits and says anew."""
+        inherited = tuple(self.recipe.stages)
         for statement in file.statements:
             if isinstance(statement, n.Without):
-                self._without(statement)
-        if any(isinstance(s, n.Sweep) for s in file.statements):
-            self.recipe.sweeps = []
+                self._without(statement, inherited)
+        said = {_subject(statement) for statement in file.statements}
+        self.recipe.sweeps = [s for s in self.recipe.sweeps if _subject(s) not in said]
+        self.recipe.expects = [s for s in self.recipe.expects if _subject(s) not in said]
         for statement in file.statements:
             self._statement(statement)
 
@@ -124,13 +142,14 @@ class _Merge:
                     self._edition(statement)
             case n.RecipeName():
                 if self._once("recipe", "recipe", statement):
+                    recipe.named = statement
                     recipe.name = statement.name.text
                     recipe.title = str(statement.title.value) if statement.title else ""
             case n.Param():
                 name = statement.name.text
                 if self._once(f"${name}", name, statement, "T207"):
-                    recipe.params.pop(name, None)
-                    recipe.params[name] = ParamValue(statement.value, statement.span)
+                    before = recipe.params.pop(name, None)
+                    recipe.params[name] = ParamValue(statement.value, statement.span, over=before)
             case n.Sweep():
                 if self._once(
                     f"sweep {statement.name.text}", statement.name.text, statement, "T311"
@@ -139,7 +158,7 @@ class _Merge:
             case n.Setting():
                 word = statement.word.text
                 if self._once(word, word, statement):
-                    recipe.settings[word] = statement
+                    recipe.put(statement)
             case n.Slot():
                 self._slot(statement)
             case n.Stage():
@@ -172,90 +191,41 @@ class _Merge:
             meant = nearest(word, SLOTS)
             help = f"did you mean `{meant}`?" if meant else "the slots are " + _listed(SLOTS)
             fix = Fix((Edit(statement.word.span, meant),), certain=False) if meant else None
+            if registry.find("technique", statement.call.name.text) is not None:
+                rest = statement.span.source.text[statement.call.span.start : statement.span.end]
+                help = f"a technique has no word before it: write `{rest}`"
+                fix = Fix((Edit(statement.span, rest),))
+            elif meant == word.lower():
+                fix = Fix((Edit(statement.word.span, meant),))
+                self._slot(replace(statement, word=replace(statement.word, text=meant)))
             self.found.append(diagnose("T202", statement.word.span, name=word, help=help, fix=fix))
             if meant:
                 self.recipe.broken.add(meant)
         elif self._once(word, word, statement):
-            self.recipe.slots[word] = statement
+            self.recipe.put(statement)
 
-    def _without(self, statement: n.Without) -> None:
+    def _without(self, statement: n.Without, inherited: tuple[n.Stage, ...]) -> None:
+        if "extends" in self.recipe.broken:
+            return
         if not self.extending:
             self.found.append(diagnose("T220", statement.span))
             return
-        for ident in statement.names:
-            stages = self.recipe.stages
-            kept = [stage for stage in stages if stage.call.name.text != ident.text]
-            if len(kept) == len(stages):
-                names = sorted({stage.call.name.text for stage in stages})
-                help = f"inherited stages: {_listed(names)}" if names else None
-                self.found.append(diagnose("T210", ident.span, name=ident.text, help=help))
-            self.recipe.stages = kept
+        self.recipe.removals += [Taking(removal, inherited) for removal in statement.removals]
+
+
+def _subject(statement: n.Statement) -> str:
+    """What a statement is about, where saying it anew ends an inherited sweep or expectation."""
+    match statement:
+        case n.Param(name=name):
+            return f"${name.text}"
+        case n.Sweep(name=name):
+            return "seed" if name.text == "seed" else f"${name.text}"
+        case n.Setting(word=word):
+            return word.text
+        case n.Expect(metric=metric):
+            return f"expect {metric.text}"
+    return ""
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-# -- params from outside
-
-
-def set_params(recipe: Recipe, given: Mapping[str, str]) -> list[Diagnostic]:
-    """Apply `--set NAME=value`: the type is that of the declared default."""
-    found: list[Diagnostic] = []
-    for name, text in given.items():
-        declared = recipe.params.get(name)
-        if declared is None:
-            meant = nearest(name, recipe.params)
-            known = f"declared params: {_listed(list(recipe.params))}" if recipe.params else None
-            help = f"did you mean `{meant}`?" if meant else known
-            found.append(diagnose("T212", name=name, help=help))
-            continue
-        source = Source("--set", f"param {name} = {text}")
-        file, mistakes = parse(source)
-        found += mistakes
-        statement = file.statements[0] if len(file.statements) == 1 else None
-        if mistakes or not isinstance(statement, n.Param):
-            if not mistakes:
-                found.append(
-                    diagnose(
-                        "T301",
-                        source.span(0, len(source.text)),
-                        name=name,
-                        expected="one value",
-                        found=f"`{text}`",
-                    )
-                )
-            continue
-        if not _same_type(declared.value, statement.value):
-            found.append(
-                diagnose(
-                    "T301",
-                    statement.value.span,
-                    Label(declared.span, "its type is that of this value"),
-                    name=f"${name}",
-                    expected=f"a value like `{declared.value.span.text}`",
-                    found=f"`{statement.value.span.text}`",
-                )
-            )
-            continue
-        value = ParamValue(statement.value, statement.value.span, "set by `--set`")
-        recipe.params[name] = value
-    return found
-
-
-def _type(value: n.Value) -> object:
-    if isinstance(value, n.Literal):
-        if isinstance(value.value, Percent | Factor | Pattern | Moment | Duration | str):
-            return type(value.value)
-        return "number"
-    return type(value)
-
-
-def _same_type(a: n.Value, b: n.Value) -> bool:
-    return isinstance(a, n.Reference) or isinstance(b, n.Reference) or _type(a) == _type(b)
-
-
-def with_param(recipe: Recipe, name: str, value: n.Value) -> Recipe:
-    """The recipe with a param's value replaced by one of a sweep's."""
-    chosen = ParamValue(value, value.span, "from this sweep")
-    return replace(recipe, params={**recipe.params, name: chosen})

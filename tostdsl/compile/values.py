@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from tostdsl.compile.calls import build
 from tostdsl.compile.recipe import ParamValue
@@ -16,6 +17,26 @@ from tostdsl.plan.spec import Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
 from tostdsl.units import END, START, Duration, Factor, Moment, Pattern, Percent, Ramp, number_text
+
+MAX_VALUES = 10_000
+"""Values that params and selectors of one recipe may stand for."""
+MAX_VIA = 8
+"""Params on the way to a value that a message shows."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of the values that params and selectors may stand for."""
+
+    left: int = MAX_VALUES
+    over: Diagnostic | None = None
+
+    def take(self, span: Span) -> bool:
+        """Take one; False when there is none left."""
+        self.left -= 1
+        if self.left < 0 and self.over is None:
+            self.over = diagnose("T350", span, limit=MAX_VALUES)
+        return self.over is None
 
 
 @dataclass(slots=True)
@@ -27,6 +48,9 @@ class Reader:
     used: set[str] = field(default_factory=set)
     place: Span | None = None
     via: tuple[Label, ...] = ()
+    broken: frozenset[str] = frozenset()
+    """What was to be said by statements that could not be read; it is not missed as well."""
+    budget: Budget = field(default_factory=Budget)
 
     # -- reports
 
@@ -53,9 +77,19 @@ class Reader:
         return (Label(self.place), *self.via)
 
     def follow(self, node: n.Reference) -> tuple[Reader, n.Value] | None:
-        """The reader and node behind `$name`."""
+        """The reader and node behind `$name`, and behind what that refers to in turn."""
+        reader: Reader | None = self
+        value: n.Value = node
+        while reader is not None and isinstance(value, n.Reference):
+            step = reader._step(value)
+            reader, value = step or (None, value)
+        return None if reader is None else (reader, value)
+
+    def _step(self, node: n.Reference) -> tuple[Reader, n.Value] | None:
         known = self.params.get(node.name)
         self.used.add(node.name)
+        if known is None and self.broken & {f"${node.name}", "extends"}:
+            return None
         if known is None:
             meant = nearest(node.name, self.params)
             help = f"did you mean `${meant}`?" if meant else f"declare it: `param {node.name} = …`"
@@ -65,11 +99,12 @@ class Reader:
         if any(label.span == known.span for label in self.via):
             self.report("T308", node, name=node.name)
             return None
-        text = f"`${node.name}` is {known.value.span.text}, {known.said_by}"
-        inner = replace(
-            self, place=self.place or node.span, via=(*self.via, Label(known.span, text))
-        )
-        return inner, known.value
+        place = self.place or node.span
+        if not self.budget.take(place):
+            return None
+        label = known.label(node.name, place)
+        via = (*self.via[: MAX_VIA - 1], label)
+        return replace(self, place=place, via=via), known.value
 
     # -- values
 
@@ -78,6 +113,8 @@ class Reader:
         if isinstance(node, n.Reference):
             behind = self.follow(node)
             return MISSING if behind is None else behind[0].read(behind[1], want, name)
+        if self.place is not None and not self.budget.take(self.place):
+            return MISSING
         origin = get_origin(want)
         if origin is Annotated:
             return self.read(node, get_args(want)[0], name)
@@ -102,6 +139,13 @@ class Reader:
                 self.found += trial.found
                 return value
             attempts.append(trial.found)
+        if self.budget.over is not None:
+            return MISSING
+        if len(members) < len(get_args(want)) and _is_none(node):
+            help = f"leave `{name}` out"
+            found = f"`{node.span.text}`"
+            expected = " or ".join(map(describe, members))
+            return self.report("T301", node, help=help, name=name, expected=expected, found=found)
         if len(members) == 1:
             self.found += attempts[0]
             return MISSING
@@ -139,7 +183,7 @@ class Reader:
                 )
         else:
             return self.wrong(node, f"one of {listed}", name)
-        meant = nearest(text, map(str, choices))
+        meant = nearest(_PRECISIONS.get(text.lower(), text), map(str, choices))
         help = f"did you mean `{meant}`? one of {listed}" if meant else None
         return self.report(
             "T304", node, name=name, found=text, choices=listed, help=help, fix=meant, certain=False
@@ -239,6 +283,14 @@ class Reader:
                 return self.wrong(node, WORDS[Moment], name, f"{unit[:-1]} {count}")
             case n.Literal(value=int(value)):
                 return self.wrong(node, WORDS[Moment], name, f"epoch {value}")
+            case n.Call(
+                name=n.Ident(text="epoch" | "step" as unit),
+                arguments=(n.Argument(name=None, value=n.Literal(value=int(count))),),
+            ):
+                return self.wrong(node, WORDS[Moment], name, f"{unit} {count}")
+            case n.Call(name=n.Ident(text=word), arguments=()) if _GLUED.fullmatch(word):
+                write = " ".join(cast("re.Match[str]", _GLUED.fullmatch(word)).groups())
+                return self.report("T403", node, fix=write, found=word, example=f"`{write}`")
             case n.Call(name=n.Ident(text=word), arguments=()):
                 meant = nearest(word, ("start", "end"))
                 example = f"`{meant}`" if meant else "for example `epoch 40`, `25%`, `start`, `end`"
@@ -261,6 +313,19 @@ class Reader:
             return self.wrong(node, WORDS[Ramp], name)
         ends = [self.read(end, float, name) for end in (node.start, node.stop)]
         return MISSING if MISSING in ends else Ramp(*ends)
+
+
+_GLUED = re.compile(r"(epoch|step)s?_?(\d+)")
+_PRECISIONS = {
+    **dict.fromkeys(("float32", "float", "full", "single"), "fp32"),
+    **dict.fromkeys(("float16", "half"), "fp16"),
+    "bfloat16": "bf16",
+}
+"""What other languages call the precisions."""
+
+
+def _is_none(node: n.Value) -> bool:
+    return isinstance(node, n.Call) and node.name.text.lower() in ("none", "null", "nil")
 
 
 _SCALARS: dict[Any, Callable[[Reader, n.Value, str], Any]] = {

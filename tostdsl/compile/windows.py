@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from tostdsl.compile.values import Reader
 from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.frozen import frozen
 from tostdsl.plan.plan import Targets
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
@@ -17,7 +18,7 @@ CLASSES = ("conv", "linear", "first", "last")
 _WORDS = ("from", "until", "for", "at")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Length:
     """The recipe's `train` statement: its value, and where it stands."""
 
@@ -67,6 +68,28 @@ class Length:
 
 def window(bounds: tuple[n.Bound, ...], length: Length | None, reader: Reader) -> Window | None:
     """The window of a statement's bounds; None after a report. No bounds: all of training."""
+    read = _read(bounds, reader)
+    if read is None or length is None:
+        return None
+    by_word, values = read
+    found = _whole(by_word, values, length)
+    if found:
+        reader.found += found
+        return None
+    made = _canonical(values, length)
+    return made if "at" in values else _checked(made, by_word, length, reader.found)
+
+
+def shape(bounds: tuple[n.Bound, ...], length: Length, reader: Reader) -> Window | None:
+    """The window of bounds whether it fits training or not, to compare it with another."""
+    read = _read(bounds, reader)
+    return None if read is None else _canonical(read[1], length)
+
+
+def _read(
+    bounds: tuple[n.Bound, ...], reader: Reader
+) -> tuple[dict[str, n.Bound], dict[str, Any]] | None:
+    """The bounds of a window by their words, and their values."""
     by_word: dict[str, n.Bound] = {}
     for bound in bounds:
         word = bound.word.text
@@ -87,12 +110,10 @@ def window(bounds: tuple[n.Bound, ...], length: Length | None, reader: Reader) -
         word: reader.read(bound.value, Duration if word == "for" else Moment, f"`{word}`"[1:-1])
         for word, bound in by_word.items()
     }
-    if MISSING in values.values() or length is None:
-        return None
-    found = _whole(by_word, values, length)
-    if found:
-        reader.found += found
-        return None
+    return None if MISSING in values.values() else (by_word, values)
+
+
+def _canonical(values: dict[str, Any], length: Length) -> Window:
     if "at" in values:
         at = length.canonical(values["at"])
         return Window(at, at)
@@ -100,7 +121,7 @@ def window(bounds: tuple[n.Bound, ...], length: Length | None, reader: Reader) -
     stop: Moment | Duration = length.canonical(values.get("until", END))
     if "for" in values:
         stop = length.after(start, values["for"])
-    return _checked(Window(start, stop), by_word, length, reader.found)
+    return Window(start, stop)
 
 
 def _whole(
@@ -135,19 +156,21 @@ def _whole(
     return found
 
 
-def _past_end(span: Span, end: Moment, length: Length) -> Diagnostic:
+def _past_end(span: Span, end: Moment, length: Length, lasts: Duration | None = None) -> Diagnostic:
+    """The report of a window that ends too late; `lasts` is how long it may be, after a `for`."""
     fits = str(
         Moment("epoch" if length.value.unit == "epochs" else "step", Decimal(length.value.value))
     )
     fits = "100%" if end.unit == "percent" else fits
+    end_word = "until end" if lasts else "end"
     label = Label(length.span, f"training ends at {fits}") if length.span is not None else None
     return diagnose(
         "T401",
         Label(span, f"this window ends at {end}"),
         label,
         end=end,
-        help=f"write `{fits}` at most, or `end`, or train longer",
-        fix=Fix((Edit(span, fits),), certain=False),
+        help=f"write `{lasts or fits}` at most, or `{end_word}`, or train longer",
+        fix=Fix((Edit(span, str(lasts or fits)),), certain=False),
     )
 
 
@@ -165,21 +188,40 @@ def _checked(
         or same
         or (start is not None and stop is not None and start >= stop)
     ):
-        first = by_word.get("from", last).span
-        found.append(
-            diagnose(
-                "T402",
-                first.to(last.span),
-                start=window.start,
-                end=window.stop,
-                help="a window ends after it starts; its end is not part of it",
-            )
-        )
+        empty = window.start == window.stop or (start is not None and start == stop)
+        found.append(_empty(window, by_word, last) if empty else _reversed(window, by_word, last))
         return None
     if stop is not None and stop > 1:
-        found.append(_past_end(last.value.span, window.stop, length))
+        lasts = None
+        if last.word.text == "for":
+            left = length.value.value - int(window.start.value)
+            lasts = Duration(length.value.unit, left)
+        found.append(_past_end(last.value.span, window.stop, length, lasts))
         return None
     return window
+
+
+def _empty(window: Window, by_word: dict[str, n.Bound], last: n.Bound) -> Diagnostic:
+    first = by_word.get("from", last)
+    return diagnose(
+        "T402",
+        first.span.to(last.span),
+        start=window.start,
+        end=window.stop,
+        help="a window ends after it starts; its end is not part of it",
+    )
+
+
+def _reversed(window: Window, by_word: dict[str, n.Bound], last: n.Bound) -> Diagnostic:
+    """The report of a window that ends before it starts; the fix swaps the two."""
+    start, stop = by_word.get("from", last).value, last.value
+    span = by_word.get("from", last).span.to(last.span)
+    if "from" not in by_word or "until" not in by_word:
+        return diagnose("T431", span, start=window.start, end=window.stop)
+    edits = (Edit(start.span, stop.span.text), Edit(stop.span, start.span.text))
+    help = f"write `from {stop.span.text} until {start.span.text}`"
+    fix = Fix(edits, certain=False)
+    return diagnose("T431", span, start=window.start, end=window.stop, help=help, fix=fix)
 
 
 def targets(node: n.Targets, reader: Reader) -> Targets | None:
@@ -196,6 +238,8 @@ def _sorted(selectors: list[Selector | None]) -> tuple[Selector, ...]:
 
 
 def _selector(node: n.Value, reader: Reader) -> Selector | None:
+    if not reader.budget.take(node.span):
+        return None
     if isinstance(node, n.Reference):
         behind = reader.follow(node)
         return None if behind is None else _selector(behind[1], behind[0])

@@ -30,6 +30,12 @@ WORDS: dict[Any, str] = {
 }
 
 
+def name_of(kind: str) -> str:
+    """What a name of a kind is, in words."""
+    shown = "data set" if kind == "data" else kind
+    return f"the name of {'an' if shown[0] in 'aeiou' else 'a'} {shown}"
+
+
 def describe(want: Any) -> str:
     """A type annotation in words."""
     origin = get_origin(want)
@@ -42,7 +48,7 @@ def describe(want: Any) -> str:
     if origin is tuple:
         return f"a list of {describe(get_args(want)[0])}"
     if isinstance(want, type) and issubclass(want, Spec):
-        return f"the name of a {want.kind}"
+        return name_of(want.kind)
     return WORDS.get(want, str(want))
 
 

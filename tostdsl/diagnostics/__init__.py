@@ -2,7 +2,7 @@
 
 from tostdsl.diagnostics.catalogue import CATALOGUE, Entry
 from tostdsl.diagnostics.model import Diagnostic, Edit, Fix, Label, Severity, TostError, diagnose
-from tostdsl.diagnostics.suggest import nearest
+from tostdsl.diagnostics.suggest import nearest, related
 
 __all__ = [
     "CATALOGUE",
@@ -15,4 +15,5 @@ __all__ = [
     "TostError",
     "diagnose",
     "nearest",
+    "related",
 ]

@@ -6,11 +6,12 @@ the data or the mask, W warnings, R what went wrong while running.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from tostdsl.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Entry:
     """Message and help of a code; both are `str.format` templates."""
 
@@ -29,16 +30,53 @@ CATALOGUE: dict[str, Entry] = {
     "T102": Entry("missing `{token}`", "put `{token}` here"),
     "T103": Entry("unknown statement `{name}`"),
     "T104": Entry("this string has no end", 'close it with `"` on the same line'),
-    "T105": Entry("unexpected character {char}"),
+    "T105": Entry(
+        "unexpected character {char}",
+        "names are letters, digits and `_`; text stands in double quotes",
+    ),
     "T106": Entry("this text is not UTF-8: byte {byte} at offset {offset}", "save it as UTF-8"),
     "T107": Entry("a positional argument after a named one", "write `name=value`"),
     "T108": Entry("the control character {char} is not allowed in a recipe", "remove it"),
     "T109": Entry("this file is {size} bytes long, the limit is {limit}"),
-    "T110": Entry("brackets nested deeper than {limit}"),
+    "T110": Entry("brackets nested deeper than {limit}", "write it with fewer brackets"),
     "T111": Entry(
         "the formatter would change what this file says; it is left as it is",
         "please report it with the recipe",
     ),
+    "T120": Entry("`{text}` sets nothing", "write `NAME = value`, one a line"),
+    # -- syntax: limits, letters, encodings
+    "T150": Entry(
+        "this file has more than {limit} statements", "say what they share once, with `extends`"
+    ),
+    "T151": Entry("this {kind} is {length} characters long, the limit is {limit}", "shorten it"),
+    "T152": Entry("this name is {length} characters long, the limit is {limit}", "shorten it"),
+    "T153": Entry(
+        "this list has more than {limit} items", "leave out what is not needed, or split the recipe"
+    ),
+    "T154": Entry("`{found}` looks like `{meant}`, but {letters}", "write `{meant}`"),
+    "T155": Entry(
+        "{char} cannot stand here: names and values are written in plain letters",
+        "outside of strings and comments use a to z, A to Z, 0 to 9 and `_`",
+    ),
+    "T156": Entry("{char} is a typographic character", "write `{write}`"),
+    "T157": Entry(
+        "these letters are composed in a way that other programs compare as different",
+        "save it in the Unicode normal form NFC",
+    ),
+    "T158": Entry("this file is {encoding}, not UTF-8", "save it as UTF-8"),
+    # habits of other languages
+    "T131": Entry("`{word}` is followed by its value, without `{mark}`", "write `{write}`"),
+    "T132": Entry("`{name} {mark} …` is not a statement"),
+    "T133": Entry("a name stands without quotes", "write `{write}`"),
+    "T134": Entry("`{mark}` does not belong here", "remove it; {reason}"),
+    "T135": Entry("an argument is written `name=value`, not `name{mark}value`", "write `{write}`"),
+    "T136": Entry("`{found}` is not how a moment is written", "write `{write}`"),
+    "T137": Entry("the arguments of `{name}` stand in `(` and `)`", "write `{write}`"),
+    "T138": Entry("a comment begins with `#`, not with `{mark}`", "write `#`"),
+    "T139": Entry("text stands in double quotes", "write `{write}`"),
+    "T140": Entry("`{found}` is not a name: letters, digits and `_` only", "write `{write}`"),
+    "T141": Entry("`{found}` is not a comparison", "write `{write}`"),
+    "T142": Entry("a second statement on one line", "put `{write}` on a line of its own"),
     # -- names
     "T201": Entry("unknown {kind} `{name}`"),
     "T202": Entry("unknown slot `{name}`"),
@@ -51,18 +89,36 @@ CATALOGUE: dict[str, Entry] = {
     "T209": Entry("`{owner}` needs the argument `{name}`", "write `{owner}({name}={example})`"),
     "T210": Entry("`without {name}` removes nothing: no inherited stage has this name"),
     "T211": Entry("`{owner}` takes named arguments only"),
-    "T212": Entry("`--set {name}`: this recipe declares no such param"),
+    "T212": Entry("`{given}`: this recipe declares no such param"),
     "T213": Entry("cannot read `{path}`: {reason}"),
-    "T214": Entry("`{path}` extends itself: {chain}"),
+    "T214": Entry("`{path}` extends itself: {chain}", "remove one `extends` of the circle"),
     "T215": Entry(
         "`{path}` lies outside the folder of the top recipe",
         "extend a file in the recipe's own folder or below it",
     ),
-    "T216": Entry("`{path}` is remote; remote recipes are not opened"),
+    "T216": Entry(
+        "`{path}` is remote; remote recipes are not opened",
+        "download it into the recipe's folder, and extend that file",
+    ),
     "T217": Entry("`{path}` does not have the checksum written here"),
     "T218": Entry("this recipe needs edition {edition}, this is edition 1", "upgrade tostdsl"),
-    "T219": Entry("recipes extend one another deeper than {limit}"),
+    "T219": Entry(
+        "recipes extend one another deeper than {limit}", "put what they share into one file"
+    ),
     "T220": Entry("`without` is for recipes that extend another", "add `extends`, or remove it"),
+    "T230": Entry("`{removal}` removes nothing: no inherited `{name}` has this window"),
+    "T231": Entry("`{path}` is not a value of this plan"),
+    # -- names: files that a recipe extends
+    "T260": Entry(
+        "`{path}` is not written as a path inside the recipe's folder: {reason}",
+        "write a relative path with `/`, such as `base.tost`",
+    ),
+    "T261": Entry("`{path}` is called `{actual}` on disk", "write it as it is called"),
+    "T262": Entry(
+        "`{path}` and `{other}` differ only in capitals, which some systems take for one file",
+        "give one of them another name",
+    ),
+    "T263": Entry("the recipe and what it extends are {size} bytes, the limit is {limit}"),
     # -- values and units
     "T301": Entry("`{name}` wants {expected}, found {found}"),
     "T302": Entry("`{name}` wants a percent, found {found}", "write `{write}`"),
@@ -72,26 +128,67 @@ CATALOGUE: dict[str, Entry] = {
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
     "T308": Entry("param `{name}` refers to a param declared after it", "declare that one first"),
-    "T310": Entry("the recipe's sweeps stand for {count} runs, the limit is {limit}"),
+    "T310": Entry(
+        "the recipe's sweeps stand for {count} runs, the limit is {limit}", "sweep fewer values"
+    ),
     "T311": Entry("`{name}` is swept twice", "keep one of the two"),
     "T312": Entry("unknown metric `{name}`", "choose one of {choices}"),
+    "T320": Entry(
+        "`{name}` is swept and set by `{how}`: a sweep chooses every value itself",
+        "leave `{how}` out, or remove the sweep",
+    ),
+    "T321": Entry("`{value}` stands twice in the sweep over `{name}`", "keep one of the two"),
+    "T350": Entry(
+        "params and selectors here stand for more than {limit} values",
+        "lists of params that are lists grow with every step; write the values where they are used",
+    ),
+    "T351": Entry(
+        "{count} runs of {statements} statements are more than {limit} statements to check",
+        "sweep fewer values at a time",
+    ),
     # -- time and conflicts
     "T401": Entry("this window ends at {end}, after training does"),
     "T402": Entry("this window is empty: it starts at {start} and ends at {end}"),
     "T403": Entry("`{found}` is not a moment of training", "write {example}"),
     "T404": Entry("`{first}` and `{second}` both claim {claim} over the same stretch of training"),
     "T405": Entry("`{name}` acts at one moment, so it has no window", "write `at {moment}`"),
-    "T406": Entry("a window ends once: `until` or `for`, not both"),
-    "T407": Entry("`at` stands alone: no `from`, `until` or `for` beside it"),
-    "T408": Entry("`{name}` works over a stretch of training, not at one moment"),
+    "T406": Entry("a window ends once: `until` or `for`, not both", "keep one of the two"),
+    "T407": Entry(
+        "`at` stands alone: no `from`, `until` or `for` beside it",
+        "keep `at` alone, or leave it out",
+    ),
+    "T408": Entry(
+        "`{name}` works over a stretch of training, not at one moment",
+        "give it a window, such as `until epoch 40`",
+    ),
     "T409": Entry("`{name}` takes no window", "remove it"),
     "T410": Entry("`{name}` takes no targets", "remove them"),
     "T411": Entry("this window has a part given twice", "keep one of the two"),
-    "T412": Entry("`{name}` is at {moment}, after training ends"),
-    "T413": Entry("`{name}` is {length} long, training is {whole}"),
+    "T412": Entry("`{name}` is at {moment}, which training never reaches"),
+    "T413": Entry(
+        "`{name}` is {length} long, as long as training or longer", "shorten it, or train longer"
+    ),
+    "T422": Entry("`{name}` at {moment} would act after the last step", "write `at start`"),
+    "T423": Entry(
+        "`{name}` is a ramp, which `anneal=none` holds at {start}",
+        "choose an anneal that falls, or write one value",
+    ),
+    "T424": Entry("the stage `{name}` is written twice, word for word", "remove one of the two"),
+    "T420": Entry(
+        "no run can meet both `{first}` and `{second}`", "keep one of the two, or move a bound"
+    ),
+    "T421": Entry("`{first}` says all that `{second}` says", "remove `expect {second}`"),
+    "T431": Entry("this window runs backwards: from {start} until {end}"),
+    "T432": Entry(
+        "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
+        "let it fall, for example `anneal=linear`, or end it earlier with `until`",
+    ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
-    "T502": Entry("`{stage}` has nothing to work on in `{model}`: {reason}"),
+    "T502": Entry(
+        "`{stage}` has nothing to work on in `{model}`: {reason}",
+        "choose other layers, or remove it",
+    ),
     "T503": Entry("`{model}` cannot be traced: {reason}"),
     "T504": Entry("`{name}`: {reason}"),
     "T505": Entry("a sparsity of {wanted} cannot be met: {reason}"),
@@ -102,6 +199,11 @@ CATALOGUE: dict[str, Entry] = {
         "(`over=layer`, `distribution=erk`)",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
+    "T510": Entry(
+        "a batch of {batch} is larger than the {count} training images",
+        "write `batch={count}` at most",
+    ),
+    "T521": Entry("`{name}` has no effect: {reason}", "{help}"),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -110,6 +212,16 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "W003": _warning("param `{name}` is never used", "remove it"),
     "W004": _warning("the plug-in `{name}` could not be loaded: {reason}"),
+    "W020": _warning(
+        "the sweep over `{name}` makes equal plans: no value in force uses `${name}`",
+        "use `${name}`, or remove the sweep",
+    ),
+    "W021": Entry(
+        "the learning rate drops at {moment}, while `{name}` is at work",
+        "end the stage before the drop, unless you mean it",
+        "note",
+    ),
+    "W090": Entry("{count} more mistakes are not shown", "mend these first", "note"),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
@@ -124,11 +236,20 @@ CATALOGUE: dict[str, Entry] = {
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
     "R303": Entry("out of memory on {device}", "lower the batch size"),
+    "R304": Entry("interrupted; {path} holds what ran until then"),
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
         "lower the learning rate",
     ),
+    "R306": Entry("training failed at step {step} of {phase}: {reason}"),
+    "R307": Entry("the test loss is {value}: the network's outputs are not numbers"),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
+    "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
+    "R602": Entry(
+        "the fix for `{fixed}` would leave more mistakes than before, so it is not applied",
+        severity="note",
+    ),
+    "R603": Entry("`{path}` is there already", "choose another name; nothing is overwritten"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

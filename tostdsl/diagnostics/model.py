@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from tostdsl.diagnostics.catalogue import CATALOGUE
+from tostdsl.frozen import frozen
 from tostdsl.source import Span
 
 
@@ -19,7 +19,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """A span with the reason it is shown."""
 
@@ -27,7 +27,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """Put `text` in place of a span."""
 
@@ -35,15 +35,20 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """Edits that mend the mistake; `certain` ones may be applied without a look."""
 
     edits: tuple[Edit, ...]
     certain: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for programs: each edit puts `text` in place of what stands there."""
+        edits = [{**_place(edit.span), "text": edit.text} for edit in self.edits]
+        return {"certain": self.certain, "edits": edits}
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Diagnostic:
     """One mistake. The first label is where it stands, the others where it disagrees."""
 
@@ -60,22 +65,31 @@ class Diagnostic:
         return self.labels[0].span if self.labels else None
 
     def to_json(self) -> dict[str, Any]:
-        """A plain form for programs: positions are 1-based lines and columns."""
+        """A plain form for programs.
+
+        Lines and columns count from 1, in code points; an end is the place after the last
+        character. `fix` is null or edits to apply together, `certain` when without a look.
+        """
         return {
             "code": self.code,
             "severity": self.severity.value,
             "message": self.message,
             "help": self.help,
-            "labels": [
-                {
-                    "file": label.span.source.name,
-                    "line": label.span.line,
-                    "column": label.span.column,
-                    "text": label.text,
-                }
-                for label in self.labels
-            ],
+            "labels": [{**_place(label.span), "text": label.text} for label in self.labels],
+            "fix": self.fix.to_json() if self.fix is not None else None,
         }
+
+
+def _place(span: Span) -> dict[str, Any]:
+    line, column = span.source.position(span.start)
+    end_line, end_column = span.source.position(span.end)
+    return {
+        "file": span.source.name,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+    }
 
 
 def diagnose(

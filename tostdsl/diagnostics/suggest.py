@@ -20,6 +20,22 @@ def distance(a: str, b: str) -> int:
     return row[-1]
 
 
+def related(name: str, known: Iterable[str]) -> str | None:
+    """The nearest known name, else one that says the same in fewer letters.
+
+    That is a part of the name (`batch` for `batch_size`) or its initials (`lr` for
+    `learning_rate`).
+    """
+    names = sorted(known)
+    close = nearest(name, names)
+    if close is not None:
+        return close
+    parts = name.lower().split("_")
+    initials = "".join(part[:1] for part in parts)
+    same = [each for each in names if each in parts or (len(parts) > 1 and each == initials)]
+    return same[0] if same else None
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name a reader most likely meant, or None when none is close enough."""
     limit = max(1, len(name) // 3)

@@ -1,6 +1,7 @@
 """The run folder: what ran, what came out, and the proof.
 
-recipe.tost          the recipe's text        (extended files lie in recipe/)
+recipe.tost          the recipe's text as it was; what it extends lies in recipe/
+plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads
 metrics.jsonl        a line an epoch, an evaluation, a message
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +25,6 @@ from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
-from tostdsl.source import Source
 
 MARKER = "plan.json"
 
@@ -61,13 +61,12 @@ class RunFolder:
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
-    def write_recipe(self, plan: Plan, sources: Sequence[Source]) -> None:
-        """The plan, and the texts it came from."""
+    def write_recipe(self, plan: Plan, texts: Mapping[str, str]) -> None:
+        """The plan, and the texts it came from by file name."""
         content = {"fingerprint": plan.fingerprint, "plan": plan.to_json()}
         self.write_json(MARKER, content)
-        for index, source in enumerate(sources):
-            name = "recipe.tost" if index == 0 else f"recipe/{index}-{Path(source.name).name}"
-            self._write(name, source.text)
+        for name, text in texts.items():
+            self._write(name, text)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A JSON file, readable and sorted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,7 +28,6 @@ from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
-from tostdsl.source import Source
 from tostdsl.units import Percent
 
 REHEARSAL_IMAGES = 256
@@ -67,9 +66,12 @@ def run(
     plan: Plan,
     options: RunOptions | None = None,
     observer: Observer | None = None,
-    sources: Sequence[Source] = (),
+    texts: Mapping[str, str] | None = None,
 ) -> Result:
-    """Run a plan. `TostError` for whatever stops it; the folder says how far it came."""
+    """Run a plan; `TostError` for whatever stops it. The folder says how far it came.
+
+    `texts` are the recipe's, by the name that each gets in the run folder.
+    """
     options, observer = options or RunOptions(), observer or Observer()
     device = devices.choose(options.device)
     spec = _rehearsed(plan.data, device) if options.smoke else plan.data
@@ -83,7 +85,7 @@ def run(
         program = program.rehearse()
     folder = RunFolder(options.out or default_path(plan))
     try:
-        folder.write_recipe(plan, sources)
+        folder.write_recipe(plan, texts or {})
         data = {"origin": images.origin, "sha256": digest_of(images)}
         environment = {**devices.environment(device), "data": data}
         folder.write_json("environment.json", environment)

@@ -7,12 +7,12 @@ the library's.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import create_model
 
 from tostdsl.plan.bases import DataFacts, ModelSpec
-from tostdsl.registry import register
+from tostdsl.registry import get, register, register_later
 
 if TYPE_CHECKING:
     import torch
@@ -71,18 +71,32 @@ class _Torchvision(ModelSpec):
         return zoo(self.name, facts)
 
 
-def _make(name: str, family: str) -> None:
+def _make(name: str) -> type[ModelSpec]:
+    family = next(family for family, names in FAMILIES.items() if name in names)
     doc = f"""torchvision's `{name}`: {family}.
 
     It starts from random weights; nothing is downloaded. The classifier has the data's classes.
     Where images do not have three channels the first convolution is drawn anew, with the variance
     that keeps the size of its output. Images it cannot take are refused before training (T506).
     """
-    title = "".join(part.capitalize() for part in name.split("_"))
+    title = _title(name)
     cls = create_model(title, __base__=_Torchvision, __module__=__name__, __doc__=doc)
     setattr(sys.modules[__name__], title, register(name)(cls))
+    return cls
 
 
-for _family, _names in FAMILIES.items():
-    for _name in _names:
-        _make(_name, _family)
+def _title(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+_NAMES = [name for names in FAMILIES.values() for name in names]
+
+register_later("model", _NAMES, _make)
+
+
+def __getattr__(title: str) -> type[ModelSpec]:
+    """A network's class by its own name, for what asks the module for it (pickle)."""
+    for name in _NAMES:
+        if _title(name) == title:
+            return cast("type[ModelSpec]", get("model", name))
+    raise AttributeError(f"module {__name__!r} has no attribute {title!r}")

@@ -1,5 +1,1 @@
-"""The optimizers a recipe may name; importing the package registers them."""
-
-from tostdsl.optimizers import adam, sgd
-
-__all__ = ["adam", "sgd"]
+"""The optimizers a recipe may name."""

@@ -63,6 +63,47 @@ def select(
     return [name for name in known if name in wanted and name not in unwanted]
 
 
+class Selection:
+    """What selectors select of one network, each looked up once."""
+
+    def __init__(self, modules: Sequence[ModuleFact]) -> None:
+        self.modules = modules
+        self.names = tuple(fact.name for fact in layers(modules))
+        self._matches: dict[Selector, frozenset[str] | NoMatch] = {}
+        self._selected: dict[object, tuple[str, ...]] = {}
+
+    def miss(self, selector: Selector) -> NoMatch | None:
+        """Why a selector matches nothing, if it does."""
+        found = self._match(selector)
+        return found if isinstance(found, NoMatch) else None
+
+    def select(self, on: Sequence[Selector], exclude: Sequence[Selector]) -> tuple[str, ...]:
+        """As the function `select`; what matches nothing selects nothing."""
+        key = (tuple(on), tuple(exclude))
+        if key not in self._selected:
+            wanted, unwanted = self._union(on), self._union(exclude)
+            self._selected[key] = tuple(
+                name for name in self.names if (not on or name in wanted) and name not in unwanted
+            )
+        return self._selected[key]
+
+    def _union(self, selectors: Sequence[Selector]) -> set[str]:
+        names: set[str] = set()
+        for selector in selectors:
+            found = self._match(selector)
+            if not isinstance(found, NoMatch):
+                names |= found
+        return names
+
+    def _match(self, selector: Selector) -> frozenset[str] | NoMatch:
+        if selector not in self._matches:
+            try:
+                self._matches[selector] = frozenset(matches(self.modules, selector))
+            except NoMatch as miss:
+                self._matches[selector] = miss
+        return self._matches[selector]
+
+
 def _within(name: str, pattern: str) -> bool:
     return any(fnmatchcase(each, pattern) for each in (name, *_parents(name)))
 

@@ -33,12 +33,16 @@ class MultiStep(Warmed):
     """
 
     positional = "at"
+    examples = ("multistep(at=[50%, 75%], factor=0.1)",)
     at: tuple[Moment, ...] = arg(doc="when the learning rate falls, in order", min_length=1)
     factor: float = arg(0.1, "what the learning rate is multiplied by", gt=0, le=1)
 
     def scale(self, step: int, clock: Clock) -> float:
         passed = sum(clock.step(moment) <= step for moment in self.at)
         return self.factor**passed * self.rise(step, clock)
+
+    def drops(self) -> tuple[Moment, ...]:
+        return self.at if self.factor < 1 else ()
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
         for first, second in _unordered(self.at):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
-from lark import Token, Tree
-
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
+from tostdsl.syntax.tree import Child, Token, Tree
+from tostdsl.syntax.words import MAX_ITEMS
 from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 MAX_DIGITS = 15
@@ -83,6 +83,14 @@ def _too_long(text: str) -> bool:
     return False
 
 
+class TooLong(Exception):
+    """A list or call with more items than a statement may have."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self.diagnostic = diagnose("T153", span, limit=MAX_ITEMS)
+
+
 @dataclass(slots=True)
 class Builder:
     """Builds the nodes of one chunk; mistakes in numbers are collected, never raised."""
@@ -91,12 +99,9 @@ class Builder:
     base: int
     diagnostics: list[Diagnostic]
 
-    def span(self, item: Tree[Token] | Token) -> Span:
+    def span(self, item: Tree | Token) -> Span:
         """The span a tree or token covers."""
-        if isinstance(item, Token):
-            start = cast(int, item.start_pos)
-            return self.source.span(self.base + start, self.base + cast(int, item.end_pos))
-        return self.source.span(self.base + item.meta.start_pos, self.base + item.meta.end_pos)
+        return Span(self.source, self.base + item.start_pos, self.base + item.end_pos)
 
     def ident(self, token: Token) -> n.Ident:
         """A name token."""
@@ -121,8 +126,9 @@ class Builder:
             )
             return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))
 
-    def value(self, item: Tree[Token] | Token) -> n.Value:
+    def value(self, item: Child) -> n.Value:
         """A value tree or token."""
+        assert item is not None
         if isinstance(item, Token):
             return self.literal(item)
         kids = item.children
@@ -130,42 +136,55 @@ class Builder:
             case "reference":
                 return n.Reference(self.span(item), str(kids[-1]))
             case "list":
-                return n.ListValue(self.span(item), tuple(map(self.value, _present(kids))))
+                return n.ListValue(self.span(item), self._values(item))
             case "ramp":
                 start, _arrow, stop = kids
                 return n.RampValue(self.span(item), self.value(start), self.value(stop))
             case _:
                 return self.call(item)
 
-    def call(self, tree: Tree[Token]) -> n.Call:
+    def call(self, tree: Tree) -> n.Call:
         """`name` or `name(arguments)`."""
-        name, arguments = cast("tuple[Token, Tree[Token] | None]", tuple(tree.children))
+        name, arguments = cast("tuple[Token, Tree | None]", tuple(tree.children))
         given = _present(arguments.children) if arguments is not None else []
+        if arguments is not None and len(given) > MAX_ITEMS:
+            raise TooLong(self.span(arguments))
         return n.Call(self.span(tree), self.ident(name), tuple(map(self._argument, given)))
 
-    def _argument(self, tree: Tree[Token]) -> n.Argument:
+    def _values(self, tree: Tree) -> tuple[n.Value, ...]:
+        """The items of a list, or of `on` and `except`."""
+        items = _present(tree.children)
+        if len(items) > MAX_ITEMS:
+            raise TooLong(self.span(tree))
+        return tuple(map(self.value, items))
+
+    def _argument(self, tree: Tree) -> n.Argument:
         if tree.data == "named":
             name, value = tree.children
             return n.Argument(self.span(tree), self.ident(cast(Token, name)), self.value(value))
         return n.Argument(self.span(tree), None, self.value(tree.children[0]))
 
-    def _bounds(self, tree: Tree[Token]) -> tuple[n.Bound, ...]:
+    def _removal(self, tree: Tree) -> n.Removal:
+        name, window = cast("tuple[Token, Tree]", tuple(tree.children))
+        return n.Removal(self.span(tree), self.ident(name), self._bounds(window))
+
+    def _bounds(self, tree: Tree) -> tuple[n.Bound, ...]:
         bounds = (
             n.Bound(self.span(bound), self.ident(bound.children[0]), self.value(bound.children[1]))
             for bound in cast("list[Any]", tree.children)
         )
         return tuple(sorted(bounds, key=lambda bound: WINDOW_ORDER.index(bound.word.text)))
 
-    def _targets(self, tree: Tree[Token], whole: Span) -> n.Targets:
+    def _targets(self, tree: Tree, whole: Span) -> n.Targets:
         on, exclude = (
-            tuple(map(self.value, _present(part.children))) if part is not None else ()
+            self._values(part) if part is not None else ()
             for part in cast("list[Any]", tree.children)
         )
         used = on + exclude
         span = used[0].span.to(used[-1].span) if used else self.source.span(whole.end, whole.end)
         return n.Targets(span, on, exclude)
 
-    def statement(self, tree: Tree[Token], span: Span) -> n.Statement:
+    def statement(self, tree: Tree, span: Span) -> n.Statement:
         """The statement of a chunk, which covers `span`."""
         kids = cast("list[Any]", tree.children)
         match tree.data:
@@ -178,7 +197,7 @@ class Builder:
                 checksum = self.literal(kids[1]) if kids[1] is not None else None
                 return n.Extends(span, self.literal(kids[0]), checksum)
             case "without":
-                return n.Without(span, tuple(map(self.ident, kids)))
+                return n.Without(span, tuple(map(self._removal, kids)))
             case "param":
                 return n.Param(span, self.ident(kids[0]), self.value(kids[1]))
             case "sweep":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tostdsl.source import Source, Span
 from tostdsl.syntax.nodes import Comment
+from tostdsl.syntax.words import MAX_NAME, MAX_NESTING, MAX_TOKEN
 
 _PIECE = re.compile(
     r"""
@@ -29,6 +30,7 @@ _PIECE = re.compile(
 _STATEMENT_LINE = re.compile(
     r"[ \t]*(?!(?:epoch|step)[ \t])[A-Za-z_][A-Za-z0-9_]*[ \t]+(?:[A-Za-z_0-9\"$])"
 )
+_LONG_NAME = re.compile(rf"(?<!\w)[^\W\d]\w{{{MAX_NAME},}}")
 _CALL_LINE = re.compile(r"[ \t]*[A-Za-z_]")
 
 
@@ -41,6 +43,8 @@ class Chunk:
     open: list[tuple[str, int]] = field(default_factory=list)
     unclosed: list[Span] = field(default_factory=list)
     depth: int = 0
+    long: tuple[str, int, int] | None = None
+    """A piece past the limits: what it is, and its range."""
 
 
 def _indent(text: str, offset: int) -> int:
@@ -55,6 +59,16 @@ def _breaks(text: str, chunk: Chunk, newline: int, last: str) -> bool:
     if match is None or last[-1:] in ("(", "[", ",", "=", ">"):
         return False
     return _indent(text, match.end() - 1) <= _indent(text, chunk.start)
+
+
+def _long(kind: str | None, start: int, value: str) -> tuple[str, int, int] | None:
+    """The piece itself, or a name in it, where it is past the limits."""
+    name = _LONG_NAME.search(value) if kind == "text" else None
+    if name is not None:
+        return "name", start + name.start(), start + name.end()
+    if len(value) <= MAX_TOKEN:
+        return None
+    return "string" if kind == "string" else "piece", start, start + len(value)
 
 
 def cut(source: Source) -> tuple[list[Chunk], list[Comment]]:
@@ -95,12 +109,15 @@ def _walk(source: Source) -> Iterator[Chunk | Comment]:
         if chunk is None:
             chunk = Chunk(start)
         if kind == "open":
-            chunk.open.append((value, start))
+            if len(chunk.open) <= MAX_NESTING:  # deeper ones are refused, not remembered
+                chunk.open.append((value, start))
             chunk.depth = max(chunk.depth, len(chunk.open))
         elif kind == "close" and chunk.open:
             chunk.open.pop()
         elif kind == "string" and piece.group("closed") is None:
             chunk.unclosed.append(source.span(start, end))
+        if end - start > MAX_NAME and chunk.long is None:
+            chunk.long = _long(kind, start, value)
         chunk.end = end
         last = value
     if chunk is not None:

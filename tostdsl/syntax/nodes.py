@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import TypeAlias
 
+from tostdsl.frozen import frozen
 from tostdsl.source import Source, Span
 from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """Base of all nodes."""
 
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ident(Node):
     """A bare name."""
 
@@ -27,28 +28,28 @@ class Ident(Node):
 Scalar: TypeAlias = int | Decimal | str | Percent | Factor | Pattern | Moment | Duration
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal(Node):
     """A written value: number, percent, factor, pattern, moment, duration or string."""
 
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference(Node):
     """`$name`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListValue(Node):
     """`[a, b]`."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RampValue(Node):
     """`1 -> 0`."""
 
@@ -56,7 +57,7 @@ class RampValue(Node):
     stop: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument(Node):
     """`name=value`, or a positional value with no name."""
 
@@ -64,7 +65,7 @@ class Argument(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call(Node):
     """`name(arguments)`; a bare name as a value is a call without brackets."""
 
@@ -75,7 +76,7 @@ class Call(Node):
 Value: TypeAlias = Literal | Reference | ListValue | RampValue | Call
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bound(Node):
     """One part of a window: the word (`from`, `until`, `for`, `at`) and its value."""
 
@@ -83,7 +84,7 @@ class Bound(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Targets(Node):
     """`on a, b except c`."""
 
@@ -91,14 +92,14 @@ class Targets(Node):
     exclude: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edition(Node):
     """`tost 1`."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecipeName(Node):
     """`recipe NAME "title"`."""
 
@@ -106,7 +107,7 @@ class RecipeName(Node):
     title: Literal | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extends(Node):
     """`extends "base.tost" sha256 "..."`."""
 
@@ -114,14 +115,22 @@ class Extends(Node):
     checksum: Literal | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
+class Removal(Node):
+    """One part of a `without`: a name, and the window of the stages meant when not all are."""
+
+    name: Ident
+    window: tuple[Bound, ...] = ()
+
+
+@frozen
 class Without(Node):
-    """`without ghost, skip`."""
+    """`without ghost until epoch 40, skip`."""
 
-    names: tuple[Ident, ...]
+    removals: tuple[Removal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param(Node):
     """`param NAME = value`."""
 
@@ -129,7 +138,7 @@ class Param(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sweep(Node):
     """`sweep NAME over [a, b]`."""
 
@@ -137,7 +146,7 @@ class Sweep(Node):
     values: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting(Node):
     """A statement with one value: `train for`, `seed`, `precision`."""
 
@@ -145,7 +154,7 @@ class Setting(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expect(Node):
     """`expect METRIC OP value`."""
 
@@ -154,7 +163,7 @@ class Expect(Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot(Node):
     """`model resnet18(...)`: a word, then a call with window and targets."""
 
@@ -164,7 +173,7 @@ class Slot(Node):
     targets: Targets
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage(Node):
     """`ghost(...) until epoch 40 on conv`."""
 
@@ -173,7 +182,7 @@ class Stage(Node):
     targets: Targets
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hole(Node):
     """A statement that could not be read; `word` is the name it began with."""
 
@@ -195,7 +204,7 @@ Statement: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comment(Node):
     """`# text`; `alone` when nothing else stands before it on its line."""
 
@@ -203,7 +212,7 @@ class Comment(Node):
     alone: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A parsed recipe file."""
 

@@ -190,7 +190,7 @@ def _segments(node: n.Statement) -> tuple[str, list[str | n.Value]]:
         case n.Extends():
             return "", ["extends ", node.path, *_optional(" sha256 ", node.checksum)]
         case n.Without():
-            return "", ["without " + ", ".join(name.text for name in node.names)]
+            return "", _removals(node)
         case n.Param():
             return "", [f"param {node.name.text} = ", node.value]
         case n.Sweep():
@@ -211,11 +211,22 @@ def _optional(word: str, value: n.Value | None) -> list[str | n.Value]:
     return [] if value is None else [word, value]
 
 
+def _removals(node: n.Without) -> list[str | n.Value]:
+    """The segments of what a `without` takes out."""
+    segments: list[str | n.Value] = []
+    for removal in node.removals:
+        segments += [", " if segments else "without ", removal.name.text, *_bounds(removal.window)]
+    return segments
+
+
+def _bounds(window: Sequence[n.Bound]) -> list[str | n.Value]:
+    """The segments of a window."""
+    return [part for bound in window for part in (f" {bound.word.text} ", bound.value)]
+
+
 def _reach(node: n.Slot | n.Stage) -> list[str | n.Value]:
     """The segments of a window and targets."""
-    segments: list[str | n.Value] = []
-    for bound in node.window:
-        segments += [f" {bound.word.text} ", bound.value]
+    segments = _bounds(node.window)
     for word, selectors in (("on", node.targets.on), ("except", node.targets.exclude)):
         for index, selector in enumerate(selectors):
             segments += [", " if index else f" {word} ", selector]

@@ -38,6 +38,7 @@ class Init(Technique):
 
     examples = ("init(rescale=fanin_masked)",)
     acts = "instant"
+    needs_mask = True
     rescale: Literal["fanin_masked"] = arg("fanin_masked", "the law of the rescaling")
 
     def hook(self) -> InitHook:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Hidden, Network, Unwidened
+from tostdsl.frozen import frozen
 from tostdsl.units import Factor
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SHOWN = 3
 """How many layers a report names for each reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ghosts:
     """The ghosts of one hidden layer, and how many inputs they are to its consumer."""
 

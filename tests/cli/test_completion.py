@@ -1,0 +1,139 @@
+"""What a shell completes, asked of click and of the shells themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete
+
+from tests.cli.conftest import Tost
+from tests.cli.terminal import Terminal, script
+from tostdsl import registry
+from tostdsl.cli.main import COMMANDS
+from tostdsl.cli.main import tost as root
+
+RECIPE = "param sparsity = 90%\nparam seeds = 3\nmodel resnet20\ndata cifar10\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: two recipes, one of them extending, and what is none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a b.tost").write_text(RECIPE)
+    (tmp_path / "in" / "base.tost").write_text(RECIPE)
+    (tmp_path / "in" / "top.tost").write_text('extends "base.tost"\nparam extra = 1\n')
+    (tmp_path / "notes.txt").write_text("")
+    return tmp_path
+
+
+def completed(*words: str) -> list[str]:
+    """What may stand for the last word."""
+    completer = BashComplete(root, {}, "tost", "_TOST_COMPLETE")
+    return [item.value for item in completer.get_completions(list(words[:-1]), words[-1])]
+
+
+def test_commands_and_options() -> None:
+    """All of them."""
+    assert list(COMMANDS) == completed("")
+    assert ["fix", "fmt"] == completed("f")
+    assert {"--strict", "--set", "--format", "--help"} <= set(completed("check", "--"))
+    assert ["json"] == completed("check", "--format", "j")
+    assert ["bash", "zsh", "fish"] == completed("completion", "")
+
+
+@pytest.mark.parametrize("command", ["check", "fmt", "fix", "plan", "run"])
+def test_recipes_and_folders(command: str) -> None:
+    """Recipes and what may hold some, nothing hidden; a folder alone is entered."""
+    assert ["a b.tost", "in/"] == completed(command, "")
+    assert ["in/base.tost", "in/top.tost"] == completed(command, "i")
+    assert ["in/top.tost"] == completed(command, "in/t")
+    assert [".git/"] == completed(command, ".")
+    assert [] == completed(command, "none/")
+
+
+def test_names_of_the_registry() -> None:
+    """`explain` completes names and codes, `list` kinds, `new` the names of a slot."""
+    assert ["ghost"] == completed("explain", "gh")
+    assert {cls.name for cls in registry.everything()} == set(completed("explain", ""))
+    assert {"T401", "T402"} <= set(completed("explain", "T40"))
+    assert ["labels", "lottery"] == completed("explain", "ghost", "la") + completed(
+        "explain", "lot"
+    )
+    assert ["masks", "models"] == sorted(completed("list", "m"))
+    assert registry.names("mask") == completed("new", "--mask", "")
+    assert ["ghost,skip"] == completed("new", "--techniques", "ghost,s")
+
+
+@pytest.mark.parametrize("command", ["check", "fix", "plan", "run"])
+def test_params_of_the_recipe_on_the_line(command: str) -> None:
+    """`NAME=` of what it declares, and what it extends; none without a recipe."""
+    assert ["seeds=", "sparsity="] == completed(command, "a b.tost", "--set", "")
+    assert ["sparsity="] == completed(command, "a b.tost", "--set", "seeds=1", "--set", "sp")
+    expected = ["extra=", "seeds=", "sparsity="]
+    assert expected == completed(command, "in/top.tost", "--set", "")
+    assert [] == completed(command, "--set", "")
+    assert [] == completed(command, "none.tost", "--set", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_scripts_are_sound(shell: str, tost: Tost, folder: Path) -> None:
+    """They call back, and the shell itself reads them."""
+    said = tost("completion", shell)
+    assert (0, "") == (said.code, said.err)
+    assert f"_TOST_COMPLETE={shell}_complete" in said.out
+    if shutil.which(shell):
+        (folder / "script").write_text(said.out)
+        subprocess.run([shell, "-n", "script"], check=True)
+    assert 2 == tost("completion", "csh").code
+
+
+def _needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not here")
+
+
+@pytest.mark.parametrize(
+    ("argv", "start"),
+    [
+        pytest.param(["bash", "--norc", "-i"], 'eval "$(tost completion bash)"',
+                     marks=_needs("bash")),
+        pytest.param(["zsh", "-f", "-i"],
+                     'autoload -U compinit; compinit -u -D; eval "$(tost completion zsh)"',
+                     marks=_needs("zsh")),
+    ],
+    ids=["bash", "zsh"],
+)  # fmt: skip
+def test_a_real_shell_completes(argv: list[str], start: str, folder: Path) -> None:
+    """At a terminal: a name, a param without a space after it, a file with one in it."""
+    script(folder)
+    with Terminal(argv, folder) as terminal:
+        terminal.type(f"{start}; echo rea''dy\n")
+        terminal.until("ready")
+        for typed, expected in (
+            ("explain gh\t", r"explain ghost "),
+            ("run 'a b.tost' --set sp\t95", r"--set sparsity=95"),
+            ("check a\t", r"check a\\ b\.tost "),
+            ("check in/t\t", r"check in/top\.tost "),
+        ):
+            terminal.type(f"tost {typed}")
+            terminal.until(expected)
+            terminal.type("\x15")  # the line is of no use any more
+        terminal.type("exit\n")
+        assert 0 == terminal.end()
+
+
+@_needs("fish")
+def test_fish_completes(folder: Path, tost: Tost) -> None:
+    """Fish has a command that tells what it would offer."""
+    script(folder)
+    (folder / "script").write_text(tost("completion", "fish").out)
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)}
+    for line, expected in (("explain gh", "ghost"), ("check in/t", "in/top.tost")):
+        command = f"source script; complete -C 'tost {line}'"
+        result = subprocess.run(["fish", "-c", command], env=env, capture_output=True, text=True)
+        assert expected == result.stdout.strip().partition("\t")[0]

@@ -1,0 +1,128 @@
+"""`tost new`: a recipe to start from, by flags or by questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Tost
+from tests.cli.terminal import Terminal, script
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--yes"],
+        ["--mask", "none"],
+        ["--mask", "none", "--techniques", "none"],
+        ["--mask", "lottery", "--epochs", "1"],
+        ["--model", "resnet18(stem=imagenet)", "--data", 'imagefolder("birds")'],
+        ["--techniques", "ghost,skip", "--techniques", "labels(smoothing=0.2) until epoch 5"],
+        ["--sparsity", "98%", "--seed", "3", "--optimizer", "adamw", "--schedule", "multistep"],
+    ],
+    ids=" ".join,
+)
+def test_what_it_writes_is_clean_and_laid_out(flags: list[str], tost: Tost) -> None:
+    """`check --strict` and `fmt --check` have nothing to say of it."""
+    said = tost("new", "sub-1.tost", *flags)
+    assert (0, "") == (said.code, said.err)
+    assert 0 == tost("check", "--strict", "sub-1.tost").code
+    assert 0 == tost("fmt", "--check", "sub-1.tost").code
+    assert "recipe sub_1\n" in Path("sub-1.tost").read_text()
+
+
+@pytest.mark.parametrize("name", ["model", "1st", "über", "for", "a b", "train.v2"])
+def test_any_file_name_makes_a_recipe_name(name: str, tost: Tost) -> None:
+    """A file may be called as it likes, as a keyword too."""
+    assert 0 == tost("new", f"{name}.tost", "--yes").code
+    assert 0 == tost("check", "--strict", f"{name}.tost").code
+
+
+def test_flags_are_in_the_recipe(tost: Tost) -> None:
+    """What was given stands there, in words of the recipe."""
+    tost("new", "a.tost", "--epochs", "7", "--sparsity", "80%", "--techniques", "labels")
+    text = Path("a.tost").read_text()
+    for words in ("for 7 epochs", "param sparsity = 80%", "sparsity=$sparsity", "\nlabels("):
+        assert words in text
+    assert "\nghost" not in text
+
+
+def test_nothing_is_overwritten(tost: Tost) -> None:
+    """A file that is there stays, and so does what a link points at, or not."""
+    Path("a.tost").write_text("mine")
+    Path("b.tost").symlink_to("nowhere")
+    for name in ("a.tost", "b.tost"):
+        said = tost("new", name, "--yes")
+        assert 1 == said.code
+        assert "R603" in said.err
+    assert "mine" == Path("a.tost").read_text()
+
+
+def test_without_a_terminal_and_without_flags_it_says_so(tost: Tost) -> None:
+    """The defaults are used, and that is told; with flags there is nothing to tell."""
+    assert "the defaults are used" in tost("new").err
+    assert 0 == tost("check", "--strict", "recipe.tost").code
+    assert "" == tost("new", "b.tost", "--epochs", "3").err
+
+
+def test_wrong_flags_get_the_compilers_messages(tost: Tost) -> None:
+    """A name and a unit that are wrong are told together; nothing is written."""
+    said = tost("new", "a.tost", "--model", "resnt18", "--sparsity", "90")
+    assert (2, "") == (said.code, said.out)
+    for words in ("did you mean `resnet18`?", "write `90%`"):
+        assert words in said.err
+    assert not Path("a.tost").exists()
+    assert 2 == tost("new", "a.tost", "--epochs", "0").code
+
+
+def test_a_folder_that_is_not_there_is_said(tost: Tost) -> None:
+    """It cannot be written, and why."""
+    said = tost("new", "none/a.tost", "--yes")
+    assert 1 == said.code
+    assert "R202" in said.err
+
+
+def test_standard_output(tost: Tost) -> None:
+    """`-` prints the recipe, and nothing else."""
+    said = tost("new", "-", "--yes")
+    assert "recipe recipe\n" in said.out
+    assert 0 == tost("check", "--strict", "-", stdin=said.out.encode()).code
+
+
+def test_questions_are_asked_in_a_terminal(folder: Path) -> None:
+    """Each has a default; a wrong answer gets the compiler's message and is asked again."""
+    script(folder)
+    with Terminal(["tost", "new"], folder) as terminal:
+        terminal.until(r"The file \[recipe.tost\]:")
+        terminal.type("mine.tost\n")
+        terminal.until(r"The network \[.*\]:")
+        terminal.type("resnt20\n")
+        assert "did you mean `resnet20`?" in terminal.until(r"The network \[.*\]:")
+        terminal.type("resnet20\n")
+        assert "digits" in terminal.until(r"The data set \[digits\]:")
+        terminal.type("\n")
+        terminal.until(r"weights that stay.*\[random\]:")
+        terminal.type("\n")
+        terminal.until(r"share of weights.* \[90%\]:")
+        terminal.type("95\n")
+        assert "write `95%`" in terminal.until(r"share of weights.* \[90%\]:")
+        terminal.type("95%\n")
+        terminal.until(r"How many epochs.* \[10\]:")
+        terminal.type("ten\n")
+        terminal.until(r"How many epochs.* \[10\]:")
+        terminal.type("\n")
+        terminal.until(r"Techniques.*\[init, ghost, skip, labels\]:")
+        terminal.type("ghost\n")
+        terminal.until("mine.tost: written")
+        assert 0 == terminal.end()
+    text = (folder / "mine.tost").read_text()
+    for words in ("resnet20", "param sparsity = 95%", "for 10 epochs", "\nghost("):
+        assert words in text

@@ -1,0 +1,145 @@
+"""`tost plan --why`, plans of sweeps, and `--set-file`, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tostdsl.cli.main import tost
+
+BASE = """\
+param w = 3x
+model resnet20
+data cifar10
+mask random(sparsity=90%)
+train for 180 epochs
+ghost(width=$w) until 25%
+"""
+TOP = 'extends "base.tost"\nparam w = 2x\nghost(activation=swish) until 25%\n'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two recipes, in which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.tost").write_text(BASE)
+    (tmp_path / "top.tost").write_text(TOP)
+    return tmp_path
+
+
+def ran(*words: str) -> Result:
+    return CliRunner().invoke(tost, words, standalone_mode=False)
+
+
+def test_why_prints_the_value_and_its_chain() -> None:
+    """One line for the value, one for each step back."""
+    result = ran("plan", "top.tost", "--why", "stages.ghost.width", "--set", "w=4x")
+    assert (0, "") == (result.return_value, result.stderr)
+    assert [
+        "stages.ghost.width = 4x",
+        "  written as `$w` at base.tost:6:13",
+        "  `$w` = 4x from `--set w=4x`",
+        "  declared `param w = 2x` at top.tost:2:1",
+        "  replaces `param w = 3x` at base.tost:1:1",
+        "",
+        "stages.ghost#2.width = not set  default of `ghost`",
+    ] == result.stdout.splitlines()
+
+
+def test_why_of_a_start_lists_what_is_below() -> None:
+    """Each value has a line with where it was chosen, in one column."""
+    lines = ran("plan", "top.tost", "--why", "mask").stdout.splitlines()
+    assert ["mask = random(sparsity=90%)", "  written at base.tost:4:1", ""] == lines[:3]
+    assert "mask.sparsity = 90%" == lines[3].partition("  ")[0]
+    assert lines[3].index("written") == lines[4].index("default")
+
+
+def test_why_is_repeatable() -> None:
+    """Each path has its answer, in the order asked."""
+    words = ["--why", "train", "--why", "seed"]
+    assert [
+        "train = 180 epochs",
+        "  written at base.tost:5:11",
+        "",
+        "seed = 0",
+        "  default of the language",
+    ] == ran("plan", "top.tost", *words).stdout.splitlines()
+
+
+def test_why_as_json() -> None:
+    """Programs get paths, values and places."""
+    content = json.loads(ran("plan", "top.tost", "--why", "train", "--json").stdout)
+    place = {"words": "written", "file": "base.tost", "line": 5, "column": 11}
+    assert [{"path": "train", "value": "180 epochs", "chain": [place]}] == content
+
+
+def test_why_shows_no_escape_sequences(folder: Path) -> None:
+    """A file's name cannot write to the terminal."""
+    (folder / "a\x1b[31m.tost").write_text(BASE)
+    assert "\x1b" not in ran("plan", "a\x1b[31m.tost", "--why", "train").stdout
+
+
+def test_a_sweep_is_a_table(folder: Path) -> None:
+    """A row a run with its values and plan; `--all` adds every plan in full."""
+    (folder / "top.tost").write_text(TOP + "sweep w over [2x, 4x]\nsweep seed over [1, 2]\n")
+    lines = ran("plan", "top.tost").stdout.splitlines()
+    assert "top: a sweep of 4 runs" == lines[0]
+    assert ["w", "seed", "plan"] == lines[2].split()
+    rows = [line.split() for line in lines[3:7]]
+    assert [["2x", "1"], ["2x", "2"], ["4x", "1"], ["4x", "2"]] == [row[:2] for row in rows]
+    content = json.loads(ran("plan", "top.tost", "--json").stdout)
+    assert [plan["fingerprint"][:8] for plan in content] == [row[2] for row in rows]
+    full = ran("plan", "top.tost", "--all").stdout
+    assert all(f"plan {plan['fingerprint']}" in full for plan in content)
+    assert (
+        "in the first of 4 runs: w = 2x, seed = 1"
+        in ran("plan", "top.tost", "--why", "seed").stdout
+    )
+
+
+def test_a_long_sweep_is_cut(folder: Path) -> None:
+    """A table of many runs says how many it leaves out."""
+    seeds = ", ".join(map(str, range(200)))
+    (folder / "top.tost").write_text(TOP + f"sweep seed over [{seeds}]\n")
+    shown = ran("plan", "top.tost").stdout
+    assert "… 180 more" in shown
+    assert len(shown.splitlines()) < 30
+
+
+def test_a_given_seed_is_no_default() -> None:
+    """`--seed` is what the plan shows, without the mark of a default."""
+    lines = ran("plan", "top.tost", "--seed", "3").stdout.splitlines()
+    line = next(line for line in lines if "seed" in line)
+    assert ["seed", "3"] == line.split()
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_set_file(folder: Path, command: str) -> None:
+    """Values come from a file; a mistake in it is shown there, and `--set` wins."""
+    (folder / "v.set").write_text("# wide\nw = 5x\n")
+    five = ran(command, "top.tost", "--set-file", "v.set")
+    assert five.stdout == ran(command, "top.tost", "--set", "w=5x").stdout
+    both = ran(command, "top.tost", "--set-file", "v.set", "--set", "w=6x")
+    assert both.stdout == ran(command, "top.tost", "--set", "w=6x").stdout
+    (folder / "v.set").write_text("# wide\n  w = 5%\n")
+    wrong = ran(command, "top.tost", "--set-file", "v.set")
+    assert 2 == wrong.return_value
+    assert "--> v.set:2:7" in wrong.stderr
+    missing = ran(command, "top.tost", "--set-file", "none.set")
+    assert (3, True) == (missing.return_value, "none.set" in missing.stderr)
+
+
+def test_set_file_is_an_option_of_run() -> None:
+    """`tost run` takes it too, and reads it before anything is trained."""
+    result = ran("run", "top.tost", "--set-file", "none.set")
+    assert (3, True) == (result.return_value, "T213" in result.stderr)
+
+
+def test_setting_a_name_twice_is_refused() -> None:
+    """Of two values for one name neither is preferred in silence."""
+    result = ran("check", "top.tost", "--set", "w=2x", "--set", "w=3x")
+    assert result.exception is not None
+    assert "`w` is set twice" in str(result.exception)

@@ -1,0 +1,300 @@
+"""Recipes made of several files: what holds, what is replaced, what is taken out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.plans import sound_recipes
+from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.diagnostics import Diagnostic
+from tostdsl.plan.plan import Plan
+from tostdsl.source import Source
+
+HEAD = """\
+model resnet20
+data cifar10(batch=128)
+mask random(sparsity=90%)
+train for 180 epochs
+"""
+BASE = HEAD + "ghost(width=2x) until 25%\nghost(width=3x) from epoch 60\nskip until epoch 9\n"
+
+
+def compiled(folder: Path, **files: str) -> Compiled:
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.tost"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    return compile_file(folder / "top.tost")
+
+
+def fingerprint(text: str) -> str:
+    (plan,) = compile_source(Source("r.tost", text)).plans
+    return plan.fingerprint
+
+
+def places(found: tuple[Diagnostic, ...]) -> list[tuple[str, str]]:
+    """Code and place (the file's path below the folder of the top one) of each diagnostic."""
+    return [(d.code, str(d.span).rpartition("/")[2] if d.span else "") for d in found]
+
+
+@pytest.mark.parametrize(
+    ("removal", "left"),
+    [
+        ("ghost", ["skip until epoch 9"]),
+        ("ghost until 25%", ["ghost(width=3x) from epoch 60", "skip until epoch 9"]),
+        ("ghost until epoch 45", ["ghost(width=3x) from epoch 60", "skip until epoch 9"]),
+        ("ghost for 45 epochs", ["ghost(width=3x) from epoch 60", "skip until epoch 9"]),
+        ("ghost from start until 25%, skip", ["ghost(width=3x) from epoch 60"]),
+        ("ghost until 25%, ghost from epoch 60", ["skip until epoch 9"]),
+        ("ghost from epoch 60 until end, skip until epoch 9", ["ghost(width=2x) until 25%"]),
+    ],
+)
+def test_without_takes_out_by_name_and_window(
+    tmp_path: Path, removal: str, left: list[str]
+) -> None:
+    """A window in a `without` leaves the stages of the name that have another one."""
+    (made,) = compiled(tmp_path, base=BASE, top=f'extends "base.tost"\nwithout {removal}\n').plans
+    assert fingerprint(HEAD + "\n".join(left)) == made.fingerprint
+
+
+def test_without_counts_in_the_epochs_in_force(tmp_path: Path) -> None:
+    """A window that the new `train` has no room for can still be named."""
+    top = 'extends "base.tost"\nwithout skip, ghost from epoch 60\ntrain for 30 epochs\n'
+    (made,) = compiled(tmp_path, base=BASE, top=top).plans
+    same = HEAD.replace("180", "30") + "ghost(width=2x) until 25%\n"
+    assert fingerprint(same) == made.fingerprint
+
+
+@pytest.mark.parametrize("removal", ["init", "init at start", "init at epoch 0"])
+def test_without_an_instant(tmp_path: Path, removal: str) -> None:
+    """A technique that acts at one moment is found at it, though its stage has no window."""
+    base = HEAD + "init(rescale=fanin_masked)\n"
+    (made,) = compiled(tmp_path, base=base, top=f'extends "base.tost"\nwithout {removal}\n').plans
+    assert fingerprint(HEAD) == made.fingerprint
+
+
+def test_without_a_window_is_named_until_end(tmp_path: Path) -> None:
+    """`until end` takes out the stage without a window only."""
+    base = HEAD + "labels(smoothing=0.1)\nskip until epoch 3\nskip\n"
+    (made,) = compiled(
+        tmp_path, base=base, top='extends "base.tost"\nwithout skip until end\n'
+    ).plans
+    assert fingerprint(HEAD + "labels(smoothing=0.1)\nskip until epoch 3\n") == made.fingerprint
+
+
+def test_a_window_no_stage_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    """The message shows the inherited stages of the name and what to write for each."""
+    top = 'extends "base.tost"\nwithout ghost until epoch 46\n'
+    (found,) = compiled(tmp_path, base=BASE, top=top).diagnostics
+    assert ["T230"] == [found.code]
+    assert ["ghost until epoch 46", *BASE.splitlines()[4:6]] == [
+        label.span.text for label in found.labels
+    ]
+    assert found.help is not None
+    assert "`without ghost until epoch 45`, `without ghost from epoch 60`" in found.help
+
+
+def test_a_missed_removal_is_one_report(tmp_path: Path) -> None:
+    """What was meant to be taken out does not conflict as well."""
+    base = HEAD + "labels(smoothing=0.1) until epoch 20\n"
+    top = 'extends "base.tost"\nwithout labels until epoch 30\nlabels(smoothing=0.2)\n'
+    assert ["T230"] == [d.code for d in compiled(tmp_path, base=base, top=top).diagnostics]
+
+
+def test_without_suggests_a_near_name(tmp_path: Path) -> None:
+    """A misspelt stage is named."""
+    (found,) = compiled(tmp_path, base=BASE, top='extends "base.tost"\nwithout ghots\n').diagnostics
+    assert "T210" == found.code
+    assert found.help is not None
+    assert "`ghost`" in found.help
+
+
+def test_a_stage_is_taken_out_once(tmp_path: Path) -> None:
+    """What a file in between took out is not there for the top one."""
+    mid = 'extends "base.tost"\nwithout ghost until 25%, skip\n'
+    found = compiled(
+        tmp_path, base=BASE, mid=mid, top='extends "mid.tost"\nwithout skip\n'
+    ).diagnostics
+    assert [("T210", "top.tost:2:9")] == places(found)
+
+
+def test_without_does_not_reach_a_files_own_stages(tmp_path: Path) -> None:
+    """A file may take a stage out and add one of the same name and window, in any order."""
+    top = 'extends "base.tost"\nghost(width=4x) until 25%\nwithout ghost\n'
+    (made,) = compiled(tmp_path, base=BASE, top=top).plans
+    assert fingerprint(HEAD + "skip until epoch 9\nghost(width=4x) until 25%\n") == made.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("stages", "line"),
+    [
+        ("labels(smoothing=0.1)\n", "`without labels`"),
+        (
+            "labels(smoothing=0.1) until 20%\nlabels(smoothing=0.2) from 20%\n",
+            "`without labels from epoch 36`",
+        ),
+    ],
+)
+def test_a_conflict_with_an_inherited_stage_says_how_to_take_it_out(
+    tmp_path: Path, stages: str, line: str
+) -> None:
+    """The help of T404 has the `without` to write, and writing it mends the recipe."""
+    top = 'extends "base.tost"\nlabels(smoothing=0.3) from 30%\n'
+    (found,) = compiled(tmp_path, base=HEAD + stages, top=top).diagnostics
+    assert "T404" == found.code
+    assert found.help is not None
+    assert line in found.help
+    mended = top + line.strip("`") + "\n"
+    assert () == compiled(tmp_path, base=HEAD + stages, top=mended).diagnostics
+
+
+def test_a_conflict_within_one_file_says_nothing_of_without(tmp_path: Path) -> None:
+    """Two inherited stages that conflict are the base's own mistake."""
+    base = HEAD + "labels(smoothing=0.1)\nlabels(smoothing=0.2)\n"
+    (found,) = compiled(tmp_path, base=base, top='extends "base.tost"\n').diagnostics
+    assert found.help is not None
+    assert "without" not in found.help
+
+
+# -- chains
+
+
+def test_two_levels_deep(tmp_path: Path) -> None:
+    """Each level's statements hold over those below it; folders are relative to each file."""
+    (made,) = compiled(
+        tmp_path,
+        sub__deep__leaf=BASE,
+        sub__mid='extends "deep/leaf.tost"\nmask random(sparsity=50%)\nwithout ghost\n',
+        top='extends "sub/mid.tost"\nmodel resnet32\nskip from epoch 9\n',
+    ).plans
+    same = HEAD.replace("resnet20", "resnet32").replace("90%", "50%")
+    assert fingerprint(same + "skip until epoch 9\nskip from epoch 9\n") == made.fingerprint
+
+
+def test_a_mistake_is_reported_once_in_its_own_file(tmp_path: Path) -> None:
+    """The path leads to the file, whatever folder it lies in, and a sweep does not repeat it."""
+    found = compiled(
+        tmp_path,
+        sub__deep__leaf=BASE.replace("90%", "90"),
+        sub__mid='extends "deep/leaf.tost"\nskip(anneal=lineer) from epoch 9\n',
+        top='extends "sub/mid.tost"\nsweep seed over [1, 2, 3]\n',
+    ).diagnostics
+    assert {("T201", "mid.tost:2:13"), ("T302", "leaf.tost:3:22")} == set(places(found))
+    assert 2 == len(found)
+    names = {str(d.span.source.name) for d in found if d.span}
+    assert {str(tmp_path / "sub/mid.tost"), str(tmp_path / "sub/deep/leaf.tost")} == names
+
+
+def test_an_inherited_value_is_named_by_file_and_line(tmp_path: Path) -> None:
+    """A param of the base that does not fit the derived recipe says where it was set."""
+    (found,) = compiled(
+        tmp_path,
+        base="param n = 2x\n" + HEAD,
+        top='extends "base.tost"\noptimizer sgd(lr=$n)\n',
+    ).diagnostics
+    assert "top.tost:2:18" == str(found.span).rpartition("/")[2]
+    assert f"`$n` is 2x because of line 1 of `{tmp_path}/base.tost`" == found.labels[1].text
+
+
+def test_a_name_is_not_inherited(tmp_path: Path) -> None:
+    """Two recipes with one base have two names."""
+    (made,) = compiled(
+        tmp_path, base='recipe base "Base"\n' + HEAD, top='extends "base.tost"\n'
+    ).plans
+    assert ("top", "") == (made.name, made.title)
+
+
+# -- sweeps and expectations of a base
+
+
+@pytest.mark.parametrize(
+    ("lines", "runs"),
+    [
+        ("", 6),
+        ("skip\n", 6),
+        ("sweep seed over [7]\n", 2),
+        ("seed 7\n", 2),
+        ("param s = 50%\n", 3),
+        ("param s = 50%\nsweep s over [60%, 70%, 75%]\n", 9),
+        ("param s = 50%\nseed 1\n", 1),
+    ],
+)
+def test_inherited_sweeps_hold_until_said_anew(tmp_path: Path, lines: str, runs: int) -> None:
+    """A sweep, a param or a seed of the derived recipe ends the inherited sweep over its name."""
+    base = HEAD.replace("90%", "$s") + "param s = 90%\nsweep s over [80%, 95%]\n"
+    base += "sweep seed over [1, 2, 3]\n"
+    result = compiled(tmp_path, base=base, top=f'extends "base.tost"\n{lines}')
+    assert () == result.diagnostics
+    assert runs == len({plan.fingerprint for plan in result.plans})
+
+
+def test_inherited_expectations_hold_until_their_metric_is_said_anew(tmp_path: Path) -> None:
+    """An expectation replaces all inherited ones of its metric and no other."""
+    base = HEAD + "expect accuracy >= 94%\nexpect accuracy < 99%\nexpect loss < 0.5\n"
+    (made,) = compiled(
+        tmp_path, base=base, top='extends "base.tost"\nexpect accuracy >= 90%\n'
+    ).plans
+    assert ["accuracy >= 90%", "loss < 0.5"] == [str(expect) for expect in made.expect]
+
+
+# -- params of a base
+
+
+@pytest.mark.parametrize(
+    ("base", "derived", "right"),
+    [
+        ("90%", "80%", True),
+        ("90%", "80", False),
+        ("1", "0.5", True),
+        ("epoch 4", "25%", True),
+        ("epoch 4", "end", True),
+        ("epoch 4", "4", False),
+        ("2x", "90%", False),
+        ("swish", "relu", True),
+        ("yes", "swish", False),
+        ("[10%]", "[20%, 30%]", True),
+        ("[10%]", "[2]", False),
+        ("$other", "80", False),
+    ],
+)
+def test_a_param_keeps_its_type(tmp_path: Path, base: str, derived: str, right: bool) -> None:
+    """A derived param of another type is an error that shows both declarations."""
+    text = HEAD + f"param other = 5%\nparam p = {base}\n"
+    result = compiled(tmp_path, base=text, top=f'extends "base.tost"\nparam p = {derived}\n')
+    wrong = [d for d in result.diagnostics if d.code == "T301"]
+    assert right == (not wrong)
+    for found in wrong:
+        assert [derived, f"param p = {base}"] == [label.span.text for label in found.labels]
+
+
+def test_a_base_may_have_params_that_a_derived_recipe_leaves_unused(tmp_path: Path) -> None:
+    """Replacing a slot does not make the base's params mistakes; an own unused one still is."""
+    base = HEAD.replace("90%", "$s") + "param s = 90%\n"
+    top = 'extends "base.tost"\nmask random(sparsity=50%)\nparam mine = 1\n'
+    found = compiled(tmp_path, base=base, top=top).diagnostics
+    assert [("W003", "top.tost:3:1")] == places(found)
+
+
+# -- laws
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sound_recipes(), st.data())
+def test_splitting_a_recipe_in_two_changes_nothing(
+    made: tuple[list[str], Plan], data: st.DataObject
+) -> None:
+    """Whatever part of a recipe is moved into a base, the plan is the same."""
+    lines, plan = made
+    below = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
+    base = [line for line, down in zip(lines, below, strict=True) if down]
+    top = [line for line, down in zip(lines, below, strict=True) if not down]
+    with tempfile.TemporaryDirectory() as folder:
+        result = compiled(
+            Path(folder), base="\n".join(base), top="\n".join(['extends "base.tost"', *top])
+        )
+        assert [plan.fingerprint] == [each.fingerprint for each in result.plans]

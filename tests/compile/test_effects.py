@@ -1,0 +1,101 @@
+"""Stages without effect, stages that never leave, and drops of the learning rate."""
+
+from __future__ import annotations
+
+import pytest
+
+from tostdsl import registry
+from tostdsl.compile.compiler import compile_source
+from tostdsl.plan.bases import ScheduleSpec, Technique
+from tostdsl.source import Source
+from tostdsl.units import Clock, Duration
+
+BASE = "model resnet20\ndata cifar10\ntrain for 160 epochs\n"
+MASK = "mask random(sparsity=90%)\n"
+
+
+def codes(text: str) -> list[str]:
+    return [d.code for d in compile_source(Source("r.tost", text)).diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("mask", "stage", "expected"),
+    [
+        ("", "init", ["T521"]),
+        ("mask random(sparsity=0%)\n", "init", ["T521"]),
+        ("mask random(sparsity=90%) on conv\n", "init on linear", ["T521"]),
+        ("mask random(sparsity=90%) on conv\n", "init on conv", []),
+        ("mask random(sparsity=90%) except first\n", "init on first", ["T521"]),
+        ("mask random(sparsity=90%)\n", "init on first", []),
+        ("mask radnom(sparsity=90%)\n", "init", ["T201"]),
+        ("mask random(sparsity=+90%)\n", "init", ["T105"]),
+        ("", "labels", []),
+    ],
+)
+def test_init_needs_weights_that_a_mask_prunes(mask: str, stage: str, expected: list[str]) -> None:
+    """It is said where there are none, but not where the mask itself could not be read."""
+    assert expected == codes(BASE + mask + stage + "\n")
+
+
+def test_who_needs_a_mask_says_so() -> None:
+    """Of the shipped techniques it is `init` alone."""
+    techniques = (cls for cls in registry.everything() if issubclass(cls, Technique))
+    assert ["init"] == [cls.name for cls in techniques if cls.needs_mask]
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("ghost(width=2x, anneal=none) until epoch 40", ["W002"]),
+        ("ghost(width=2x, anneal=none)", ["T432"]),
+        ("ghost(width=2x, anneal=none) until epoch 160", ["T432"]),
+        ("ghost(width=2x, anneal=none) until step 62400", ["T432"]),
+        ("ghost(width=2x, anneal=none) until step 62399", ["W002"]),
+        ("skip(anneal=none) from 50% for 80 epochs", ["T432"]),
+        ("ghost(width=2x)", []),
+    ],
+)
+def test_what_is_added_is_to_leave_before_training_ends(stage: str, expected: list[str]) -> None:
+    """At full weight at the end it is an error, earlier a warning, fading it is neither."""
+    assert expected == codes(BASE + stage + "\n")
+
+
+@pytest.mark.parametrize("data", ["cifar10", 'imagefolder("images")'])
+@pytest.mark.parametrize(
+    ("at", "stage", "expected"),
+    [
+        ("epoch 30", "ghost(width=2x) until epoch 40", ["W021"]),
+        ("epoch 40", "ghost(width=2x) until epoch 40", []),
+        ("epoch 30", "ghost(width=2x) from epoch 30 until epoch 40", []),
+        ("epoch 30, epoch 90", "skip from epoch 20 until 75%", ["W021"]),
+        ("epoch 30", "labels until epoch 40", []),
+    ],
+)
+def test_a_drop_inside_a_window_is_noted(
+    data: str, at: str, stage: str, expected: list[str]
+) -> None:
+    """Strictly inside, once a stage, and only for what is added to the network."""
+    text = BASE.replace("cifar10", data) + f"schedule multistep(at=[{at}])\n{stage}\n"
+    assert expected == codes(text)
+    found = compile_source(Source("r.tost", text)).diagnostics
+    assert all("note" == d.severity for d in found)
+
+
+@pytest.mark.parametrize("name", registry.names("schedule"))
+def test_the_drops_a_schedule_tells_are_its_drops(name: str) -> None:
+    """The factor falls at once at each of them, by more than a smooth one falls in a step."""
+    cls = registry.get("schedule", name)
+    given = {"at": "[epoch 3, epoch 7]"} if "at" in cls.model_fields else {}
+    arguments = ", ".join(f"{key}={value}" for key, value in given.items())
+    text = f"model resnet20\ndata cifar10\ntrain for 10 epochs\nschedule {name}({arguments})\n"
+    (plan,) = compile_source(Source("r.tost", text)).plans
+    schedule = plan.schedule
+    assert isinstance(schedule, ScheduleSpec)
+    clock = Clock.of(Duration("epochs", 10), 100)
+    falls = {
+        step
+        for step in range(1, clock.total)
+        if schedule.scale(step, clock) < 0.9 * schedule.scale(step - 1, clock)
+        and schedule.scale(step - 1, clock) > 0.05
+    }
+    assert {clock.step(moment) for moment in schedule.drops()} == falls if given else not falls

@@ -1,0 +1,108 @@
+"""The pages of `tost explain CODE`: there for every code, and true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.diagnostics.pages import FENCE, codes_given, example, sections
+from tostdsl.diagnostics import CATALOGUE
+from tostdsl.diagnostics.explain import page, title
+
+SEEN_ONLY = {
+    "T106": "a page is UTF-8 itself",
+    "T108": "a page has no control characters",
+    "T109": "a page is short",
+    "T111": "a mistake of the formatter, which nobody knows of",
+    "T150": "a page is short",
+    "T151": "a page is short",
+    "T153": "a page is short",
+    "T157": "a page is in NFC itself",
+    "T158": "a page is UTF-8 itself",
+    "T261": "needs a file system that ignores capitals",
+    "T262": "needs a file system that does not ignore capitals",
+    "T263": "a page is short",
+    "T350": "a page is short",
+    "T351": "a page is short",
+    "T503": "needs a model that cannot be traced, which is never shipped",
+    "T505": "no shipped mask asks for more than is left",
+    "T508": "needs masks of another network, which no recipe can name yet",
+    "W004": "needs a broken plug-in",
+    "W090": "a page is short",
+    "R102": "needs a damaged data set",
+    "R103": "needs a damaged file",
+    "R104": "needs a network that fails",
+    "R303": "needs a device that is full",
+    "R304": "needs somebody to interrupt it",
+    "R305": "needs weights that are not numbers",
+    "R306": "needs a model that fails",
+    "R307": "needs weights that are not numbers",
+    "R401": "a mistake of the engine, which nobody knows of",
+    "R402": "a rehearsal judges no expectation",
+    "R602": "a mistake in a fix, which nobody knows of",
+    "R603": "`tost new` is tried in its own tests",
+    "R901": "a mistake that nobody thought of",
+}
+"""Codes whose page shows a message instead of examples, and why."""
+
+SHOWN = [code for code in CATALOGUE if code not in SEEN_ONLY]
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_every_code_has_a_page(code: str) -> None:
+    """A title line with the code, text, then its examples or what is seen."""
+    text = page(code)
+    assert text is not None
+    first, blank, *rest = text.split("\n")
+    assert re.fullmatch(rf"# {code}: [^A-Z].*[^.]", first)
+    assert "" == blank
+    assert len(rest[0]) > 20
+    wanted = {"", "Seen"} if code in SEEN_ONLY else {"", "Wrong", "Right"}
+    assert wanted == set(sections(code))
+    assert all(len(line) <= 100 for line in FENCE.sub("", text).split("\n"))
+    assert (title(code) or "") in first
+
+
+@pytest.mark.parametrize("code", sorted(set(SEEN_ONLY) & set(CATALOGUE)))
+def test_what_is_seen_is_of_the_code(code: str) -> None:
+    """A message that is only shown has the code, its severity and the catalogue's words."""
+    entry = CATALOGUE[code]
+    shown = " ".join(FENCE.findall(sections(code)["Seen"])[0][2].split())
+    assert shown.startswith(f"{entry.severity}[{code}]: ")
+    pattern = re.sub(r"\\\{\w+\\\}", ".*", re.escape(entry.message))
+    assert re.search(pattern, shown), pattern
+
+
+def test_no_page_is_left_over() -> None:
+    """Each page is of a code of the catalogue, and each excuse of one too."""
+    folder = Path(__file__).parents[2] / "tostdsl" / "diagnostics" / "explain"
+    assert sorted(CATALOGUE) == sorted(path.stem for path in folder.glob("*.md"))
+    assert [] == sorted(set(SEEN_ONLY) - set(CATALOGUE))
+    assert page("T999") is None
+    assert page("../render") is None
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_the_wrong_example_gives_the_code(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It gives the page's code, and no other error."""
+    monkeypatch.chdir(tmp_path)
+    shown = example(sections(code)["Wrong"])
+    shown.write(tmp_path)
+    given = codes_given(shown, monkeypatch, capsys)
+    assert code in [found for _, found in given]
+    assert set() == {found for weight, found in given if weight == "error"} - {code}
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_the_right_example_gives_nothing(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is clean: no error, no warning, no note."""
+    monkeypatch.chdir(tmp_path)
+    shown = example(sections(code)["Right"])
+    shown.write(tmp_path)
+    assert [] == codes_given(shown, monkeypatch, capsys)

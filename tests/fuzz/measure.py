@@ -1,0 +1,46 @@
+"""Checks, formats and shows one input in this process: seconds and megabytes as JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+from tests.fuzz.nasty import NASTY
+from tostdsl.compile.compiler import compile_source
+from tostdsl.diagnostics.render import render_all
+from tostdsl.source import Source
+from tostdsl.syntax.format import format_text
+
+
+def main(name: str) -> None:
+    """Measure an input by its name."""
+    text = NASTY[name]()
+    before = time.process_time()
+    compiled = compile_source(Source("nasty.tost", text))
+    checked = time.process_time()
+    shown = len(render_all(compiled.diagnostics))
+    rendered = time.process_time()
+    format_text(Source("nasty.tost", text))
+    formatted = time.process_time()
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    codes = sorted({diagnostic.code for diagnostic in compiled.diagnostics})
+    print(
+        json.dumps(
+            {
+                "name": name,
+                "check": round(checked - before, 2),
+                "show": round(rendered - checked, 2),
+                "format": round(formatted - rendered, 2),
+                "megabytes": round(megabytes),
+                "size": len(text),
+                "shown": shown,
+                "codes": codes,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,121 @@
+"""What completes what is being typed: recipes, their params, names from the registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from tostdsl.compile.recipe import Recipe
+
+    Items: TypeAlias = list[CompletionItem[str]]
+
+Completer: TypeAlias = "Callable[[click.Context, click.Parameter, str], Items]"
+
+
+def _items(known: Iterable[tuple[str, str | None]], incomplete: str) -> Items:
+    from click.shell_completion import CompletionItem
+
+    return [
+        CompletionItem(name, help=help or None)
+        for name, help in known
+        if name.startswith(incomplete)
+    ]
+
+
+def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Recipe files and the folders that may hold some."""
+    return _items(((name, None) for name in _entries(incomplete)), incomplete)
+
+
+def _entries(incomplete: str) -> list[str]:
+    """What lies in the folder being typed; one folder alone is entered, as there is no choice."""
+    folder, start = os.path.split(incomplete)
+    found = []
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            for entry in entries:
+                if not entry.name.startswith(start) or not entry.name.isprintable():
+                    continue
+                if entry.name.startswith(".") and not start.startswith("."):
+                    continue
+                if entry.is_dir():
+                    found.append(os.path.join(folder, entry.name, ""))
+                elif entry.name.endswith(".tost"):
+                    found.append(os.path.join(folder, entry.name))
+    except OSError:
+        return []
+    if len(found) == 1 and found[0].endswith(os.sep):
+        return _entries(found[0]) or found
+    return sorted(found)
+
+
+def params(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """`NAME=` for each param of the recipes already on the line, with its value as help."""
+    found: dict[str, str | None] = {}
+    for word in _words(ctx):
+        recipe = _recipe(word)
+        for name, value in (recipe.params if recipe else {}).items():
+            found.setdefault(f"{name}=", value.value.span.text)
+    return _items(sorted(found.items()), incomplete)
+
+
+def _words(ctx: click.Context) -> list[str]:
+    """Everything on the line that may be a path; what a lone `--set` leaves is in `ctx.args`."""
+    words: list[str] = list(ctx.args)
+    for name in ("recipe", "paths"):
+        value = ctx.params.get(name)
+        words += [str(item) for item in (value if isinstance(value, tuple) else [value]) if item]
+    return words
+
+
+def _recipe(word: str) -> Recipe | None:
+    from tostdsl.compile.load import read
+    from tostdsl.compile.resolve import Resolver
+    from tostdsl.diagnostics import TostError
+
+    path = Path(word).expanduser()
+    if not path.is_file():
+        return None
+    try:
+        return Resolver(path.resolve().parent).resolve(read(path), path)
+    except TostError:
+        return None
+
+
+def kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """The kinds that `tost list` knows."""
+    from tostdsl.compile.describe import kind_words
+
+    return _items(((word, None) for word in [*kind_words(), "codes"]), incomplete)
+
+
+def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Everything that `tost explain` knows."""
+    from tostdsl import registry
+    from tostdsl.compile.describe import summary
+    from tostdsl.diagnostics import CATALOGUE
+
+    known: dict[str, str | None] = {cls.name: summary(cls) for cls in registry.everything()}
+    codes = {code: entry.message for code, entry in CATALOGUE.items()} if incomplete else {}
+    return _items(sorted({**known, **codes}.items()), incomplete)
+
+
+def of_kind(kind: str) -> Completer:
+    """The names of one kind; after a comma, one more."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+        from tostdsl import registry
+        from tostdsl.compile.describe import summary
+
+        before, comma, _ = incomplete.rpartition(",")
+        known = [cls for cls in registry.everything() if cls.kind == kind]
+        return _items(((before + comma + cls.name, summary(cls)) for cls in known), incomplete)
+
+    return complete

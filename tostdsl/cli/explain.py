@@ -1,0 +1,121 @@
+"""`tost explain`: a name or a code, from what is registered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tostdsl.cli import complete
+from tostdsl.cli.list import blanked, meaning
+from tostdsl.cli.prose import columns, markdown
+from tostdsl.cli.report import show
+from tostdsl.diagnostics import CATALOGUE, Diagnostic, diagnose, nearest
+
+if TYPE_CHECKING:
+    from tostdsl.compile.describe import Argument, Description
+
+WIDEST = 100
+
+
+@click.command("explain")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME|CODE...", shell_complete=complete.names
+)
+def command(names: tuple[str, ...]) -> int:
+    """Explain what a name does and takes, or what a message's code means.
+
+    A name that several kinds share, such as `linear`, is explained for each.
+    """
+    width = min(WIDEST, shutil.get_terminal_size((88, 24)).columns)
+    blocks: list[list[str]] = []
+    unknown: list[Diagnostic] = []
+    for name in names:
+        found = _code(name.upper(), width) or _name(name, width)
+        blocks += found
+        if not found:
+            unknown.append(_unknown(name))
+    rule = ["", "-" * width, ""]
+    for index, lines in enumerate(blocks):
+        click.echo("\n".join((rule if index else []) + lines))
+    show(unknown)
+    return 2 if unknown else 0
+
+
+def _code(code: str, width: int) -> list[list[str]]:
+    """The page of a code; what the catalogue says where it has none."""
+    entry = CATALOGUE.get(code)
+    if entry is None:
+        return []
+    from tostdsl.diagnostics.explain import page
+
+    text = page(code)
+    if text is None:
+        text = f"# {code}\n\n{entry.severity}: {blanked(entry.message)}"
+        text += f"\n\nhelp: {blanked(entry.help)}" if entry.help else ""
+    return [markdown(text, width)]
+
+
+def _name(name: str, width: int) -> list[list[str]]:
+    from tostdsl.compile.describe import find
+
+    return [_lines(description, width) for description in find(name)]
+
+
+def _heading(text: str) -> str:
+    plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    return text if plain else click.style(text, bold=True)
+
+
+def _lines(description: Description, width: int) -> list[str]:
+    """A description as lines: what it is, how it is written, what it takes, the rest."""
+    d = description
+    lines = [_heading(f"{d.name} ({d.kind.replace('data', 'data set')})"), ""]
+    lines += [*markdown(d.summary, width), ""]
+    lines += [f"    {text}" for text in d.examples]
+    if d.arguments:
+        lines += ["", _heading("arguments")]
+        rows = [row for argument in d.arguments for row in _rows(argument, d.positional)]
+        lines += columns(rows, width, indent=2)
+    facts = [("window", d.window), ("targets", d.targets), ("claims", ", ".join(d.claims))]
+    shown = [(name, text) for name, text in facts if text]
+    if shown:
+        lines += ["", *columns(shown, width)]
+    if d.text:
+        lines += ["", *markdown(d.text, width)]
+    if d.codes:
+        lines += ["", _heading("codes")]
+        lines += columns([(code, meaning(code)) for code in d.codes], width, indent=2)
+    return lines
+
+
+def _rows(argument: Argument, positional: str | None) -> list[tuple[str, str]]:
+    """An argument's facts, and below them what it does."""
+    unit = f" ({argument.unit})" if argument.unit else ""
+    parts = [argument.type + unit, argument.bounds]
+    if argument.required:
+        parts.append("must be given")
+    elif argument.default is not None:
+        parts.append(f"default {argument.default}")
+    else:
+        parts.append("may be left out")
+    if argument.name == positional:
+        parts.append("may come first without its name")
+    return [(argument.name, "; ".join(filter(None, parts))), ("", argument.doc)]
+
+
+def _unknown(name: str) -> Diagnostic:
+    from tostdsl import registry
+    from tostdsl.compile.describe import kind_words
+
+    words = kind_words()
+    for word, kind in words.items():
+        if name.lower() in (word, kind):
+            return diagnose("T201", kind="name", name=name, help=f"see `tost list {word}`")
+    known = {cls.name for cls in registry.everything()}
+    meant = nearest(name, known) or nearest(name.upper(), CATALOGUE)
+    help = f"did you mean `{meant}`?" if meant else "`tost list` shows every name"
+    return diagnose("T201", kind="name", name=name, help=help)

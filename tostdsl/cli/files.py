@@ -1,0 +1,119 @@
+"""The recipe files a command is given, and the careful way to change one."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from tostdsl.cli.complete import recipes
+from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.source import Source
+
+STDIN = Path("-")
+SUFFIX = ".tost"
+
+paths_argument = click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    shell_complete=recipes,
+)
+
+
+def recipe_files(paths: Iterable[Path]) -> Iterator[Path | Diagnostic]:
+    """The files meant, each once, in order: a folder stands for every recipe below it.
+
+    Hidden folders below it are skipped; a folder without a recipe is a diagnostic.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        below = sorted(_below(path)) if path != STDIN and path.is_dir() else [path]
+        if not below:
+            yield diagnose("R601", path=path)
+        for file in below:
+            key = str(file) if file == STDIN else os.path.realpath(file)
+            if key not in seen:
+                seen.add(key)
+                yield file
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in files if name.endswith(SUFFIX))
+
+
+def source_of(path: Path) -> Source:
+    """The source of a file, or of standard input for `-`; `TostError` when it cannot be read."""
+    from tostdsl.compile.load import MAX_BYTES, decode, read
+
+    if path != STDIN:
+        return read(path)
+    return decode(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a text in place of a file, in one step: a reader sees the old or the new, whole.
+
+    The file keeps its mode; a link keeps pointing where it did. `TostError` when it cannot be.
+    """
+    import tempfile
+
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(13, "permission denied")
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, mode)
+            os.replace(name, target)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise TostError.of("R202", path=path, reason=reason) from None
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def show_diff(before: str, after: str, name: str) -> None:
+    """Print what changes between two texts as a unified diff, which `patch` understands."""
+    import difflib
+
+    from tostdsl.diagnostics.render import printable
+
+    tty = sys.stdout.isatty()
+    plain = not tty or "NO_COLOR" in os.environ
+    for line in difflib.unified_diff(_lines(before), _lines(after), name, name):
+        text, end = line.removesuffix("\n"), "" if line.endswith("\n") else _NO_END
+        if line.startswith(("---", "+++", "@@")):
+            click.echo(text)
+        else:
+            shown = printable(text) if tty else text
+            colour = None if plain else {"+": "green", "-": "red"}.get(line[0])
+            click.echo((click.style(shown, fg=colour) if colour else shown) + end)
+
+
+_NO_END = "\n\\ No newline at end of file"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their ends; only a line feed ends one, as `patch` sees it."""
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])

@@ -1,0 +1,120 @@
+"""Fixes of diagnostics, put into a recipe's text as long as they leave it no worse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Severity, diagnose
+from tostdsl.source import Source
+
+ROUNDS = 20
+"""How often a text is fixed and read again; fixing one mistake may show the next."""
+TRIES = 50
+"""How many fixes of a round are tried one by one, where all of them together made it worse."""
+
+Check = Callable[[Source], Sequence[Diagnostic]]
+"""What finds the mistakes of a text; their spans lie in the source it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A text after its fixes, how many were applied, and what is found in it now."""
+
+    source: Source
+    applied: int
+    found: tuple[Diagnostic, ...]
+    refused: tuple[Diagnostic, ...] = ()
+    """A note for each fix that was left out because it would have made more mistakes."""
+    offered: int = 0
+    """How many fixes of `found` there are that need a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    source: Source
+    found: tuple[Diagnostic, ...]
+    applied: int = 0
+
+    @property
+    def errors(self) -> int:
+        return sum(d.severity is Severity.ERROR for d in self.found)
+
+    def after(self, fixes: Sequence[Fix], check: Check) -> _State:
+        source = Source(self.source.name, _edited(self.source.text, fixes))
+        return _State(source, tuple(check(source)), self.applied + len(fixes))
+
+
+def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
+    """Apply the certain fixes of a text, with `look` all of them, until nothing changes.
+
+    Only edits of `source` itself count. Overlapping ones wait for the next round. No round may
+    raise the number of errors: where one would, its fixes are tried one by one.
+    """
+    state = _State(source, tuple(check(source)))
+    seen = {source.text: state}
+    refused: list[Diagnostic] = []
+    for _ in range(ROUNDS):
+        chosen = _chosen(state, look)
+        if not chosen:
+            refused = []
+            break
+        after = state.after([fix for _, fix in chosen], check)
+        refused = []
+        if after.errors > state.errors:
+            after, refused = _one_by_one(state, chosen, check)
+        if after is state:
+            break
+        if after.source.text in seen:  # two fixes that undo one another
+            state = seen[after.source.text]
+            break
+        state = seen[after.source.text] = after
+    offered = 0 if look else len(_chosen(state, True)) - len(_chosen(state, False))
+    return Fixed(state.source, state.applied, state.found, tuple(refused), max(0, offered))
+
+
+def _one_by_one(
+    state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: Check
+) -> tuple[_State, list[Diagnostic]]:
+    """The state after those fixes that do not make more errors, and a note for each other."""
+    kept: list[Fix] = []
+    best, refused = state, []
+    for diagnostic, fix in chosen[:TRIES]:
+        trial = state.after([*kept, fix], check)
+        if trial.errors <= best.errors:
+            kept.append(fix)
+            best = trial
+        else:
+            refused.append(diagnose("R602", diagnostic.span, fixed=diagnostic.code))
+    return best, refused
+
+
+def _chosen(state: _State, look: bool) -> list[tuple[Diagnostic, Fix]]:
+    """The fixes whose edits all lie in the text and do not overlap those of another."""
+    chosen: list[tuple[Diagnostic, Fix]] = []
+    taken: list[Edit] = []
+    for diagnostic in state.found:
+        fix = diagnostic.fix
+        if fix is None or not (fix.certain or look):
+            continue
+        if any(edit.span.source is not state.source for edit in fix.edits):
+            continue
+        fresh = [edit for edit in fix.edits if edit not in taken]
+        if fresh and not any(_overlap(edit, other) for edit in fresh for other in taken):
+            taken += fresh
+            chosen.append((diagnostic, Fix(tuple(fresh), fix.certain)))
+    return chosen
+
+
+def _overlap(a: Edit, b: Edit) -> bool:
+    start, end = max(a.span.start, b.span.start), min(a.span.end, b.span.end)
+    return start < end or a.span.start == b.span.start
+
+
+def _edited(text: str, fixes: Sequence[Fix]) -> str:
+    edits = sorted((edit for fix in fixes for edit in fix.edits), key=lambda edit: edit.span.start)
+    parts, end = [], 0
+    for edit in edits:
+        parts += [text[end : edit.span.start], edit.text]
+        end = edit.span.end
+    return "".join([*parts, text[end:]])

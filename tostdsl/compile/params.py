@@ -1,0 +1,226 @@
+"""Params: the type each has from its default, values from outside, and who uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from tostdsl.compile.recipe import Means, ParamValue, Recipe, one_line
+from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
+from tostdsl.frozen import frozen
+from tostdsl.source import Source, Span
+from tostdsl.syntax import nodes as n
+from tostdsl.syntax.assignments import parse_assignments
+from tostdsl.units import Moment, Percent
+
+
+@frozen
+class Given:
+    """Values from outside the recipe; `sets` wins over `file`."""
+
+    sets: Mapping[str, str] = MappingProxyType({})
+    file: Source | None = None
+    seed: int | None = None
+
+
+def settle(recipe: Recipe, given: Given) -> list[Diagnostic]:
+    """Put values from outside into the recipe, and refuse every value of another type."""
+    found = _redeclared(recipe)
+    if given.file is not None:
+        values, mistakes = parse_assignments(given.file)
+        found += [*mistakes, *_twice(values)]
+        for param in values:
+            found += _set(recipe, param, "--set-file", param.name.span)
+    for name, text in given.sets.items():
+        source = Source("--set", f"{name}={text}")
+        if name not in recipe.params:
+            found.append(_unknown(recipe, name, None))
+            continue
+        values, mistakes = parse_assignments(source)
+        found += mistakes
+        if not mistakes and len(values) != 1:
+            whole = source.span(0, len(source.text))
+            shown = f"`{one_line(whole)}`"
+            found.append(diagnose("T301", whole, name=name, expected="one value", found=shown))
+        elif not mistakes:
+            found += _set(recipe, values[0], "--set", None)
+    if given.seed is not None:
+        recipe.put(seed_setting("--seed", given.seed))
+    return found
+
+
+def seed_setting(source: str, seed: int) -> n.Setting:
+    """The `seed` statement of a number given elsewhere."""
+    span = (text := Source(source, str(seed))).span(0, len(text.text))
+    return n.Setting(span, n.Ident(span, "seed"), n.Literal(span, seed))
+
+
+def _set(recipe: Recipe, param: n.Param, by: Means, place: Span | None) -> list[Diagnostic]:
+    name = param.name.text
+    before = recipe.params.get(name)
+    if before is None:
+        return [_unknown(recipe, name, place)]
+    wrong = mistyped(recipe.params, name, param.value, before)
+    if wrong is None:
+        span = param.value.span if by == "--set" else param.span
+        recipe.params[name] = ParamValue(param.value, span, by, before)
+    return [] if wrong is None else [wrong]
+
+
+def _unknown(recipe: Recipe, name: str, place: Span | None) -> Diagnostic:
+    help = "this recipe declares no params"
+    if recipe.params:
+        help = f"declared params: {', '.join(f'`{known}`' for known in recipe.params)}"
+    meant = nearest(name, recipe.params)
+    if meant:
+        help = f"did you mean `{meant}`? {help}"
+    if name == "seed":
+        help = "write `--seed` to set the seed"
+    given = f"--set {name}" if place is None else name
+    return diagnose("T212", place, given=given, help=help)
+
+
+def _twice(values: list[n.Param]) -> Iterator[Diagnostic]:
+    first: dict[str, n.Param] = {}
+    for param in values:
+        name = param.name.text
+        if first.setdefault(name, param) is not param:
+            label = Label(first[name].span, "first here")
+            yield diagnose("T205", param.span, label, name=name)
+
+
+# -- types
+
+
+def _redeclared(recipe: Recipe) -> list[Diagnostic]:
+    """Params that a recipe declares anew with another type than what it extends."""
+    found = []
+    for name, known in list(recipe.params.items()):
+        first = known
+        while first.over is not None:
+            first = first.over
+        right = None
+        each: ParamValue | None = known
+        while each is not None and each is not first:
+            wrong = mistyped(recipe.params, name, each.value, first)
+            if wrong is not None:
+                found.append(wrong)
+            elif right is None:
+                right = each
+            each = each.over
+        recipe.params[name] = right or first
+    return found
+
+
+def mistyped(
+    params: Mapping[str, ParamValue], name: str, value: n.Value, before: ParamValue
+) -> Diagnostic | None:
+    """The mistake of a value whose type is not that of the one it replaces."""
+    if _fits(_behind(value, params), _behind(before.value, params)):
+        return None
+    shown = one_line(before.declaration.value.span)
+    return diagnose(
+        "T301",
+        value.span,
+        Label(before.declaration.span, "its type is that of this value"),
+        name=f"${name}",
+        expected=f"a value like `{shown}`",
+        found=f"`{one_line(value.span)}`",
+        help=_percent_help(value, before.value),
+    )
+
+
+def _percent_help(value: n.Value, before: n.Value) -> str | None:
+    match value, before:
+        case n.Literal(value=int() | Decimal() as number), n.Literal(value=Percent()):
+            share = number * 100 if 0 < number < 1 else number
+            return f"write `{Percent(Decimal(share).normalize())}`"
+    return None
+
+
+def _behind(value: n.Value, params: Mapping[str, ParamValue]) -> n.Value:
+    """The value a chain of references ends in; a reference where it ends nowhere."""
+    for _ in range(len(params) + 1):
+        if not isinstance(value, n.Reference) or value.name not in params:
+            break
+        value = params[value.name].value
+    return value
+
+
+def _fits(value: n.Value, before: n.Value) -> bool:
+    if isinstance(value, n.Reference) or isinstance(before, n.Reference):
+        return True
+    if isinstance(value, n.ListValue) and isinstance(before, n.ListValue):
+        return all(_fits(item, before.items[0]) for item in value.items) if before.items else True
+    ours, theirs = _type(value), _type(before)
+    if theirs is Moment and ours is Percent:
+        return True  # a percent of training is a moment
+    return ours == theirs
+
+
+def _type(value: n.Value) -> object:
+    match value:
+        case n.Literal(value=int() | Decimal()):
+            return "number"
+        case n.Literal(value=inner):
+            return type(inner)
+        case n.Call(name=n.Ident(text="yes" | "no"), arguments=()):
+            return "yes or no"
+        case n.Call(name=n.Ident(text="start" | "end"), arguments=()):
+            return Moment
+    return type(value)
+
+
+def with_param(recipe: Recipe, name: str, value: n.Value) -> Recipe:
+    """The recipe with a param's value replaced by one of a sweep's."""
+    chosen = ParamValue(value, value.span, "sweep", recipe.params[name])
+    return replace(recipe, params={**recipe.params, name: chosen})
+
+
+# -- uses
+
+
+def references(node: Any) -> Iterator[n.Reference]:
+    """Every `$name` in a node, or in nodes in lists and tuples."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, n.Reference):
+            yield node
+        elif isinstance(node, tuple | list):
+            waiting += node
+        elif isinstance(node, n.Node) and not isinstance(node, n.Literal | n.Ident):
+            waiting += [getattr(node, each) for each in _parts(type(node))]
+
+
+_known_parts: dict[type, tuple[str, ...]] = {}
+
+
+def _parts(node: type[n.Node]) -> tuple[str, ...]:
+    if node not in _known_parts:
+        _known_parts[node] = tuple(each.name for each in fields(node) if each.name != "span")
+    return _known_parts[node]
+
+
+def unused(recipe: Recipe) -> list[Diagnostic]:
+    """A warning for each param of the top file that nothing refers to and no sweep moves.
+
+    What is inherited may serve other recipes, and where a statement could not be read, so may
+    what it refers to.
+    """
+    if recipe.broken:
+        return []
+    said = [*recipe.slots.values(), *recipe.settings.values(), *recipe.stages, *recipe.expects]
+    said += [taking.node for taking in recipe.removals]
+    said += [known.value for known in recipe.params.values()]
+    used = {reference.name for reference in references(said)}
+    used |= {nearest(name, recipe.params) or name for name in used - set(recipe.params)}
+    used |= {sweep.name.text for sweep in recipe.sweeps}
+    return [
+        diagnose("W003", known.declaration.span, name=name)
+        for name, known in recipe.params.items()
+        if name not in used and known.declaration.span.source is recipe.source
+    ]

@@ -1,0 +1,117 @@
+"""Sweeps: the recipes that one recipe stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
+
+from tostdsl.compile.params import Given, mistyped, with_param
+from tostdsl.compile.recipe import Recipe, one_line
+from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
+from tostdsl.frozen import frozen
+from tostdsl.syntax import nodes as n
+
+MAX_SWEEP = 1000
+MAX_WORK = 50_000
+"""Statements, and values that params stand for, in all runs of a recipe's sweeps together."""
+
+
+@frozen
+class Axis:
+    """A name and the values it takes."""
+
+    name: str
+    values: tuple[n.Value, ...]
+
+
+def axes(recipe: Recipe, given: Given, found: list[Diagnostic]) -> list[Axis]:
+    """The sweeps in force, less the values that are wrong; none when they are too many."""
+    axes = []
+    for sweep in recipe.sweeps:
+        mistakes = list(_mistakes(recipe, given, sweep))
+        found += mistakes
+        if isinstance(sweep.values, n.ListValue):
+            wrong = {d.span for d in mistakes}
+            values = tuple(item for item in sweep.values.items if item.span not in wrong)
+            if values and sweep.name.span not in wrong:
+                axes.append(Axis(sweep.name.text, values))
+    count = prod(len(axis.values) for axis in axes)
+    if count > MAX_SWEEP:
+        found.append(diagnose("T310", recipe.sweeps[0].span, count=count, limit=MAX_SWEEP))
+        return []
+    return axes
+
+
+def too_much(recipe: Recipe, axes: Sequence[Axis], values: int, found: list[Diagnostic]) -> bool:
+    """Whether checking every run would take too long, as one run has shown; then it is reported."""
+    count = prod(len(axis.values) for axis in axes)
+    statements = len(recipe.slots) + len(recipe.settings) + len(recipe.stages)
+    statements += len(recipe.params) + len(recipe.expects)
+    if count == 1 or count * (statements + values) <= MAX_WORK:
+        return False
+    span = recipe.sweeps[0].span
+    found.append(diagnose("T351", span, count=count, statements=statements, limit=MAX_WORK))
+    return True
+
+
+def combinations(axes: Sequence[Axis]) -> Iterator[dict[str, n.Value]]:
+    """One value for each name, in every way; without sweeps there is one way."""
+    names = [axis.name for axis in axes]
+    for values in product(*(axis.values for axis in axes)):
+        yield dict(zip(names, values, strict=True))
+
+
+def chosen(recipe: Recipe, values: Mapping[str, n.Value]) -> Recipe:
+    """The recipe in which the swept names have these values."""
+    for name, value in values.items():
+        if name == "seed":
+            recipe = replace(recipe, settings=dict(recipe.settings), replaced=dict(recipe.replaced))
+            recipe.put(n.Setting(value.span, n.Ident(value.span, "seed"), value))
+        else:
+            recipe = with_param(recipe, name, value)
+    return recipe
+
+
+def idle(recipe: Recipe, used: set[str]) -> list[Diagnostic]:
+    """A warning for each sweep over a param that no value in force uses."""
+    return [
+        diagnose("W020", sweep.span, name=sweep.name.text)
+        for sweep in recipe.sweeps
+        if sweep.name.text != "seed" and sweep.name.text not in used
+    ]
+
+
+def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnostic]:
+    name, known = sweep.name.text, recipe.params.get(sweep.name.text)
+    if name != "seed" and known is None:
+        meant = nearest(name, recipe.params)
+        help = f"did you mean `{meant}`?" if meant else f"declare it: `param {name} = …`"
+        yield diagnose("T204", sweep.name.span, name=name, help=help)
+        return
+    if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
+        yield _wants(f"sweep {name}", "a list of values such as `[1, 2]`", sweep.values)
+        return
+    if name == "seed" and given.seed is not None:
+        yield diagnose("T320", sweep.name.span, name=name, how="--seed")
+    elif known is not None and known.by != "param":
+        label = Label(known.span, f"set here, by `{known.by}`")
+        yield diagnose("T320", sweep.name.span, label, name=name, how=known.by)
+    before: dict[n.Value, n.Value] = {}
+    for item in sweep.values.items:
+        first = before.setdefault(item, item)
+        if first is not item:
+            label = Label(first.span, "first here")
+            yield diagnose("T321", item.span, label, value=one_line(item.span), name=name)
+        elif known is not None and name != "seed":
+            wrong = mistyped(recipe.params, name, item, known)
+            if wrong is not None:
+                yield wrong
+        elif not isinstance(item, n.Literal) or type(item.value) is not int or item.value < 0:
+            yield _wants("seed", "a whole number from 0", item)
+
+
+def _wants(name: str, expected: str, value: n.Value) -> Diagnostic:
+    found = f"`{one_line(value.span)}`"
+    return diagnose("T301", value.span, name=name, expected=expected, found=found)

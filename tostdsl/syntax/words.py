@@ -1,0 +1,37 @@
+"""The words that start a statement, and the limits on a file's form."""
+
+from __future__ import annotations
+
+import re
+
+KEYWORDS = (
+    "tost",
+    "recipe",
+    "extends",
+    "without",
+    "param",
+    "sweep",
+    "train",
+    "seed",
+    "precision",
+    "expect",
+    "model",
+    "data",
+    "mask",
+    "optimizer",
+    "schedule",
+)
+
+WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+MAX_BYTES = 1 << 20
+"""Size of one file."""
+MAX_STATEMENTS = 32_768
+MAX_NESTING = 64
+MAX_NAME = 255
+MAX_TOKEN = 65_536
+"""Characters of a string, a comment or anything else that is one piece."""
+MAX_ITEMS = 10_000
+"""Values of one list, arguments of one call."""
+MAX_REPORTS = 100
+"""Mistakes after which a file is not searched for more."""
