@@ -21,6 +21,7 @@ SEEN_ONLY = {
     "T153": "a page is short",
     "T157": "a page is in NFC itself",
     "T158": "a page is UTF-8 itself",
+    "T159": "a page is short",
     "T261": "needs a file system that ignores capitals",
     "T262": "needs a file system that does not ignore capitals",
     "T263": "a page is short",

@@ -28,6 +28,7 @@ NO_RECIPE = {
     "T150": "a file of a megabyte",
     "T151": "a file of a megabyte",
     "T153": "a file of a megabyte",
+    "T159": "a file of a megabyte",
     "T231": "of the command line; in tests/diagnostics/test_explain.py",
     "T261": "needs a file system that ignores capitals",
     "T262": "needs a file system that does not ignore capitals",

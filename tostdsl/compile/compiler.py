@@ -16,6 +16,7 @@ from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
 from tostdsl.frozen import frozen
 from tostdsl.plan.plan import Plan
+from tostdsl.quiet import quiet
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
@@ -81,6 +82,7 @@ def compile_source(
     return _compile(source, path, Given(sets or {}, set_file, seed))
 
 
+@quiet
 def _compile(source: Source, path: Path | None, given: Given) -> Compiled:
     resolver = Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)

@@ -39,7 +39,8 @@ def axes(recipe: Recipe, given: Given, found: list[Diagnostic]) -> list[Axis]:
                 axes.append(Axis(sweep.name.text, values))
     count = prod(len(axis.values) for axis in axes)
     if count > MAX_SWEEP:
-        found.append(diagnose("T310", recipe.sweeps[0].span, count=count, limit=MAX_SWEEP))
+        shown = count if count < 10**12 else "more than a million million"
+        found.append(diagnose("T310", recipe.sweeps[0].span, count=shown, limit=MAX_SWEEP))
         return []
     return axes
 

@@ -63,6 +63,9 @@ CATALOGUE: dict[str, Entry] = {
         "these letters are composed in a way that other programs compare as different",
         "save it in the Unicode normal form NFC",
     ),
+    "T159": Entry(
+        "this file has more than {limit} values", "leave out what is not needed, or split the recipe"
+    ),
     "T158": Entry("this file is {encoding}, not UTF-8", "save it as UTF-8"),
     # habits of other languages
     "T131": Entry("`{word}` is followed by its value, without `{mark}`", "write `{write}`"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MAX_WORK = 200_000
+"""Pairs of letters that are compared for one suggestion."""
+
 
 def distance(a: str, b: str) -> int:
     """Edits from a to b, counting two neighbours swapped as one (optimal string alignment)."""
@@ -40,9 +43,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name a reader most likely meant, or None when none is close enough."""
     limit = max(1, len(name) // 3)
     best: str | None = None
+    room = MAX_WORK
     for candidate in sorted(known):
         if abs(len(candidate) - len(name)) > limit:
             continue
+        room -= len(candidate) * len(name)
+        if room < 0:  # a stranger's file may have thousands of long names
+            break
         steps = distance(name.lower(), candidate.lower())
         if steps < limit or (steps == limit and best is None):
             best, limit = candidate, steps

@@ -12,7 +12,7 @@ from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.tree import Child, Token, Tree
-from tostdsl.syntax.words import MAX_ITEMS
+from tostdsl.syntax.words import MAX_ITEMS, MAX_VALUES
 from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 MAX_DIGITS = 15
@@ -72,6 +72,8 @@ _SAMPLES = {
 
 def _too_long(text: str) -> bool:
     """Whether a number in a token has more digits or a larger power than a double keeps."""
+    if len(text) <= MAX_DIGITS and "e" not in text and "E" not in text:
+        return False
     for mantissa, power in _WRITTEN.findall(text):
         if len(mantissa) > MAX_POWER or len(power.lstrip("+-").lstrip("0")) > 3:
             return True
@@ -84,11 +86,11 @@ def _too_long(text: str) -> bool:
 
 
 class TooLong(Exception):
-    """A list or call with more items than a statement may have."""
+    """A list or call with more items than a statement may have, or too many in a file."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__()
-        self.diagnostic = diagnose("T153", span, limit=MAX_ITEMS)
+        self.diagnostic = diagnostic
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ class Builder:
     source: Source
     base: int
     diagnostics: list[Diagnostic]
+    room: int = MAX_VALUES
+    """How many values the file may still have."""
 
     def span(self, item: Tree | Token) -> Span:
         """The span a tree or token covers."""
@@ -129,6 +133,9 @@ class Builder:
     def value(self, item: Child) -> n.Value:
         """A value tree or token."""
         assert item is not None
+        self.room -= 1
+        if self.room < 0:
+            raise TooLong(diagnose("T159", self.span(item), limit=MAX_VALUES))
         if isinstance(item, Token):
             return self.literal(item)
         kids = item.children
@@ -148,14 +155,14 @@ class Builder:
         name, arguments = cast("tuple[Token, Tree | None]", tuple(tree.children))
         given = _present(arguments.children) if arguments is not None else []
         if arguments is not None and len(given) > MAX_ITEMS:
-            raise TooLong(self.span(arguments))
+            raise TooLong(diagnose("T153", self.span(arguments), limit=MAX_ITEMS))
         return n.Call(self.span(tree), self.ident(name), tuple(map(self._argument, given)))
 
     def _values(self, tree: Tree) -> tuple[n.Value, ...]:
         """The items of a list, or of `on` and `except`."""
         items = _present(tree.children)
         if len(items) > MAX_ITEMS:
-            raise TooLong(self.span(tree))
+            raise TooLong(diagnose("T153", self.span(tree), limit=MAX_ITEMS))
         return tuple(map(self.value, items))
 
     def _argument(self, tree: Tree) -> n.Argument:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tostdsl.diagnostics import Diagnostic, Severity, diagnose
+from tostdsl.quiet import quiet
 from tostdsl.source import Source
 from tostdsl.syntax.nodes import Comment, File
 from tostdsl.syntax.parser import parse
@@ -19,6 +21,7 @@ _OFF = re.compile(r"#\s*fmt:\s*off")
 _ON = re.compile(r"#\s*fmt:\s*on")
 
 
+@quiet
 def format_text(source: Source, width: int = WIDTH) -> tuple[str | None, list[Diagnostic]]:
     """The text in canonical layout; None with the mistakes when its form is wrong.
 
@@ -81,9 +84,11 @@ class _Entries:
         self.end = 0
         self.entries: list[_Entry] = []
 
-    def read(self) -> list[_Entry]:
-        """All entries of the file."""
+    def read(self) -> Iterator[_Entry]:
+        """All entries of the file, each as soon as it is complete."""
         while True:
+            yield from self.entries
+            self.entries.clear()
             comment = self.pieces.peek()
             done = self.index == len(self.statements)
             if comment is not None and (
@@ -94,7 +99,7 @@ class _Entries:
             elif not done:
                 self.statement()
             else:
-                return self.entries
+                return
 
     def add(self, entry: _Entry, end: int) -> None:
         """Append an entry whose source ends at `end`."""
@@ -163,18 +168,25 @@ class _Entries:
         return any(comment.span.start > statement.span.start for statement in left)
 
 
-def _aligned(entries: list[_Entry]) -> list[_Entry]:
+def _aligned(entries: Iterable[_Entry]) -> Iterator[_Entry]:
     """Give the words of each block of slots and settings one column."""
     block: list[_Entry] = []
-    for entry in [*entries, _Entry(True)]:
+    for entry in entries:
         if block and (entry.blank or not entry.word):
-            longest = max(len(member.word) for member in block)
-            for member in block:
-                member.pad = longest + 1
+            yield from _padded(block)
             block = []
         if entry.word:
             block.append(entry)
-    return entries
+        else:
+            yield entry
+    yield from _padded(block)
+
+
+def _padded(block: list[_Entry]) -> list[_Entry]:
+    longest = max((len(member.word) for member in block), default=0)
+    for member in block:
+        member.pad = longest + 1
+    return block
 
 
 def _laid(entry: _Entry, width: int) -> list[str]:

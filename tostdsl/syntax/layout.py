@@ -31,6 +31,7 @@ _STATEMENT_LINE = re.compile(
     r"[ \t]*(?!(?:epoch|step)[ \t])[A-Za-z_][A-Za-z0-9_]*[ \t]+(?:[A-Za-z_0-9\"$])"
 )
 _LONG_NAME = re.compile(rf"(?<!\w)[^\W\d]\w{{{MAX_NAME},}}")
+_LONG_PIECE = re.compile(rf"[^,=$]{{{MAX_TOKEN + 1},}}")
 _CALL_LINE = re.compile(r"[ \t]*[A-Za-z_]")
 
 
@@ -63,12 +64,13 @@ def _breaks(text: str, chunk: Chunk, newline: int, last: str) -> bool:
 
 def _long(kind: str | None, start: int, value: str) -> tuple[str, int, int] | None:
     """The piece itself, or a name in it, where it is past the limits."""
-    name = _LONG_NAME.search(value) if kind == "text" else None
-    if name is not None:
-        return "name", start + name.start(), start + name.end()
-    if len(value) <= MAX_TOKEN:
-        return None
-    return "string" if kind == "string" else "piece", start, start + len(value)
+    if kind == "string":
+        return ("string", start, start + len(value)) if len(value) > MAX_TOKEN else None
+    for name, pattern in (("name", _LONG_NAME), ("piece", _LONG_PIECE)):
+        match = pattern.search(value)
+        if match is not None:
+            return name, start + match.start(), start + match.end()
+    return None
 
 
 def cut(source: Source) -> tuple[list[Chunk], list[Comment]]:

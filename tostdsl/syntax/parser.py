@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, diagnose
+from tostdsl.quiet import quiet
 from tostdsl.source import Source
 from tostdsl.syntax import letters
 from tostdsl.syntax.build import Builder, TooLong
@@ -25,6 +26,7 @@ from tostdsl.syntax.words import (
     MAX_REPORTS,
     MAX_STATEMENTS,
     MAX_TOKEN,
+    MAX_VALUES,
     WORD,
 )
 
@@ -33,6 +35,7 @@ __all__ = ["KEYWORDS", "MAX_NESTING", "MAX_REPORTS", "parse"]
 _PARAM = re.compile(r"param\s+([A-Za-z_]\w*)", re.ASCII)
 
 
+@quiet
 def parse(source: Source) -> tuple[File, list[Diagnostic]]:
     """The file's statements and comments, and every mistake in its form."""
     found = list(letters.forbidden(source))
@@ -46,7 +49,8 @@ def parse(source: Source) -> tuple[File, list[Diagnostic]]:
         if len(comment.text) > MAX_TOKEN:
             found.append(_too_long(source, "comment", comment.span.start, comment.span.end))
             break
-    statements = tuple(s for chunk in chunks for s in _Statement(source, chunk, found).all())
+    room = [MAX_VALUES]
+    statements = tuple(s for chunk in chunks for s in _Statement(source, chunk, found, room).all())
     return File(source, statements, tuple(comments)), found
 
 
@@ -58,8 +62,11 @@ def _too_long(source: Source, kind: str, start: int, end: int) -> Diagnostic:
 class _Statement:
     """Reads one chunk."""
 
-    def __init__(self, source: Source, chunk: Chunk, found: list[Diagnostic]) -> None:
+    def __init__(
+        self, source: Source, chunk: Chunk, found: list[Diagnostic], room: list[int]
+    ) -> None:
         self.source = source
+        self.room = room
         self.chunk = chunk
         self.found = found
         self.text = source.text[chunk.start : chunk.end]
@@ -76,7 +83,7 @@ class _Statement:
         yield self.read()
         for offset, text in self.more:
             start = self.chunk.start + offset
-            other = _Statement(self.source, Chunk(start, start + len(text)), self.found)
+            other = _Statement(self.source, Chunk(start, start + len(text)), self.found, self.room)
             other.text = text
             yield other.read()
 
@@ -86,13 +93,16 @@ class _Statement:
         if tree is None:
             return self.hole()
         before = len(self.found)
+        builder = Builder(self.source, self.chunk.start, self.found, self.room[0])
         try:
-            return Builder(self.source, self.chunk.start, self.found).statement(tree, self.span)
+            return builder.statement(tree, self.span)
         except TooLong as long:
             del self.found[before:]
-            self.report(long.diagnostic)
+            if self.room[0] >= 0:
+                self.report(long.diagnostic)
             return self.hole()
         finally:
+            self.room[0] = builder.room
             del self.found[max(before, MAX_REPORTS) :]
 
     def tree(self) -> Tree | None:

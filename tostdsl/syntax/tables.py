@@ -49,8 +49,9 @@ class Tables:
     """A grammar's tables, and the reading of one statement with them."""
 
     def __init__(self, content: dict[str, Any]) -> None:
-        self.pattern = re.compile(content["pattern"])
-        self.ignored = frozenset(content["ignored"])
+        ignored = f"(?:{content['ignored']})*+"
+        self.pattern = re.compile(f"{ignored}(?:{content['pattern']})")
+        self.ignored = re.compile(ignored)
         self.words: dict[str, str] = content["words"]
         self.rules = [
             Rule(origin, size, name, alone, tuple((i, x, n) for i, x, n in kept), after)
@@ -63,16 +64,13 @@ class Tables:
     def read(self, text: str) -> Tree | None:
         """The tree of a statement, or None where there is anything wrong with it."""
         stack, values = [0], cast("list[Child]", [])
-        states, words, ignored, plain = self.states, self.words, self.ignored, self.plain
-        at = 0
+        states, words, plain, at = self.states, self.words, self.plain, 0
         for match in self.pattern.finditer(text):
-            start, end = match.span()
-            if start != at:
+            if match.start() != at:
                 return None
-            at, kind = end, cast(str, match.lastgroup)
-            if kind in ignored:
-                continue
-            piece = match.group()
+            kind = cast(str, match.lastgroup)
+            start, at = match.span(kind)
+            piece = text[start:at]
             if kind == "NAME" and words.get(piece, "") in states[stack[-1]]:
                 kind = words[piece]
             action = states[stack[-1]].get(kind)
@@ -87,9 +85,9 @@ class Tables:
                 return None
             stack.append(action)
             token = Token(piece)
-            token.type, token.start_pos, token.end_pos = kind, start, end
+            token.type, token.start_pos, token.end_pos = kind, start, at
             values.append(token)
-        if at != len(text):
+        if self.ignored.fullmatch(text, at) is None:
             return None
         while stack[-1] != self.end:
             action = states[stack[-1]].get("$END")
@@ -192,8 +190,14 @@ def make() -> dict[str, Any]:
         states.append(row)
     return {
         "grammar": digest(grammar_text()),
-        "pattern": "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals),
-        "ignored": sorted(made.ignore_tokens),
+        "pattern": "|".join(
+            f"(?P<{t.name}>{t.pattern.to_regexp()})"
+            for t in terminals
+            if t.name not in made.ignore_tokens
+        ),
+        "ignored": "|".join(
+            t.pattern.to_regexp() for t in terminals if t.name in made.ignore_tokens
+        ),
         "words": words,
         "rules": [_rule(rule) for rule in rules],
         "end": order.index(end),

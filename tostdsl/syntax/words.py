@@ -33,5 +33,7 @@ MAX_TOKEN = 65_536
 """Characters of a string, a comment or anything else that is one piece."""
 MAX_ITEMS = 10_000
 """Values of one list, arguments of one call."""
+MAX_VALUES = 100_000
+"""Values in a file."""
 MAX_REPORTS = 100
 """Mistakes after which a file is not searched for more."""
