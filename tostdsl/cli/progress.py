@@ -74,6 +74,8 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
     rows.append(("time", f"{result.seconds:.1f} s"))
     verdict = "passed: every ghost gone, every masked weight zero"
+    if result.facts.get("kept"):
+        verdict = f"passed, with {', '.join(result.facts['kept'])} left in as the recipe says"
     rows.append(("certificate", verdict if result.certified else "FAILED"))
     rows.append(("run", str(result.folder)))
     return rows

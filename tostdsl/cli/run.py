@@ -27,6 +27,9 @@ from tostdsl.cli.report import recipe_argument, seed_option, set_option, show, s
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @click.option("--fake-data", is_flag=True, help="Random images of the data set's shape instead.")
+@click.option(
+    "--allow-ghosts", is_flag=True, help="Certify a run whose recipe keeps ghosts to the end."
+)
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -37,6 +40,7 @@ def command(
     data_root: Path | None,
     download: bool,
     fake_data: bool,
+    allow_ghosts: bool,
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
@@ -52,7 +56,7 @@ def command(
         raise click.UsageError("a recipe with sweeps makes several runs; leave `--out` out")
     from tostdsl.engine.run import RunOptions, run
 
-    options = RunOptions(out, device, data_root, download, fake_data, smoke)
+    options = RunOptions(out, device, data_root, download, fake_data, smoke, allow_ghosts)
     worst = 0
     for variant in compiled.variants:
         if variant.plan is None:

@@ -102,6 +102,19 @@ CATALOGUE: dict[str, Entry] = {
         "(`over=layer`, `distribution=erk`)",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
+    "T520": Entry("`{owner}` has no use for `{name}`: only {owners} {verb}", "remove it"),
+    "T521": Entry(
+        "`init(rescale=learned)` needs second derivatives, and the network has none: {reason}",
+        "choose another `rescale`",
+    ),
+    "T522": Entry(
+        "`{name}` has no use here: with {why} nothing is smoothed unless `smoothing` is given",
+        "add `smoothing`, or remove it",
+    ),
+    "T530": Entry(
+        "a density of {density} keeps none of the {total} weights of `{weight}`",
+        "raise `density`, or leave the layer out with `except`",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -110,6 +123,15 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "W003": _warning("param `{name}` is never used", "remove it"),
     "W004": _warning("the plug-in `{name}` could not be loaded: {reason}"),
+    "W025": _warning(
+        "`form=sharpen` ends by a small jump: at a beta of {beta} each activation moves by up to "
+        "{gap}",
+        "end at a larger `beta`, or let it fade with `form=blend`",
+    ),
+    "W026": _warning(
+        "`{name}` stays in the network, so the certificate fails",
+        "remove `keep=yes`, or run with `--allow-ghosts`",
+    ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
@@ -127,6 +149,10 @@ CATALOGUE: dict[str, Entry] = {
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
         "lower the learning rate",
+    ),
+    "R320": Entry(
+        "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
+        "check that the mask leaves a way from the images to the classes, or another `rescale`",
     ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),

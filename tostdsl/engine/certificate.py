@@ -33,7 +33,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network is made of: modules with classes and flags, tensors with shapes, hooks."""
+    """What a network is made of: modules with classes and flags, tensors with shapes, hooks.
+
+    A `forward` of a module's own, beside its class's, counts as a hook.
+    """
 
     modules: tuple[tuple[str, str], ...]
     flags: tuple[tuple[str, bool], ...]
@@ -52,7 +55,8 @@ class Shape:
                 if hasattr(module, "inplace")
             ),
             tuple((name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()),
-            sum(len(getattr(m, hooks, ())) for m in model.modules() for hooks in _HOOKS),
+            sum(len(getattr(m, hooks, ())) for m in model.modules() for hooks in _HOOKS)
+            + sum("forward" in vars(m) for m in model.modules()),
             sum(parameter.numel() for parameter in model.parameters()),
         )
 

@@ -19,6 +19,7 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder, default_path
+from tostdsl.engine.kept import take_out
 from tostdsl.engine.loop import Equipment, Loop, evaluate
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
@@ -46,6 +47,8 @@ class RunOptions:
     download: bool = False
     fake_data: bool = False
     smoke: bool = False
+    allow_ghosts: bool = False
+    """Whether the certificate passes where a recipe leaves stages in the network."""
 
 
 @dataclass(slots=True)
@@ -85,7 +88,9 @@ def run(
         environment = {**devices.environment(device), "data": images.origin}
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
-        session = _Session(plan, program, spec, images, device, observer, folder)
+        session = _Session(
+            plan, program, spec, images, device, observer, folder, options.allow_ghosts
+        )
         return session.run()
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
@@ -141,6 +146,7 @@ class _Session:
     device: torch.device
     observer: Observer
     folder: RunFolder
+    allow_ghosts: bool = False
     rewind: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> Result:
@@ -152,6 +158,7 @@ class _Session:
             model = plan.model.build(self.images.facts).to(device)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
+        feed = Feed(self.images, self.spec, device, plan.seed)
         surgeon = Surgeon(
             model,
             self.images.facts,
@@ -160,11 +167,13 @@ class _Session:
             _masks_of(masked),
             self._say,
             plan.model.name,
+            feed.drawn,
+            self.program.rehearsal,
         )
-        feed = Feed(self.images, self.spec, device, plan.seed)
         kit = Equipment(
-            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log
-        )
+            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
+            self.allow_ghosts,
+        )  # fmt: skip
         for phase in self.program.phases:
             self._phase(kit, phase)
         return self._finish(kit, time.perf_counter() - started)
@@ -191,7 +200,8 @@ class _Session:
         planned = phase.steps
         what = f"{phase.name} ran its {planned} steps"
         kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
-        kit.certificate.shape(kit.model, f"after {phase.name}")
+        if not kit.kept:
+            kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.sparsity is not None:
             self._choose(kit, phase.sparsity)
             kit.model.load_state_dict(self.rewind)
@@ -225,6 +235,11 @@ class _Session:
     def _finish(self, kit: Equipment, seconds: float) -> Result:
         plan = self.plan
         loss, accuracy = evaluate(kit, "test")
+        kept = take_out(kit, self.folder, plan=plan.fingerprint)
+        if kept:
+            plain = evaluate(kit, "test")
+            self.folder.log({"kind": "test_without_kept", "loss": plain[0], "accuracy": plain[1]})
+            self._say(f"without what is left in ({', '.join(kept)}): accuracy {plain[1]:.2%}")
         zeros = scope = 0
         masks: Mapping[str, Tensor] = {}
         digest = ""
@@ -257,7 +272,7 @@ class _Session:
             self.program.rehearsal,
             misses,
             tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
-            {"mask_digest": digest, "data": self.images.origin},
+            {"mask_digest": digest, "data": self.images.origin, "kept": kept},
         )
         self.folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
         self._write(kit, result, masks)
@@ -276,6 +291,7 @@ class _Session:
                 "fingerprint": result.fingerprint,
                 "mask_digest": result.facts["mask_digest"],
                 "rehearsal": result.rehearsal,
+                "kept": list(result.facts["kept"]),
                 **kit.certificate.to_json(),
             },
         )
