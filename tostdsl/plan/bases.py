@@ -59,6 +59,10 @@ class Technique(Spec):
         """Whether leaving at weight 1 would make the network jump."""
         return False
 
+    def stays(self) -> bool:
+        """Whether it is still in the network when training is over, as the recipe asks."""
+        return False
+
     def hook(self) -> Any:
         """A new runtime half, an `engine.hooks.Hook`."""
         raise NotImplementedError
