@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from tests.nets import FACTS, Theatre, images, stage
 from tostdsl.engine.certificate import Certificate, Shape
-from tostdsl.techniques import Ghost, Skip
+from tostdsl.techniques.ghost import Ghost
+from tostdsl.techniques.skip import Skip
 
 
 class Made(nn.Module):

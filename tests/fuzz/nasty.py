@@ -174,7 +174,9 @@ def params_in_a_chain() -> str:
 @nasty
 def params_that_double() -> str:
     """Each param is a list of the one before, twice."""
-    chain = lines(lambda i: f"param a{i} = [$a{i - 1}, $a{i - 1}]" if i else "param a0 = [1, 1]", 64)
+    chain = lines(
+        lambda i: f"param a{i} = [$a{i - 1}, $a{i - 1}]" if i else "param a0 = [1, 1]", 64
+    )
     return chain + "schedule multistep(at=$a60)\n"
 
 

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from tests.nets import FACTS, Theatre, build, images, stage
 from tostdsl.plan.bases import Technique
-from tostdsl.techniques import Ghost, Skip
+from tostdsl.techniques.ghost import Ghost
+from tostdsl.techniques.skip import Skip
 from tostdsl.units import Factor, Percent, Ramp
 
 DOUBLE = Factor(Decimal(2))

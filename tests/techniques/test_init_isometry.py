@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.nets import Theatre, build, stage
-from tostdsl.techniques import Init
+from tostdsl.techniques.init import Init
 from tostdsl.techniques.isometry import distance
 
 

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from tests.nets import FACTS, Theatre, build, drawn, stage
 from tostdsl.diagnostics import TostError
-from tostdsl.techniques import Ghost, Init, Skip
+from tostdsl.techniques.ghost import Ghost
 from tostdsl.techniques.gradinit import SCALED
+from tostdsl.techniques.init import Init
+from tostdsl.techniques.skip import Skip
 from tostdsl.units import Factor
 
 DOUBLE = Factor.from_json({"factor": 2})
@@ -306,7 +308,7 @@ def dead() -> nn.Module:
 @pytest.mark.parametrize(
     ("model", "code"),
     [
-        (lambda: nn.Sequential(*small(), Once()), "T521"),
+        (lambda: nn.Sequential(*small(), Once()), "T523"),
         (dead, "R320"),
         (lambda: nn.Sequential(nn.Flatten(), zero()), "T502"),
     ],

@@ -18,8 +18,7 @@ from tostdsl.engine.hooks import Batch
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.engine.seeds import derive
 from tostdsl.source import Source
-from tostdsl.techniques import Labels
-from tostdsl.techniques.labels import LabelsHook
+from tostdsl.techniques.labels import Labels, LabelsHook
 from tostdsl.vision import transforms
 
 LABELS = torch.tensor([0, 4, 2, 2, 1, 3])

@@ -20,7 +20,10 @@ from tostdsl.engine.masked import Masked
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.models.nets.zoo import maker
 from tostdsl.plan.bases import DataFacts, Technique
-from tostdsl.techniques import Ghost, Init, Labels, Skip
+from tostdsl.techniques.ghost import Ghost
+from tostdsl.techniques.init import Init
+from tostdsl.techniques.labels import Labels
+from tostdsl.techniques.skip import Skip
 from tostdsl.units import Factor, Percent, Ramp
 from tostdsl.vision import torchvision
 

@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from tests.nets import Theatre, stage
 from tostdsl.plan.bases import Technique
-from tostdsl.techniques import Ghost, Skip
+from tostdsl.techniques.ghost import Ghost
+from tostdsl.techniques.skip import Skip
 from tostdsl.units import Factor, Percent, Ramp
 
 STEPS, LR, MOMENTUM, DECAY = 20, 0.05, 0.9, 5e-4

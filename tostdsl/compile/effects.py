@@ -43,7 +43,7 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
     statement = recipe.slots.get("mask")
     for site in lowered.stages:
         name = site.plan.technique.name
-        if not site.plan.technique.needs_mask or (
+        if not site.plan.technique.needs_mask() or (
             statement is None and recipe.broken & {"mask", "extends"}
         ):
             continue
