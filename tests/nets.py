@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from tostdsl.engine.hooks import Batch
+from tostdsl.engine.seeds import generator
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.plan.bases import DataFacts, Technique
 from tostdsl.plan.plan import StagePlan, Targets
@@ -107,6 +109,13 @@ def images(count: int = 4, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(count, *FACTS.shape, dtype=dtype, generator=generator)
 
 
+def drawn(purpose: str, index: int) -> Batch:
+    """Eight images of the shape the networks take, by purpose and index."""
+    source = generator(0, purpose, index)
+    labels = torch.randint(FACTS.classes, (8,), generator=source)
+    return Batch(torch.randn(8, *FACTS.shape, generator=source), labels, labels)
+
+
 @dataclass
 class Theatre:
     """A surgeon over a network, with what it logged."""
@@ -119,7 +128,7 @@ class Theatre:
     def __post_init__(self) -> None:
         device = torch.device("cpu")
         self.surgeon = Surgeon(
-            self.model, FACTS, device, self.seed, self.masks, self.lines.append, "net"
+            self.model, FACTS, device, self.seed, self.masks, self.lines.append, "net", drawn
         )
 
 

@@ -1,4 +1,4 @@
-"""The one place that imports torchvision, for its networks and its data set downloads."""
+"""The one place that imports torchvision: its networks, data set downloads and transforms."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def torchvision() -> ModuleType:
         # its readers of JPEG files are compiled too; images are read with pillow here
         warnings.filterwarnings("ignore", message="Failed to load image Python extension")
         return importlib.import_module("torchvision")
+
+
+def transforms() -> ModuleType:
+    """Import torchvision's transforms in their second edition."""
+    torchvision()
+    return importlib.import_module("torchvision.transforms.v2")
 
 
 def _load_operators() -> None:

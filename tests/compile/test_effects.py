@@ -6,7 +6,7 @@ import pytest
 
 from tostdsl import registry
 from tostdsl.compile.compiler import compile_source
-from tostdsl.plan.bases import ScheduleSpec, Technique
+from tostdsl.plan.bases import ScheduleSpec
 from tostdsl.source import Source
 from tostdsl.units import Clock, Duration
 
@@ -37,10 +37,20 @@ def test_init_needs_weights_that_a_mask_prunes(mask: str, stage: str, expected: 
     assert expected == codes(BASE + mask + stage + "\n")
 
 
-def test_who_needs_a_mask_says_so() -> None:
-    """Of the shipped techniques it is `init` alone."""
-    techniques = (cls for cls in registry.everything() if issubclass(cls, Technique))
-    assert ["init"] == [cls.name for cls in techniques if cls.needs_mask]
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("init(rescale=fanin_masked)", True),
+        ("init(rescale=layer_density)", True),
+        ("init(rescale=learned)", False),
+        ("ghost(width=2x)", False),
+        ("skip", False),
+        ("labels", False),
+    ],
+)
+def test_who_needs_a_mask_says_so(text: str, needed: bool) -> None:
+    """Laws that rescale by what a mask leaves do nothing without one; the others do."""
+    assert (["T521"] if needed else []) == codes(BASE + text + "\n")
 
 
 @pytest.mark.parametrize(

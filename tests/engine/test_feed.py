@@ -240,3 +240,26 @@ def test_a_share_of_the_images_is_used() -> None:
     assert (41, 10) == (source.size("train"), source.size("validation"))
     seen = {number for epoch in range(20) for number in epoch_of(source, epoch)}
     assert 41 == len(seen)
+
+
+def test_drawn_batches_depend_on_seed_purpose_and_index_only() -> None:
+    """They neither depend on the epoch under way nor change it."""
+    source, other = feed(augment=AUGMENT), feed(augment=AUGMENT)
+    first = source.drawn("a", 0)
+    order = source.train_batch(1, 0)
+    assert torch.equal(first.images, source.drawn("a", 0).images)
+    assert torch.equal(order.images, other.train_batch(1, 0).images)
+    changes = (source.drawn("a", 1), source.drawn("b", 0), feed(2, augment=AUGMENT).drawn("a", 0))
+    assert all(not torch.equal(first.images, changed.images) for changed in changes)
+
+
+def test_a_drawn_batch_has_different_training_images_and_their_labels() -> None:
+    """None twice, none of those held out, each with its own label."""
+    source, raw = feed(validation=40), images()
+    held_out = set(range(COUNT)) - set(epoch_of(source, 0)) - set(epoch_of(source, 1))
+    for index in range(20):
+        batch = source.drawn("a", index)
+        chosen = numbers(batch.images)
+        assert 10 == len(set(chosen))
+        assert not held_out & set(chosen)
+        assert raw.train.labels[chosen].tolist() == batch.labels.tolist()

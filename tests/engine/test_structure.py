@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from tests.nets import Residual, build, mlp, vgg
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.hooks import Joint
+from tostdsl.engine.hooks import Joint, Stretch
 from tostdsl.engine.structure import Structure, activations_after
 
 
@@ -97,7 +97,7 @@ def test_functions_are_followed_as_modules_are() -> None:
     found, tied = Structure(model, "net").hidden()
     assert ["a", "b", "c", "d", "e"] == [each.producer for each in found]
     assert ["f"] == [each.layer for each in tied]
-    assert 4 == Structure(model, "net").activation_functions()
+    assert ["relu()", "gelu()", "relu()#2"] == list(Structure(model, "net").functions.calls)
 
 
 def test_what_lies_between_runs_on_any_number_of_channels() -> None:
@@ -134,10 +134,14 @@ def test_functional_dropout_between_layers_follows_the_networks_mode() -> None:
     [
         (lambda n, x: n.b(n.a(x)), {"a": conv(), "b": conv(groups=2)},
          "it feeds a grouped convolution (b)"),
-        (lambda n, x: n.b(n.a(x)), {"a": conv(groups=4), "b": conv()},
+        (lambda n, x: n.b(n.a(x)), {"a": conv(groups=2), "b": conv()},
          "it is a grouped convolution"),
+        (lambda n, x: n.b(n.a(x)), {"a": conv(groups=4), "b": conv()},
+         "it is a depthwise convolution, which ghosts of the layer before it pass"),
         (lambda n, x: n.b(n.a(n.a(x))), {"a": conv(), "b": conv()},
          "it is called more than once"),
+        (lambda n, x: n.b(n.a(input=x)), {"a": conv(), "b": conv()},
+         "it is called by keyword"),
         (lambda n, x: n.b(x), {"a": conv(), "b": conv()},
          "it is called only inside another module"),
         (lambda n, x: n.b(n.b(n.a(x))), {"a": conv(), "b": conv()},
@@ -206,6 +210,14 @@ def test_tracing_changes_neither_mode_nor_state() -> None:
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
 
 
+def test_tensors_made_in_the_code_leave_no_attribute() -> None:
+    """What the tracer keeps for itself on the network is taken off again."""
+    model = Made(lambda net, x: net.a(x + torch.ones(1)), a=nn.Linear(4, 4))
+    before = set(vars(model))
+    Structure(model, "net")
+    assert before == set(vars(model))
+
+
 def test_a_forward_with_default_arguments_is_traced_with_them() -> None:
     """Arguments the engine never gives do not stop the tracing."""
 
@@ -240,3 +252,41 @@ def test_a_network_that_cannot_be_traced_is_named_with_the_place() -> None:
     assert "T503" == mistake.code
     assert mistake.message.startswith("`mine` cannot be traced: in `1`, ")
     assert mistake.help is not None
+
+
+def test_a_chain_through_depthwise_convolutions_is_widened_by_its_first_layer() -> None:
+    """A depthwise layer relays; what makes it wait for another reason is told."""
+
+    def run(net: Any, x: Tensor) -> Tensor:
+        return net.c(functional.relu6(net.n(net.d(functional.relu6(net.a(x))))))
+
+    layers = {
+        "a": nn.Conv2d(4, 6, 1), "d": nn.Conv2d(6, 6, 3, groups=6), "n": nn.BatchNorm2d(6),
+        "c": nn.Conv2d(6, 4, 1),
+    }  # fmt: skip
+    (hidden,), tied = Structure(Made(run, **layers), "net").hidden()
+    assert ("a", "c") == (hidden.producer, hidden.consumer)
+    assert [("d", "n")] == [(relay.layer, relay.norm) for relay in hidden.relays]
+    x = torch.randn(2, 9, 4, 4) * 9
+    torch.testing.assert_close(x.clamp(0, 6), hidden.relays[0].through(x))
+    assert ["d", "c"] == [each.layer for each in tied]
+    layers["n"] = nn.GroupNorm(2, 6)
+    assert (
+        "it feeds something tied to its width (n, a GroupNorm)"
+        == (reasons(Structure(Made(run, **layers), "net"))["a"])
+    )
+
+
+def test_stretches_end_where_an_output_is_used_twice_and_at_pools() -> None:
+    """Bottlenecks are one stretch of three; plain layers are taken in twos between pools."""
+
+    def run(net: Any, x: Tensor) -> Tensor:
+        x = functional.relu(net.a(x))
+        y = functional.relu(net.b(x))
+        y = functional.relu(net.c(y))
+        x = functional.relu(net.d(y) + x)
+        x = functional.max_pool2d(functional.relu(net.f(functional.relu(net.e(x)))), 2)
+        return net.h(functional.relu(net.g(x)))
+
+    structure = Structure(Made(run, **{name: conv() for name in "abcdefgh"}), "net")
+    assert (Stretch(("b", "c", "d"), "d"), Stretch(("e", "f"), "f")) == structure.stretches()

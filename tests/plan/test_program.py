@@ -101,6 +101,8 @@ def test_timeline_draws_each_stage_over_its_window() -> None:
     """A stage's row is filled exactly over its window."""
     made = program("labels from epoch 5\n", 100)
     row = next(line for line in timeline(made, 88) if line.startswith("labels"))
-    columns = row[10:].ljust(78)
-    assert " " * 39 == columns[:39]
-    assert "█" * 39 == columns[39:]
+    start = next(line for line in timeline(made, 88) if line.startswith("segments")).index("├")
+    columns = row[start:].ljust(88 - start)
+    half = len(columns) // 2
+    assert " " * half == columns[:half]
+    assert "█" * (half - 1) == columns[half + 1 :][: half - 1]

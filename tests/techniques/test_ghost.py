@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.nets import NETS, Theatre, build, images, stage
+from tostdsl.anneals import Constant
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.spec import CheckSite
-from tostdsl.techniques.ghost import Ghost, soft_activation
-from tostdsl.units import Factor, Ramp
+from tostdsl.techniques.ghost import GAP, Ghost
+from tostdsl.techniques.soft import soft_activation
+from tostdsl.units import Factor, Percent, Ramp
 
 
 def factor(text: str) -> Factor:
@@ -29,6 +31,7 @@ CLOSED_FORMS: dict[str, Any] = {
     "gelu": lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2,
     "elu": lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
     "softplus": lambda x: torch.log1p(torch.exp(x)),
+    "lisht": lambda x: x * torch.tanh(x),
 }
 
 
@@ -123,23 +126,127 @@ def test_a_module_that_also_follows_other_layers_is_told() -> None:
     ] == theatre.lines
 
 
-def test_activations_as_functions_are_told() -> None:
-    """What no hook can reach is counted; a network with nothing else is refused."""
+class Functional(nn.Module):
+    """Activations as functions, methods and in place, one module among them."""
 
-    class Net(nn.Module):
-        def __init__(self, act: nn.Module) -> None:
-            super().__init__()
-            self.a, self.act = nn.Linear(4, 4), act
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(192, 8), nn.Linear(8, 8), nn.Linear(8, 5)
+        self.act = nn.Hardswish()
 
-        def forward(self, x: Tensor) -> Tensor:
-            return functional.relu(self.act(self.a(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.a(x.flatten(1)), inplace=True)
+        x = torch.relu(self.b(x)).relu_()
+        return functional.relu6(self.act(self.c(x)))
 
-    theatre = Theatre(Net(nn.ReLU()))
-    theatre.surgeon.enter(0, stage(Ghost(activation="elu")), None)
-    assert "ghost: 1 activations are called as functions and stay as they are" == theatre.lines[0]
-    with pytest.raises(TostError) as caught:
-        Theatre(Net(nn.Identity())).surgeon.enter(0, stage(Ghost(activation="elu")), None)
-    assert "T502" == caught.value.diagnostics[0].code
+
+@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
+def test_activations_called_as_functions_are_blended(weight: float) -> None:
+    """Functions, tensor methods and in-place forms are blended like modules."""
+    torch.manual_seed(0)
+    model = Functional().double()
+    theatre = Theatre(model)
+    attached = theatre.surgeon.enter(0, stage(Ghost(activation="mish")), None)
+    attached.vector[0] = weight
+    w = float(attached.vector[0])
+
+    def soft(x: Tensor, act: Any) -> Tensor:
+        return w * CLOSED_FORMS["mish"](x) + (1 - w) * act(x)
+
+    x = images()
+    h = soft(model.a(x.flatten(1)), torch.relu)
+    h = soft(soft(model.b(h), torch.relu), torch.relu)
+    h = soft(soft(model.c(h), functional.hardswish), functional.relu6)
+    torch.testing.assert_close(h, model(x))
+    assert ["ghost: mish in 5 activations"] == theatre.lines
+    theatre.surgeon.leave(attached, None)
+    assert "forward" not in vars(model)
+
+
+def test_on_blends_the_functions_after_the_selected_layers() -> None:
+    """Calls of functions are told apart by the layers they follow."""
+    torch.manual_seed(0)
+    model = Functional().double()
+    Theatre(model).surgeon.enter(0, stage(Ghost(activation="elu"), on=("b",)), None)
+    x = images()
+    h = model.b(model.a(x.flatten(1)).relu())
+    h = model.c(functional.elu(h).relu())
+    torch.testing.assert_close(functional.relu6(functional.hardswish(h)), model(x))
+
+
+def test_ghosts_pass_the_blended_functions_too() -> None:
+    """Between a widened layer and the next, ghosts meet the function as it is blended."""
+    torch.manual_seed(0)
+    model = Functional().double()
+    surgeon = Theatre(model).surgeon
+    wide = surgeon.enter(0, stage(Ghost(width=factor("2")), on=("a",)), None)
+    surgeon.enter(1, stage(Ghost(activation="softplus"), on=("a",)), None)
+    g: Any = wide.site.added
+    x = images().flatten(1)
+    h, ghosts = (functional.softplus(f(x)) for f in (model.a.forward, g["a.ghosts"]))
+    h = (model.b.forward(h) + functional.linear(ghosts, g["b.from_ghosts"].weight)).relu()
+    torch.testing.assert_close(functional.relu6(functional.hardswish(model.c(h))), model(images()))
+
+
+def test_a_network_without_an_activation_is_refused() -> None:
+    """T502 names the layers that none follows."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5)).double()
+    for on, said in ((), "that can be reached"), (("last",), "after the selected layers (1)"):
+        with pytest.raises(TostError) as caught:
+            Theatre(model).surgeon.enter(0, stage(Ghost(activation="elu"), on=on), None)
+        assert "T502" == caught.value.diagnostics[0].code
+        assert said in caught.value.diagnostics[0].message
+
+
+# -- sharpening
+
+
+@pytest.mark.parametrize(("act", "ceiling"), [(nn.ReLU(), None), (nn.ReLU6(inplace=True), 6.0)])
+def test_sharpened_swish_is_the_formula_and_at_weight_0_the_rectifier(
+    act: nn.Module, ceiling: float | None
+) -> None:
+    """Swish at the cell's beta, cut off where the activation is; to the bit act at 0."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 40), act).double()
+    sharpened = stage(Ghost(activation="swish", form="sharpen", beta=2.0))
+    attached = Theatre(model).surgeon.enter(0, sharpened, None)
+    x = 9 * images()
+    y = model[1](x.flatten(1))
+    for weight, beta in ((1.0, 2.0), (0.01, 19.0)):
+        attached.vector[0], attached.vector[1] = weight, beta
+        expected = (y / (1 + torch.exp(-beta * y))).clamp(max=ceiling or 1e9)
+        torch.testing.assert_close(expected, model(x))
+    attached.vector[0] = 0
+    assert torch.equal(y.clamp(0, ceiling), model(x))
+
+
+def test_the_jump_of_sharpening_is_as_large_as_said() -> None:
+    """At most 0.2785 / beta, at 1.2785 / beta on both sides of 0."""
+    x = torch.linspace(-3, 3, 600_001, dtype=torch.float64)
+    for beta in (1.0, 20.0):
+        gap = (x * torch.sigmoid(beta * x) - x.relu()).abs()
+        assert GAP / beta == pytest.approx(float(gap.max()), rel=1e-6)
+        assert 1.2785 / beta == pytest.approx(abs(float(x[gap.argmax()])), abs=1e-4)
+
+
+def test_sharpening_leaves_other_activations_and_says_so() -> None:
+    """What Swish does not sharpen into stays; a network of nothing else is refused."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 9), nn.ReLU(), nn.Linear(9, 9), nn.GELU())
+    theatre = Theatre(model.double())
+    theatre.surgeon.enter(0, stage(Ghost(activation="swish", form="sharpen")), None)
+    assert ["ghost: swish that sharpens in 1 activations; as they are: 4, a gelu"] == theatre.lines
+    only = stage(Ghost(activation="swish", form="sharpen"), on=("last",))
+    with pytest.raises(TostError, match="which Swish sharpens into"):
+        Theatre(model).surgeon.enter(0, only, None)
+
+
+def test_a_plain_beta_stands_for_a_ramp_to_20() -> None:
+    """`form=sharpen` shows its ramp in the plan, and a written one is the same plan."""
+    plain = Ghost(activation="swish", form="sharpen", beta=2.0)
+    assert Ramp(2.0, 20.0) == plain.beta
+    assert plain == Ghost(activation="swish", form="sharpen", beta=Ramp(2.0, 20.0))
+    (warning,) = plain.check(CheckSite())
+    assert ("W025", "0.014") == (warning.code, warning.values["gap"])
 
 
 # -- width
@@ -308,6 +415,157 @@ def test_on_widens_only_the_selected_layers() -> None:
     assert ["ghost: width 2x: 10 extra neurons in 2 of 2 layers"] == theatre.lines
 
 
+def deep_vgg() -> nn.Sequential:
+    """Three convolutions in a row, pooling between, and two linear layers."""
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True),
+        nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 5), nn.ReLU(), nn.Linear(5, 5),
+    )  # fmt: skip
+
+
+def wide_deep_vgg() -> nn.Sequential:
+    """The same three times as wide."""
+    return nn.Sequential(
+        nn.Conv2d(3, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(),
+        nn.Conv2d(12, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(12, 18, 3, padding=1, bias=False), nn.BatchNorm2d(18), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(72, 15), nn.ReLU(), nn.Linear(15, 5),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_many_hidden_layers_in_a_row_at_weight_1_are_one_network_built_by_hand(mode: bool) -> None:
+    """Ghosts feed the next layers' ghosts all the way; at weight 0 the plain network."""
+    torch.manual_seed(4)
+    model: Any = deep_vgg().double()
+    theatre = Theatre(model)
+    attached = theatre.surgeon.enter(0, stage(Ghost(width=factor("3"))), None)
+    g, wide = attached.site.added, wide_deep_vgg().double()
+    assemble(wide, layout(model, g, ["0", "3", "7", "12", "14"], {"0": "1", "3": "4", "7": "8"}))
+    theatre.surgeon.train(mode)
+    wide.train(mode)
+    compare(model, wide, ["0.weight", "1.weight", "3.weight", "7.weight", "12.weight", "14.bias"])
+    attached.vector[0] = 0
+    plain = deep_vgg().double()
+    plain.load_state_dict(model.state_dict())
+    plain.train(mode)
+    assert torch.equal(plain(images()), model(images()))
+
+
+def layout(
+    model: nn.Module, g: Any, layers: list[str], norms: dict[str, str]
+) -> dict[str, list[list[Tensor]]]:
+    """Where the weights of a chain of layers and of their ghosts stand in the wide network."""
+    put: dict[str, list[list[Tensor]]] = {}
+    for index, name in enumerate(layers):
+        layer: Any = model.get_submodule(name)
+        real, size = [layer.weight], len(layer.weight)
+        ghost = [g[f"{name}.ghosts"].weight] if f"{name}.ghosts" in g else []
+        if index:
+            real.append(g[f"{name}.from_ghosts"].weight[:size])
+            ghost += [g[f"{name}.from_ghosts"].weight[size:]] if ghost else []
+        put[f"{name}.weight"] = [real, ghost] if ghost else [real]
+        if layer.bias is not None:
+            biases = [layer.bias, *([g[f"{name}.ghosts"].bias] if ghost else [])]
+            put[f"{name}.bias"] = [[bias] for bias in biases]
+    for name, norm in norms.items():
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            rows = [getattr(m, key) for m in (model.get_submodule(norm), g[f"{name}.norm"])]
+            put[f"{norm}.{key}"] = [[row] for row in rows]
+    return put
+
+
+def mobile(k: int = 1, times: int = 1) -> nn.Sequential:
+    """An inverted residual block without its sum: expand, depthwise of stride 2, project."""
+    return nn.Sequential(
+        nn.Conv2d(3, 6 * k, 1, bias=False), nn.BatchNorm2d(6 * k), nn.ReLU6(inplace=k == 1),
+        nn.Conv2d(6 * k, 6 * k * times, 3, 2, 1, groups=6 * k, bias=False),
+        nn.BatchNorm2d(6 * k * times), nn.ReLU6(inplace=k == 1),
+        nn.Conv2d(6 * k * times, 4, 1, bias=False), nn.BatchNorm2d(4),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("mode", [True, False])
+def test_ghosts_pass_a_depthwise_convolution_with_channels_of_their_own(
+    mode: bool, times: int
+) -> None:
+    """At weight 1 a mobile block is the twice as wide one, at weight 0 the plain one."""
+    torch.manual_seed(4)
+    model: Any = mobile(times=times).double()
+    theatre = Theatre(model)
+    wide_stage = stage(Ghost(width=factor("2")), exclude=("6",))
+    attached = theatre.surgeon.enter(0, wide_stage, None)
+    g, wide = attached.site.added, mobile(2, times).double()
+    put = {
+        "0.weight": [[model[0].weight], [g["0.ghosts"].weight]],
+        "3.weight": [[model[3].weight], [g["3.ghosts"].weight]],
+        "6.weight": [[model[6].weight, g["6.from_ghosts"].weight]],
+        "7.weight": [[model[7].weight]],
+        "7.bias": [[model[7].bias]],
+        "7.running_mean": [[model[7].running_mean]],
+        "7.running_var": [[model[7].running_var]],
+        "10.weight": [[model[10].weight]],
+        "10.bias": [[model[10].bias]],
+    }
+    for norm, own in (("1", "0.norm"), ("4", "3.norm")):
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            put[f"{norm}.{key}"] = [[getattr(model[int(norm)], key)], [getattr(g[own], key)]]
+    assemble(wide, put)
+    theatre.surgeon.train(mode)
+    wide.train(mode)
+    compare(model, wide, ["0.weight", "3.weight", "4.weight", "6.weight"])
+    assert theatre.lines[0].startswith("ghost: width 2x: 6 extra neurons in 1 of 2 layers")
+    attached.vector[0] = 0
+    plain = mobile(times=times).double()
+    plain.load_state_dict(model.state_dict())
+    plain.train(mode)
+    assert torch.equal(plain(images()), model(images()))
+
+
+def test_density_keeps_an_exact_random_share_through_training() -> None:
+    """Of each ghost weight tensor the share is kept, the same from each seed, step after step."""
+    draws = []
+    for seed in (1, 1, 2):
+        model = build("vgg")
+        theatre = Theatre(model, seed=seed)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+        thin = stage(Ghost(width=factor("2"), density=Percent(Decimal("12.5"))))
+        attached = theatre.surgeon.enter(0, thin, optimizer)
+        names = [n for n, _ in attached.parameters if n.endswith("ghosts.weight")]
+        assert 6 == len(names)
+        parameters = dict(attached.parameters)
+        first = {n: parameters[n] != 0 for n in names}
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(images()).square().mean().backward()
+            optimizer.step()
+            attached.hook.stepped()
+            for name in names:
+                mask, now = first[name], parameters[name] != 0
+                assert int(0.125 * mask.numel() + 0.5) == int(mask.sum())
+                assert torch.equal(mask, now)
+        draws.append(first)
+    assert all(torch.equal(draws[0][name], draws[1][name]) for name in names)
+    assert not all(torch.equal(draws[0][name], draws[2][name]) for name in names)
+    total = sum(mask.numel() for mask in draws[0].values())
+    kept = sum(int(mask.sum()) for mask in draws[0].values())
+    assert theatre.lines[0].endswith(f"; {kept:,} of {total:,} ghost weights kept")
+
+
+def test_a_density_that_keeps_nothing_of_a_tensor_is_refused() -> None:
+    """T530 names the ghost weight that would be empty."""
+    thin = stage(Ghost(width=factor("2"), density=Percent(Decimal("0.1"))))
+    with pytest.raises(TostError) as caught:
+        Theatre(build("vgg")).surgeon.enter(0, thin, None)
+    (mistake,) = caught.value.diagnostics
+    assert "T530" == mistake.code
+    assert "`0.ghosts`" in mistake.message
+
+
 @pytest.mark.parametrize(("on", "width"), [(("last",), "2"), (("0",), "1.05")])
 def test_width_that_adds_nothing_is_refused(on: tuple[str, ...], width: str) -> None:
     """No layer to widen, or no neuron to add, is an error with the reason."""
@@ -318,11 +576,18 @@ def test_width_that_adds_nothing_is_refused(on: tuple[str, ...], width: str) -> 
     assert "no layer can be widened" in mistake.message
 
 
-def test_a_network_in_bf16_autocast_takes_all_forms() -> None:
+@pytest.mark.parametrize(
+    "ghost",
+    [
+        Ghost(activation="softplus", width=factor("2")),
+        Ghost(activation="swish", form="sharpen"),
+        Ghost(width=factor("2"), density=Percent(Decimal(50))),
+    ],
+)
+def test_a_network_in_bf16_autocast_takes_all_forms(ghost: Ghost) -> None:
     """Mixed precision changes no dtype on the way through ghosts."""
     model = build("residual", torch.float32)
-    surgeon = Theatre(model).surgeon
-    surgeon.enter(0, stage(Ghost(activation="softplus", width=factor("2"))), None)
+    Theatre(model).surgeon.enter(0, stage(ghost), None)
     with torch.autocast("cpu", torch.bfloat16):
         out = model(images(dtype=torch.float32))
     assert torch.bfloat16 == out.dtype
@@ -341,6 +606,14 @@ def test_a_network_in_bf16_autocast_takes_all_forms() -> None:
         (Ghost(activation="mish", beta=2.0), "T504", ("beta",)),
         (Ghost(activation="swish", beta=0.0), "T303", ("beta",)),
         (Ghost(activation="swish", beta=Ramp(1, -1)), "T303", ("beta",)),
+        (Ghost(activation="mish", form="sharpen"), "T504", ("form",)),
+        (Ghost(activation="swish", form="sharpen", beta=Ramp(20, 1)), "T504", ("beta",)),
+        (Ghost(activation="swish", form="sharpen", beta=30.0), "T504", ("beta",)),
+        (Ghost(width=factor("2"), density=Percent(Decimal(0))), "T303", ("density",)),
+        (Ghost(width=factor("2"), density=Percent(Decimal(101))), "T303", ("density",)),
+        (Ghost(activation="mish", density=Percent(Decimal(50))), "T504", ("density",)),
+        (Ghost(activation="mish", keep=True), "T504", ("keep",)),
+        (Ghost(activation="mish", keep=True, anneal=Constant()), "W026", ("keep",)),
     ],
 )
 def test_arguments_that_make_no_sense_are_problems(

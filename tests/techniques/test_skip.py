@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.nets import NETS, Theatre, build, images, stage
+from tostdsl.anneals import Constant
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.spec import CheckSite
 from tostdsl.techniques.skip import Skip
+from tostdsl.units import START, Moment, Window
 
 
 def standard(x: Tensor) -> Tensor:
@@ -147,11 +150,147 @@ def test_the_shortcuts_of_a_network_get_no_skip() -> None:
 
 def test_a_network_in_bf16_autocast_takes_all_forms() -> None:
     """Mixed precision changes no dtype on the way past skips."""
-    for form in FORMS:
+    kinds = [Skip(form=form) for form in FORMS]
+    kinds += [Skip(span="block"), Skip(form="add", projection="conv")]
+    for skip in kinds:
         model = build("residual", torch.float32)
-        Theatre(model).surgeon.enter(0, stage(Skip(form=form)), None)
+        Theatre(model).surgeon.enter(0, stage(skip), None)
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.bfloat16 == model(images(dtype=torch.float32)).dtype
+
+
+# -- projections
+
+
+def test_a_projection_is_the_published_one() -> None:
+    """A dense 1x1 convolution without bias, filled with 1e-4, the layer's stride, its own norm."""
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(3, 5, 3, 2, 1), nn.BatchNorm2d(5)
+    model = nn.Sequential(conv, norm, nn.ReLU()).double()
+    x, y = images(), norm(conv(images()))
+    attached = Theatre(model).surgeon.enter(0, stage(Skip(form="add", projection="conv")), None)
+    project: Any = attached.site.added["0.projection"]
+    assert ((1, 1), (2, 2), None) == (project.kernel_size, project.stride, project.bias)
+    assert torch.equal(torch.full((5, 3, 1, 1), 1e-4, dtype=torch.float64), project.weight)
+    attached.vector[0] = 0.6
+    w = float(attached.vector[0])
+    s = 1e-4 * x[:, :, ::2, ::2].sum(1, keepdim=True).expand(-1, 5, -1, -1)
+    torch.testing.assert_close((y + w * standard(s)).relu(), model(x))
+    assert ["0.projection.weight", "0.norm.weight", "0.norm.bias"] == [
+        name for name, _ in attached.parameters
+    ]
+
+
+def test_a_kaiming_projection_has_the_variance_of_its_law() -> None:
+    """Normal with variance 2 / fan-in, from the seed alone."""
+    draws = []
+    for seed in (1, 1, 2):
+        model = nn.Sequential(nn.Conv2d(3, 500, 1), nn.Flatten(), nn.Linear(32000, 40), nn.ReLU())
+        projected = stage(Skip(projection="conv", fill="kaiming"), on=("linear",))
+        attached = Theatre(model, seed=seed).surgeon.enter(0, projected, None)
+        draws.append(attached.site.added["2.projection"].get_parameter("weight"))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    assert (2 / 32000) ** 0.5 == pytest.approx(float(draws[0].detach().std()), rel=0.01)
+
+
+def test_a_projection_around_a_linear_layer_is_a_linear_layer() -> None:
+    """Features are projected and normalised, along the last axis of any number of axes."""
+    model = nn.Sequential(nn.Flatten(2), nn.Linear(64, 6), nn.ReLU()).double()
+    x = images()
+    y = model[1](x.flatten(2))
+    kaiming = Skip(form="normalised", projection="conv", fill="kaiming")
+    attached = Theatre(model).surgeon.enter(0, stage(kaiming), None)
+    s = x.flatten(2) @ attached.site.added["1.projection"].get_parameter("weight").T
+    s = standard(s.reshape(-1, 6)).reshape(s.shape)
+    torch.testing.assert_close((y + s).relu(), model(x))
+
+
+def test_where_no_stride_leads_to_the_size_a_projection_is_pooled() -> None:
+    """A convolution without padding loses its rim; the projection is pooled to what is left."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).double()
+    x, y = images(), model[0](images())
+    attached = Theatre(model).surgeon.enter(0, stage(Skip(form="add", projection="conv")), None)
+    project: Any = attached.site.added["0.projection"]
+    assert (1, 1) == project.stride
+    s = functional.adaptive_avg_pool2d(functional.conv2d(x, project.weight), 6)
+    torch.testing.assert_close((y + standard(s)).relu(), model(x), rtol=1e-6, atol=1e-8)
+
+
+# -- blocks
+
+
+def blocks(model: nn.Module, on: tuple[str, ...] = ()) -> list[str]:
+    """Where skips around blocks start and end: the modules that are hooked."""
+    Theatre(model).surgeon.enter(0, stage(Skip(span="block"), on=on), None)
+    return [n for n, m in model.named_modules() if m._forward_pre_hooks or m._forward_hooks]
+
+
+def test_a_block_of_a_residual_network_is_skipped_to_before_its_sum() -> None:
+    """From the block's input past both layers, beside the network's own shortcut."""
+    block: Any = build("residual").get_submodule("layer1.0")
+    model = nn.Sequential(nn.Conv2d(3, 6, 1).double(), block)
+    x = model[0](images())
+    y = block.bn2(block.conv2(block.bn1(block.conv1(x)).relu()))
+    attached = Theatre(model).surgeon.enter(0, stage(Skip(span="block")), None)
+    attached.vector[0] = 0.6
+    w = float(attached.vector[0])
+    expected = (FORMS["convex"](y, standard(x), w) + x).relu()
+    torch.testing.assert_close(expected, model(images()))
+
+
+def test_the_blocks_of_a_network_are_its_residual_blocks_or_layers_in_twos() -> None:
+    """Basic blocks whole, plain layers in twos, three where one would be left, none alone."""
+    assert ["layer1.0.conv1", "layer1.0.bn2", "layer2.0.conv1", "layer2.0.bn2"] == (
+        blocks(build("residual"))
+    )
+    assert ["1", "3"] == blocks(build("mlp"))
+    layers = [nn.Linear(192, 8), nn.ReLU(), *(m for _ in range(4) for m in (nn.Linear(8, 8),
+              nn.ReLU())), nn.Linear(8, 5)]  # fmt: skip
+    model = nn.Sequential(nn.Flatten(), *layers).double()
+    assert ["1", "3", "5", "9"] == blocks(model)
+    with pytest.raises(TostError) as caught:
+        blocks(build("vgg"))
+    (mistake,) = caught.value.diagnostics
+    assert "T502" == mistake.code
+    assert "no two of its layers, an activation after each, make a block (0, 4, 9" in (
+        mistake.message
+    )
+
+
+def test_on_selects_blocks_by_all_their_layers() -> None:
+    """A block one of whose layers is not selected gets no skip."""
+    assert ["layer2.0.conv1", "layer2.0.bn2"] == blocks(build("residual"), on=("layer2",))
+    assert ["layer2.0.conv1", "layer2.0.bn2"] == (
+        blocks(build("residual"), on=("layer2", "layer1.0.conv1"))
+    )
+
+
+# -- the arguments
+
+
+@pytest.mark.parametrize(
+    ("skip", "code", "field"),
+    [
+        (Skip(fill="kaiming"), "T504", "fill"),
+        (Skip(fill="kaiming", projection="identity"), "T504", "fill"),
+        (Skip(keep=True), "T504", "keep"),
+        (Skip(keep=True, anneal=Constant()), "W026", "keep"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_problems(skip: Skip, code: str, field: str) -> None:
+    """Each problem names its code and its field; staying is a warning."""
+    (problem,) = skip.check(CheckSite())
+    assert (code, (field,)) == (problem.code, problem.fields)
+
+
+def test_what_stays_has_a_window_to_the_end() -> None:
+    """`keep=yes` and an end contradict each other."""
+    kept = Skip(keep=True, anneal=Constant())
+    (problem,) = kept.check(CheckSite(window=Window(START, Moment("epoch", Decimal(4)))))
+    assert "T504" == problem.code
+    (warning,) = kept.check(CheckSite(window=Window()))
+    assert "W026" == warning.code
 
 
 def test_a_convex_skip_stronger_than_the_layer_is_a_problem() -> None:

@@ -40,6 +40,8 @@ NO_RECIPE = {
     "T506": "only known once the network is built",
     "T507": "only known once the network is built",
     "T508": "only known once the network is built",
+    "T523": "only known once the network is built",
+    "T530": "only known once the network is built",
     "W004": "needs a broken plug-in",
     "W090": "a file with a hundred mistakes; in tests/fuzz",
 }

@@ -87,6 +87,8 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
     rows.append(("time", f"{result.seconds:.1f} s"))
     verdict = f"passed: {result.checks} checks, nothing left behind"
+    if result.facts.get("kept"):
+        verdict = f"passed, with {', '.join(result.facts['kept'])} left in as the recipe says"
     if result.scope:
         verdict += ", every masked weight zero"
     rows.append(("certificate", verdict if result.certified else "FAILED"))

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @click.option("--fake-data", is_flag=True, help="Random images of the data set's shape instead.")
+@click.option(
+    "--allow-ghosts", is_flag=True, help="Certify a run whose recipe keeps ghosts to the end."
+)
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -53,6 +56,7 @@ def command(
     data_root: Path | None,
     download: bool,
     fake_data: bool,
+    allow_ghosts: bool,
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
@@ -76,7 +80,7 @@ def command(
         if values:
             click.echo(f"-- {index} of {len(compiled.variants)}: {values}")
         where = out / f"{index:03d}" if out is not None and values else out
-        options = RunOptions(where, device, data_root, download, fake_data, smoke)
+        options = RunOptions(where, device, data_root, download, fake_data, smoke, allow_ghosts)
         observer = screen()
         result = run(variant.plan, options, observer, compiled.recipe.sources)
         observer.summary(result)

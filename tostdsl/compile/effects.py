@@ -20,7 +20,8 @@ def leavings(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     for site in lowered.stages:
         technique = site.plan.technique
         anneal = technique.arguments().get("anneal")
-        if technique.adds_to_network() and anneal is not None and anneal.name == "none":
+        leaves = technique.adds_to_network() and not technique.stays()
+        if leaves and anneal is not None and anneal.name == "none":
             labels = site.built.labels.get("anneal", (Label(site.node.call.span),))
             if not _to_the_end(site, clock):
                 yield diagnose("W002", *labels, name=technique.name)
@@ -42,7 +43,7 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
     statement = recipe.slots.get("mask")
     for site in lowered.stages:
         name = site.plan.technique.name
-        if not site.plan.technique.needs_mask or (
+        if not site.plan.technique.needs_mask() or (
             statement is None and recipe.broken & {"mask", "extends"}
         ):
             continue

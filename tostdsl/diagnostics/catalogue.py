@@ -207,6 +207,19 @@ CATALOGUE: dict[str, Entry] = {
         "write `batch={count}` at most",
     ),
     "T521": Entry("`{name}` has no effect: {reason}", "{help}"),
+    "T520": Entry("`{owner}` has no use for `{name}`: only {owners} {verb}", "remove it"),
+    "T523": Entry(
+        "`init(rescale=learned)` needs second derivatives, and the network has none: {reason}",
+        "choose another `rescale`",
+    ),
+    "T522": Entry(
+        "`{name}` has no use here: with {why} nothing is smoothed unless `smoothing` is given",
+        "add `smoothing`, or remove it",
+    ),
+    "T530": Entry(
+        "a density of {density} keeps none of the {total} weights of `{weight}`",
+        "raise `density`, or leave the layer out with `except`",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -225,6 +238,15 @@ CATALOGUE: dict[str, Entry] = {
         "note",
     ),
     "W090": Entry("{count} more mistakes are not shown", "mend these first", "note"),
+    "W025": _warning(
+        "`form=sharpen` ends by a small jump: at a beta of {beta} each activation moves by up to "
+        "{gap}",
+        "end at a larger `beta`, or let it fade with `form=blend`",
+    ),
+    "W026": _warning(
+        "`{name}` stays in the network, so the certificate fails",
+        "remove `keep=yes`, or run with `--allow-ghosts`",
+    ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
@@ -246,6 +268,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R306": Entry("training failed at step {step} of {phase}: {reason}"),
     "R307": Entry("the test loss is {value}: the network's outputs are not numbers"),
+    "R320": Entry(
+        "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
+        "check that the mask leaves a way from the images to the classes, or another `rescale`",
+    ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),

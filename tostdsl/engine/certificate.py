@@ -41,7 +41,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network is made of: modules with classes and flags, tensors with shapes, hooks."""
+    """What a network is made of: modules with classes and flags, tensors with shapes, hooks.
+
+    A `forward` of a module's own, beside its class's, counts as a hook.
+    """
 
     modules: tuple[tuple[str, str], ...]
     flags: tuple[tuple[str, str], ...]

@@ -138,6 +138,19 @@ class Feed:
         labels = self._train.labels.index_select(0, places)
         return Batch(self._normal(images), labels, labels)
 
+    def drawn(self, purpose: str, index: int) -> Batch:
+        """A batch of different training images, augmented, drawn by (seed, purpose, index)."""
+        source = generator(self.seed, "batch", purpose, index)
+        members = self._members["train"]
+        places = members[torch.randperm(len(members), generator=source)[: self.batch_size]]
+        there = places.to(self.device)
+        images = self._floats(self._train.take(places, there))
+        for change in self.spec.augment:
+            draws = torch.rand(len(places), change.numbers, generator=source)
+            images = change.apply(images, draws.to(self.device))
+        labels = self._train.labels.index_select(0, there)
+        return Batch(self._normal(images), labels, labels)
+
     def evaluation(self, part: Part, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of a part in order, without augmentation, `size` at a time."""
         shelf = self._test if part == "test" else self._train

@@ -7,6 +7,7 @@ environment.json     versions, device, threads
 metrics.jsonl        a line an epoch, an evaluation, a message
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
+ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)
 certificate.json     the checks that what was written is what ran
 result.json          the figures of the summary, and how the run ended
 """

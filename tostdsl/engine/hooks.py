@@ -45,6 +45,20 @@ class Batch:
     """True classes, int64, N. Never changed: accuracy is measured on them."""
     targets: Tensor
     """What the loss is taken against: `labels`, or probabilities, N x classes."""
+    step: int = 0
+    """The step of the training it is for; what is random in a hook is derived from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A depthwise convolution between a hidden layer and the layer that it feeds.
+
+    `norm` and `through` are what follows it, as in `Hidden`.
+    """
+
+    layer: str
+    norm: str | None
+    through: Callable[[Tensor], Tensor]
 
 
 @frozen
@@ -53,14 +67,15 @@ class Hidden:
 
     `producer` and `consumer` are names of convolutions or linear layers with one group; `norm` is
     the normalisation right after the producer, if there is one. `through` runs everything between
-    (past the norm) and the consumer on a tensor with any number of channels: the network's own
-    activation, pooling, dropout and reshaping modules and functions.
+    (past the norm) and the consumer, or the first of the `relays`, on a tensor with any number of
+    channels: the network's own activation, pooling, dropout and reshaping modules and functions.
     """
 
     producer: str
     norm: str | None
     consumer: str
     through: Callable[[Tensor], Tensor]
+    relays: tuple[Relay, ...] = ()
 
 
 @frozen
@@ -80,6 +95,20 @@ class Joint:
     """
 
     layer: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A block of two or more layers: from the first one's input to before its last activation.
+
+    Each layer's output goes, past a normalisation, an activation and dropout, to nothing but the
+    next one. A stretch that ends in a residual sum is a whole residual branch; where there is no
+    such sum, layers are taken in twos, and pooling and reshaping are borders. `end` is the last
+    module before the sum or the last activation.
+    """
+
+    layers: tuple[str, ...]
     end: str
 
 
@@ -112,6 +141,14 @@ class Network(Protocol):
     def classes(self) -> int:
         """How many classes there are."""
 
+    @property
+    def beside(self) -> Sequence[nn.Module]:
+        """The modules that stages at work have put beside the model."""
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether this run only crosses its boundaries, so that long work may be cut short."""
+
     def module(self, name: str) -> nn.Module:
         """A module of the model by its dotted name."""
 
@@ -121,14 +158,30 @@ class Network(Protocol):
     def joints(self) -> Sequence[Joint]:
         """The layers followed (past a normalisation and a residual sum) by an activation."""
 
+    def stretches(self) -> Sequence[Stretch]:
+        """Blocks of several layers that follow one another, in the network's order."""
+
     def activations(self) -> Sequence[str]:
-        """Names of the activation modules, each once."""
+        """Names of the activations, each once.
+
+        Modules go by their names; a call of a function goes by its place, as `layer1.0.relu()`.
+        `after` and `keep_inputs` take both.
+        """
+
+    def activation(self, name: str) -> str:
+        """What an activation computes, by PyTorch's name: `relu`, `relu6` and so on."""
 
     def shape(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Input and output shape of a module, without the batch."""
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from (seed, technique, purpose)."""
+
+    def batch(self, purpose: str, index: int) -> Batch:
+        """A batch of training images, augmented, drawn by (seed, technique, purpose, index).
+
+        Training's own order of images knows nothing of it.
+        """
 
     def add(self, name: str, module: nn.Module) -> nn.Module:
         """Put a module beside the model, and return it.
@@ -141,7 +194,10 @@ class Network(Protocol):
         """A forward pre-hook on a module of the model: `hook(module, args)`."""
 
     def after(self, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
-        """A forward hook on a module of the model: `hook(module, args, output)`."""
+        """A forward hook on a module of the model: `hook(module, args, output)`.
+
+        After a call of a function, `module` is the one whose code calls it.
+        """
 
     def keep_inputs(self, name: str) -> None:
         """Make an activation module leave its input alone while the stage is attached.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -81,6 +81,10 @@ class Equipment:
     observer: Observer
     certificate: Certificate
     log: Callable[[Mapping[str, Any]], None]
+    may_keep: bool = False
+    """Whether stages may stay in the network, where the recipe says so."""
+    kept: list[Attached] = field(default_factory=list)
+    """Stages that stayed when training ended, in the order they entered."""
 
 
 class Loop:
@@ -123,12 +127,18 @@ class Loop:
                 self._boundary(segment)
                 self._run(segment)
                 self._witness(segment)
-            self._leave(list(self.attached), "the end")
+            staying = [index for index in self.attached if self._stays(index)]
+            self._leave([i for i in self.attached if i not in staying], "the end")
+            kit.kept += [self.attached.pop(index) for index in staying]
         except (RuntimeError, ValueError) as error:  # torch's own; a stranger's model may fail
             raise self._failed(error) from error
         finally:
             if kit.masked is not None:
                 kit.masked.unbind()
+
+    def _stays(self, index: int) -> bool:
+        technique = self.kit.plan.stages[index].technique
+        return self.phase.kind == "train" and technique.stays()
 
     def _boundary(self, segment: Segment) -> None:
         kit = self.kit
@@ -224,6 +234,7 @@ class Loop:
             torch.manual_seed(derive(kit.plan.seed, "step", self.phase.name, step))  # dropout's
             epoch, index = divmod(step, per_epoch)
             batch: Batch = feed.train_batch(epoch, index % feed.steps_per_epoch)
+            batch.step = step
             for change in on_batch:
                 change(batch)
             with devices.autocast(kit.device, precision):

@@ -6,11 +6,14 @@ only, by a rule that is the same for every channel. Such a node runs on any numb
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 WIDENED = (nn.Conv2d, nn.Linear)
@@ -23,6 +26,7 @@ RECTIFIERS = (
 )  # fmt: skip
 """Activations a soft one can stand in for. Sigmoids are left out: in networks of convolutions
 they are gates."""
+_KINDS: dict[type[nn.Module], str] = {nn.LeakyReLU: "leaky_relu"}
 ACTIVATIONS = (*RECTIFIERS, nn.Tanh, nn.Hardtanh, nn.Softsign)
 _GATES = (nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid)
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -32,10 +36,13 @@ _POOLS = (
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
 
-_ACTIVATION_FUNCTIONS = frozenset(
-    {"relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"}
-    | {"hardswish", "softplus", "tanh"}
-)
+_IN_PLACE = frozenset({"relu_", "leaky_relu_", "elu_", "selu_", "celu_"})
+_RECTIFIER_FUNCTIONS = _IN_PLACE | {
+    *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+    *("hardswish", "softplus"),
+}
+"""`RECTIFIERS` as functions and tensor methods; those that learn or draw numbers are left out."""
+_ACTIVATION_FUNCTIONS = _RECTIFIER_FUNCTIONS | {"tanh", "tanh_"}
 _GATE_FUNCTIONS = frozenset({"sigmoid", "hardsigmoid", "logsigmoid"})
 _DROPOUT_FUNCTIONS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"})
 _POOL_FUNCTIONS = frozenset(
@@ -54,6 +61,12 @@ def inputs(layer: nn.Module | None) -> int:
     return int(getattr(layer, "in_channels", 0) or getattr(layer, "in_features", 0))
 
 
+def defaults(module: nn.Module) -> dict[str, Any] | None:
+    """Arguments of a module's `forward` that have a default, which is what they are traced with."""
+    given = inspect.signature(module.forward).parameters.values()
+    return {each.name: each.default for each in given if each.default is not each.empty} or None
+
+
 def function(node: fx.Node) -> str | None:
     """The name of the torch function or tensor method a node calls."""
     if node.op == "call_method":
@@ -66,11 +79,16 @@ def function(node: fx.Node) -> str | None:
     return getattr(node.target, "__name__", None)
 
 
+def owner(node: fx.Node) -> str:
+    """The name of the module whose code calls a function; empty for the network itself."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return str(stack[-1][0]) if stack else ""
+
+
 def place(node: fx.Node) -> str:
     """Where a function is called, as the calling module's name and its own."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    owner = stack[-1][0] if stack else ""
-    return f"{owner}.{function(node) or node.name}" if owner else function(node) or node.name
+    called = function(node) or node.name
+    return f"{owner(node)}.{called}" if owner(node) else called
 
 
 def terms(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
@@ -82,11 +100,87 @@ def terms(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
     return (first, second) if isinstance(first, fx.Node) and isinstance(second, fx.Node) else None
 
 
+def multiplier(layer: nn.Module | None) -> int | None:
+    """How many channels a depthwise convolution makes of each of its own; None for others."""
+    if type(layer) not in WIDENED or not isinstance(layer, nn.Conv2d):
+        return None
+    if layer.groups == 1 or layer.groups != layer.in_channels:
+        return None
+    return layer.out_channels // layer.in_channels
+
+
+def is_pooling(node: fx.Node, module: nn.Module | None) -> bool:
+    """Whether a node is pooling, as a module or as a function."""
+    return isinstance(module, _POOLS) or (
+        node.op != "call_module" and function(node) in _POOL_FUNCTIONS
+    )
+
+
 def is_activation(node: fx.Node, module: nn.Module | None) -> bool:
     """Whether a node is an activation, as a module or as a function."""
     if module is not None:
         return isinstance(module, ACTIVATIONS)
     return function(node) in _ACTIVATION_FUNCTIONS
+
+
+def kind(module: nn.Module) -> str:
+    """What an activation module computes, by PyTorch's name of the function."""
+    return _KINDS.get(type(module), type(module).__name__.lower())
+
+
+def is_rectifier_call(node: fx.Node) -> bool:
+    """Whether a node calls one of `RECTIFIERS` as a function or as a tensor's method."""
+    return node.op != "call_module" and function(node) in _RECTIFIER_FUNCTIONS
+
+
+def works_in_place(node: fx.Node) -> bool:
+    """Whether a rectifier called as a function writes into its input."""
+    if function(node) in _IN_PLACE:
+        return True
+    place = _inplace_argument(node)
+    given = node.args[place : place + 1] if place is not None else ()
+    return bool(node.kwargs.get("inplace", given[0] if given else False))
+
+
+def rectifier(node: fx.Node) -> Callable[[Tensor], Tensor]:
+    """The function of one tensor that a rectifier called as a function is, its input left alone.
+
+    `ValueError` in words where its settings are no constants.
+    """
+    target, rest, named = node.target, node.args[1:], dict(node.kwargs)
+    if not node.args or not isinstance(node.args[0], fx.Node):
+        raise ValueError("its input is given by keyword")
+    if len(node.all_input_nodes) > 1:
+        raise ValueError("its settings are computed")
+    name = str(function(node)).rstrip("_")
+    if not callable(target):
+
+        def method(tensor: Tensor) -> Tensor:
+            result: Tensor = getattr(tensor, name)(*rest, **named)
+            return result
+
+        return method
+    place = _inplace_argument(node)
+    if place is not None:
+        rest = rest[: place - 1]
+        named.pop("inplace", None)
+    if function(node) in _IN_PLACE:
+        target = getattr(torch, name, None) or getattr(functional, name)
+
+    def call(tensor: Tensor) -> Tensor:
+        result: Tensor = target(tensor, *rest, **named)
+        return result
+
+    return call
+
+
+def _inplace_argument(node: fx.Node) -> int | None:
+    """Where `inplace` stands among a called function's arguments."""
+    try:
+        parameters = list(inspect.signature(node.target).parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # a method's name, or a function not written in Python
+        return None
+    return parameters.index("inplace") if "inplace" in parameters else None
 
 
 def is_passive(node: fx.Node, module: nn.Module | None) -> bool:

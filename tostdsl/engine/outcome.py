@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.folder import RunFolder
+from tostdsl.engine.kept import take_out
 from tostdsl.engine.loop import Equipment, evaluate
 from tostdsl.engine.observer import Result
 from tostdsl.plan.bases import Images
@@ -46,6 +47,7 @@ def finish(
     if not math.isfinite(loss):
         raise TostError.of("R307", value=loss)
     folder.log({"kind": "test", "loss": loss, "accuracy": accuracy})
+    kept = _without_kept(kit, folder)
     zeros, scope = _count(kit, program)
     files = _write_tensors(kit, folder)
     measured = {
@@ -68,11 +70,12 @@ def finish(
         failures=tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
         checks=len(kit.certificate.checks),
         unreal=unreal,
-        facts={"data": images.origin},
+        facts={"data": images.origin, "kept": kept},
     )
     proof = {
         "fingerprint": result.fingerprint,
         "unreal": unreal,
+        "kept": list(kept),
         "sha256": {"data": digest_of(images), **files},
         "mask_digest": kit.masked.digest() if kit.masked is not None else None,
         **kit.certificate.to_json(),
@@ -80,6 +83,17 @@ def finish(
     folder.write_json("certificate.json", proof)
     folder.write_json("result.json", _figures(result))
     return result
+
+
+def _without_kept(kit: Equipment, folder: RunFolder) -> tuple[str, ...]:
+    """Take out what the recipe leaves in, and log the figures without it."""
+    kept = take_out(kit, folder, plan=kit.plan.fingerprint)
+    if kept:
+        loss, accuracy = evaluate(kit, "test").read()
+        folder.log({"kind": "test_without_kept", "loss": loss, "accuracy": accuracy})
+        text = f"without what is left in ({', '.join(kept)}): accuracy {accuracy:.2%}"
+        kit.observer.message(text)
+    return kept
 
 
 def _count(kit: Equipment, program: Program) -> tuple[int, int]:

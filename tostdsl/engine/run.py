@@ -46,6 +46,8 @@ class RunOptions:
     download: bool = False
     fake_data: bool = False
     smoke: bool = False
+    allow_ghosts: bool = False
+    """Whether the certificate passes where a recipe leaves stages in the network."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,17 @@ def run(
         environment = {**devices.environment(device), "data": data}
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
-        return _Session(plan, program, spec, images, device, observer, folder, unreal).run()
+        return _Session(
+            plan,
+            program,
+            spec,
+            images,
+            device,
+            observer,
+            folder,
+            unreal,
+            options.allow_ghosts,
+        ).run()
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
         raise TostError.of("R303", device=device) from None
@@ -153,6 +165,7 @@ class _Session:
     observer: Observer
     folder: RunFolder
     unreal: str
+    allow_ghosts: bool = False
     rewind: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> Result:
@@ -164,6 +177,7 @@ class _Session:
             model = plan.model.build(self.images.facts).to(device)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
+        feed = Feed(self.images, self.spec, device, plan.seed)
         surgeon = Surgeon(
             model,
             self.images.facts,
@@ -172,11 +186,13 @@ class _Session:
             _masks_of(masked),
             self._say,
             plan.model.name,
+            feed.drawn,
+            self.program.rehearsal,
         )
-        feed = Feed(self.images, self.spec, device, plan.seed)
         kit = Equipment(
-            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log
-        )
+            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
+            self.allow_ghosts,
+        )  # fmt: skip
         for phase in self.program.phases:
             self._phase(kit, phase)
         seconds = time.perf_counter() - started
@@ -208,7 +224,8 @@ class _Session:
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
         kit.certificate.close(phase.name)
-        kit.certificate.shape(kit.model, f"after {phase.name}")
+        if not kit.kept:
+            kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.sparsity is not None:
             self._choose(kit, phase.sparsity)
             kit.model.load_state_dict(self.rewind)

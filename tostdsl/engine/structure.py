@@ -7,18 +7,20 @@ the names found here.
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, fx, nn
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine import nodes
-from tostdsl.engine.hooks import Hidden, Joint, Unwidened
+from tostdsl.engine import joints, nodes
+from tostdsl.engine.calls import Functions
+from tostdsl.engine.hooks import Hidden, Joint, Relay, Stretch, Unwidened
 
 Step = Callable[[Tensor], Tensor]
+Given = dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]]
 
 
 class Tied(Exception):
@@ -34,17 +36,17 @@ class Structure:
     def __init__(self, model: nn.Module, name: str) -> None:
         self._model = model
         self._names: dict[nn.Module, str] = {module: path for path, module in model.named_modules()}
-        graph = _trace(model, name)
-        self._graph = graph
+        graph, self._given = _trace(model, name)
+        self.graph = graph
         self._paths = dict(model.named_modules(remove_duplicate=False))
-        self._calls = Counter(
+        self.calls = Counter(
             self._names[self._paths[str(n.target)]] for n in graph.nodes if n.op == "call_module"
         )
-        self._upstream: dict[fx.Node, frozenset[str]] = {}
+        self.upstream: dict[fx.Node, frozenset[str]] = {}
         for node in graph.nodes:
-            above = [self._upstream[each] for each in node.all_input_nodes]
-            here = [self._name(node)] if isinstance(self._module(node), nodes.LAYERS) else []
-            self._upstream[node] = frozenset().union(*above, here)
+            above = [self.upstream[each] for each in node.all_input_nodes]
+            here = [self.name(node)] if isinstance(self.module(node), nodes.LAYERS) else []
+            self.upstream[node] = frozenset().union(*above, here)
 
     # -- questions
 
@@ -52,7 +54,7 @@ class Structure:
         """Layers that can be widened, in the network's order, and those that cannot."""
         found: list[Hidden] = []
         tied: list[Unwidened] = []
-        for layer in self._layers():
+        for layer in self.layers():
             try:
                 found.append(self._widen(layer))
             except Tied as reason:
@@ -61,57 +63,76 @@ class Structure:
 
     def joints(self) -> tuple[Joint, ...]:
         """Layers followed by an activation past at most a normalisation and a residual sum."""
-        return tuple(filter(None, map(self._joint, self._layers())))
+        return tuple(joint for joint, _ in joints.find(self))
+
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Blocks of several layers, each up to right before its last activation."""
+        return joints.stretches(self)
 
     def behind_activations(self) -> list[tuple[str, frozenset[str]]]:
-        """Each call of an activation module, with the layers whose outputs it is applied to.
+        """Each call of an activation, with the layers whose outputs it is applied to.
 
         Normalisation, pooling, dropout and one residual sum may lie between.
         """
+        functions = dict[fx.Node, list[str]]()
+        for node, call in self.functions.places:
+            functions.setdefault(node, []).append(call.name)
         return [
-            (self._name(node), self._behind(node.args[0], sums=1))
-            for node in self._graph.nodes
-            if isinstance(self._module(node), nodes.ACTIVATIONS) and node.args
+            (name, self._behind(node.args[0], sums=1))
+            for node in self.graph.nodes
+            for name in functions.get(node, self._activation(node))
+            if node.args
         ]
 
-    def activation_functions(self) -> int:
-        """How many activations are called as functions, which no hook can reach."""
-        return sum(
-            node.op != "call_module" and nodes.is_activation(node, None)
-            for node in self._graph.nodes
-        )
+    def _activation(self, node: fx.Node) -> list[str]:
+        return [self.name(node)] if isinstance(self.module(node), nodes.ACTIVATIONS) else []
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The activations that the network's code calls as functions."""
+        places: dict[str, list[fx.Node]] = {}
+        for node in self.graph.nodes:
+            module = self.module(node)
+            if module is not None and not module.__module__.startswith("torch.nn."):
+                places.setdefault(self.name(node), []).append(node)
+            elif nodes.is_rectifier_call(node):
+                places.setdefault(nodes.owner(node), []).append(node)
+        owners = {name: (self._paths[name], found) for name, found in places.items()}
+        return Functions(owners, self._given)
 
     # -- nodes
 
-    def _module(self, node: fx.Node) -> nn.Module | None:
+    def module(self, node: fx.Node) -> nn.Module | None:
+        """The module a node calls."""
         return self._paths[str(node.target)] if node.op == "call_module" else None
 
-    def _name(self, node: fx.Node) -> str:
+    def name(self, node: fx.Node) -> str:
         """A module's first name, or where a function is called."""
-        module = self._module(node)
+        module = self.module(node)
         if module is not None:
             return self._names[module]
         return nodes.place(node)
 
-    def _layers(self) -> Iterator[str]:
+    def layers(self) -> Iterator[str]:
+        """Names of the convolutions and linear layers, in the network's order."""
         for name, module in self._model.named_modules():
             if isinstance(module, nodes.LAYERS):
                 yield name
 
-    def _node(self, layer: str) -> fx.Node | None:
-        """The one call of a layer; None if there is none or more."""
-        if self._calls[layer] != 1:
+    def node(self, layer: str) -> fx.Node | None:
+        """The one node that calls a layer; None if there is none or more."""
+        if self.calls[layer] != 1:
             return None
         wanted = self._model.get_submodule(layer)
-        nodes_of = (node for node in self._graph.nodes if self._module(node) is wanted)
+        nodes_of = (node for node in self.graph.nodes if self.module(node) is wanted)
         return next(nodes_of, None)
 
     def _behind(self, node: Any, sums: int) -> frozenset[str]:
         if not isinstance(node, fx.Node):
             return frozenset()
-        module = self._module(node)
+        module = self.module(node)
         if isinstance(module, nodes.LAYERS):
-            return frozenset({self._name(node)})
+            return frozenset({self.name(node)})
         terms = nodes.terms(node)
         if terms is not None and sums:
             return self._behind(terms[0], sums - 1) | self._behind(terms[1], sums - 1)
@@ -119,70 +140,57 @@ class Structure:
             return self._behind(node.args[0], sums)
         return frozenset()
 
-    # -- joints
-
-    def _joint(self, layer: str) -> Joint | None:
-        start = self._node(layer)
-        if start is None:
-            return None
-        end, here = start, _only(start)
-        if here is not None and isinstance(self._module(here), nodes.NORMS):
-            if self._calls[self._name(here)] != 1:
-                return None
-            end, here = here, _only(here)
-        terms = nodes.terms(here) if here is not None else None
-        if here is not None and terms is not None:
-            other = terms[1] if terms[0] is end else terms[0]
-            if self._is_shortcut(start, other):
-                return None
-            here = _only(here)
-        if here is None or not nodes.is_activation(here, self._module(here)):
-            return None
-        return Joint(layer, self._name(end))
-
-    def _is_shortcut(self, node: fx.Node, other: fx.Node) -> bool:
-        """Whether a layer is the 1x1 convolution beside a longer path that ends in a layer."""
-        module = self._module(node)
-        if isinstance(module, nn.Linear) or set(getattr(module, "kernel_size", ())) != {1}:
-            return False
-        if isinstance(self._module(other), nodes.NORMS):
-            other = other.all_input_nodes[0]
-        if not isinstance(self._module(other), nodes.LAYERS):
-            return False
-        mine = self._upstream[node] - {self._name(node)}
-        return mine < self._upstream[other] - {self._name(other)}
-
     # -- widening
 
     def _widen(self, layer: str) -> Hidden:
-        start = self._node(layer)
+        start = self.node(layer)
         if start is None:
-            times = "more than once" if self._calls[layer] else "only inside another module"
+            times = "more than once" if self.calls[layer] else "only inside another module"
             raise Tied(f"it is called {times}")
+        if not start.args:
+            raise Tied("it is called by keyword")
         module = self._plain(start)
+        if nodes.multiplier(module) is not None:
+            raise Tied("it is a depthwise convolution, which ghosts of the layer before it pass")
         if getattr(module, "groups", 1) != 1:
             raise Tied("it is a grouped convolution")
         flat = isinstance(module, nn.Linear)
-        norm: fx.Node | None = None
+        width = nodes.width(module)
+        norm, through, here, flat = self._follow(start, width, flat)
+        relays: list[Relay] = []
+        while (multiple := nodes.multiplier(self.module(here))) is not None:
+            name = self.name(here)
+            if self.calls[name] != 1:
+                raise Tied(f"it feeds a layer that is called more than once ({name})")
+            if nodes.inputs(self.module(here)) != width:
+                raise Tied(f"it feeds a layer of another shape ({name})")
+            width *= multiple
+            relay_norm, relay_through, here, flat = self._follow(here, width, flat)
+            relays.append(Relay(name, relay_norm, relay_through))
+        self._accepts(here, module, width, flat)
+        return Hidden(layer, norm, self.name(here), through, tuple(relays))
+
+    def _follow(
+        self, start: fx.Node, width: int, flat: bool
+    ) -> tuple[str | None, Step, fx.Node, bool]:
+        """From a layer to the next: its normalisation, what runs between, the next, if flat."""
+        norm: str | None = None
         steps: list[Step] = []
         last, here = start, self._sole_user(start)
-        while not isinstance(self._module(here), nodes.LAYERS):
-            following = self._module(here)
+        while not isinstance(self.module(here), nodes.LAYERS):
+            following = self.module(here)
             if last is start and type(following) in nodes.BATCH_NORMS:
-                norm = self._norm(here, module)
+                norm = self._norm(here, width)
             elif (step := nodes.step(here, last, following, self._model, flat)) is not None:
-                steps.append(step)
+                steps.append(self.functions.at(here) or step)
                 flat = flat or nodes.flattens(here, last, following)
             else:
-                raise Tied(nodes.obstacle(here, following, self._name(here)))
+                raise Tied(nodes.obstacle(here, following, self.name(here)))
             last, here = here, self._sole_user(here)
-        self._accepts(here, module, flat)
-        return Hidden(
-            layer, self._name(norm) if norm else None, self._name(here), _Through(tuple(steps))
-        )
+        return norm, _Through(tuple(steps)), here, flat
 
     def _plain(self, node: fx.Node) -> nn.Module:
-        module = self._module(node)
+        module = self.module(node)
         assert module is not None
         if type(module) not in nodes.WIDENED:
             raise Tied(f"it is a {type(module).__name__}, which is not widened")
@@ -193,32 +201,31 @@ class Structure:
         if not users:
             raise Tied("nothing uses its output")
         if len(users) > 1:
-            places = sorted({self._name(user) for user in users})
+            places = sorted({self.name(user) for user in users})
             raise Tied(f"its output is used more than once ({', '.join(places)})")
         if users[0].op == "output":
             raise Tied("it gives the network's output")
         return users[0]
 
-    def _norm(self, node: fx.Node, producer: nn.Module) -> fx.Node:
-        if self._calls[self._name(node)] != 1:
-            raise Tied(f"its normalisation is called more than once ({self._name(node)})")
-        if getattr(self._module(node), "num_features", None) != nodes.width(producer):
-            raise Tied(f"it feeds something tied to its width ({self._name(node)})")
-        return node
+    def _norm(self, node: fx.Node, width: int) -> str:
+        if self.calls[self.name(node)] != 1:
+            raise Tied(f"its normalisation is called more than once ({self.name(node)})")
+        if getattr(self.module(node), "num_features", None) != width:
+            raise Tied(f"it feeds something tied to its width ({self.name(node)})")
+        return self.name(node)
 
-    def _accepts(self, node: fx.Node, producer: nn.Module, flat: bool) -> None:
+    def _accepts(self, node: fx.Node, producer: nn.Module, width: int, flat: bool) -> None:
         """Refuse a consumer that ghosts of `producer` cannot feed."""
-        name = self._name(node)
-        consumer = self._module(node)
-        if self._calls[name] != 1:
+        name = self.name(node)
+        consumer = self.module(node)
+        if self.calls[name] != 1:
             raise Tied(f"it feeds a layer that is called more than once ({name})")
         if getattr(consumer, "groups", 1) != 1:
             raise Tied(f"it feeds a grouped convolution ({name})")
         if type(consumer) not in nodes.WIDENED:
             raise Tied(f"it feeds a layer that is not widened ({name})")
         fits = flat if isinstance(consumer, nn.Linear) else type(consumer) is type(producer)
-        inputs = nodes.inputs(consumer)
-        if not fits or inputs % nodes.width(producer):
+        if not fits or nodes.inputs(consumer) % width:
             raise Tied(f"it feeds a layer of another shape ({name})")
 
 
@@ -234,16 +241,14 @@ class _Through:
         return tensor
 
 
-def _only(node: fx.Node) -> fx.Node | None:
-    return next(iter(node.users)) if len(node.users) == 1 else None
-
-
 class _Tracer(fx.Tracer):
     """Remembers where it stands, so that a failure can be placed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.path: list[str] = []
+        self.given: Given = {}
+        """How each module is called, by its name."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, nn.Sequential):
@@ -258,20 +263,20 @@ class _Tracer(fx.Tracer):
         kwargs: dict[str, Any],
     ) -> Any:
         self.path.append(self.path_of_module(m))
+        self.given.setdefault(self.path[-1], []).append((args, kwargs))
         result = super().call_module(m, forward, args, kwargs)
         self.path.pop()  # not on failure: then the path is where it happened
         return result
 
 
-def _trace(model: nn.Module, name: str) -> fx.Graph:
+def _trace(model: nn.Module, name: str) -> tuple[fx.Graph, Given]:
     modes = {module: module.training for module in model.modules()}
+    before = set(vars(model))
     tracer = _Tracer()
     try:
         for module in modes:
             module.training = True
-        given = inspect.signature(model.forward).parameters.values()
-        defaults = {each.name: each.default for each in given if each.default is not each.empty}
-        return tracer.trace(model, concrete_args=defaults or None)
+        return tracer.trace(model, concrete_args=nodes.defaults(model)), tracer.given
     except Exception as error:  # a stranger's forward may fail on a proxy in any way
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         reason = f"in `{tracer.path[-1]}`, {said}" if tracer.path else said
@@ -280,6 +285,9 @@ def _trace(model: nn.Module, name: str) -> fx.Graph:
     finally:
         for module, mode in modes.items():
             module.training = mode
+        for added in vars(model).keys() - before:
+            if added.startswith("_tensor_constant"):  # the tracer's, made from tensors in the code
+                delattr(model, added)
 
 
 def activations_after(

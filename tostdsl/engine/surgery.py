@@ -14,166 +14,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine import groups, nodes
-from tostdsl.engine.hooks import Hidden, Hook, Joint, Unwidened
-from tostdsl.engine.seeds import generator
+from tostdsl.engine import groups
+from tostdsl.engine.calls import Call, Functions
+from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.shapes import Shapes, shapes
-from tostdsl.engine.structure import Structure, activations_after
-from tostdsl.plan.bases import DataFacts, ModuleFact
-from tostdsl.plan.plan import StagePlan, Targets
-from tostdsl.plan.targets import NoMatch, select
+from tostdsl.engine.site import Site, facts_of, layers
+from tostdsl.engine.structure import Structure
+from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.plan import StagePlan
 from tostdsl.units import Ramp
 
+__all__ = ["Attached", "Site", "Surgeon", "facts_of", "layers"]
+
+TRIAL = 4
+"""Images in a trial of written-out code: enough for statistics of a channel with one place."""
 Masks = Mapping[str, Tensor] | Callable[[], Mapping[str, Tensor]]
-
-
-def facts_of(model: nn.Module) -> tuple[ModuleFact, ...]:
-    """A network's modules in order, each once."""
-    return tuple(
-        ModuleFact(
-            name,
-            "linear"
-            if isinstance(module, nn.Linear)
-            else "conv"
-            if isinstance(module, nodes.LAYERS)
-            else "other",
-        )
-        for name, module in model.named_modules()
-        if name
-    )
-
-
-def layers(model: nn.Module, targets: Targets, name: str, owner: str = "mask") -> list[str]:
-    """Names of the layers that targets select, in the network's order.
-
-    `TostError` T501 where a selector matches none, T502 where none is left.
-    """
-    try:
-        found = select(facts_of(model), targets.on, targets.exclude)
-    except NoMatch as miss:
-        raise TostError.of("T501", selector=miss.selector, model=name, help=miss.help) from None
-    if not found and (targets.on or targets.exclude):
-        reason = f"no layer is left of `{targets}`"
-        raise TostError.of("T502", stage=owner, model=name, reason=reason)
-    return found
-
-
-class Site:
-    """The network as one stage sees it (`hooks.Network`)."""
-
-    def __init__(self, surgeon: Surgeon, stage: StagePlan) -> None:
-        self._surgeon = surgeon
-        self._technique = stage.technique.name
-        self.chosen = bool(stage.targets.on or stage.targets.exclude)
-        """Whether the recipe selected layers for this stage."""
-        self.targets: Sequence[str] = ()
-        """Names of the selected layers, in the network's order."""
-        if stage.technique.targeted:
-            self.targets = layers(surgeon.model, stage.targets, surgeon.name, self._technique)
-        self.added: dict[str, nn.Module] = {}
-        """Modules beside the model, by the names the technique gave."""
-        self._handles: list[RemovableHandle] = []
-        self._kept: list[str] = []
-
-    # -- to look at
-
-    @property
-    def model(self) -> nn.Module:
-        """The user's model."""
-        return self._surgeon.model
-
-    @property
-    def masks(self) -> Mapping[str, Tensor]:
-        """Masks in force by parameter name."""
-        return self._surgeon.masks
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return self._surgeon.facts.classes
-
-    def module(self, name: str) -> nn.Module:
-        """A module of the model by its dotted name."""
-        return self.model.get_submodule(name)
-
-    def hidden(self) -> tuple[Sequence[Hidden], Sequence[Unwidened]]:
-        """Layers that can be widened, in order, and those that cannot."""
-        return self._surgeon.structure.hidden()
-
-    def joints(self) -> Sequence[Joint]:
-        """The layers followed (past a normalisation and a residual sum) by an activation."""
-        return self._surgeon.structure.joints()
-
-    def activations(self) -> Sequence[str]:
-        """Names of the activation modules, each once.
-
-        Where the recipe selected layers, those that follow one of them.
-        """
-        if not self.chosen:
-            self._tell_of_functions()
-            return [
-                name
-                for name, module in self.model.named_modules()
-                if isinstance(module, nodes.RECTIFIERS)
-            ]
-        found, shared = activations_after(self._surgeon.structure, self.targets)
-        for name, others in shared.items():
-            self.report(f"{name} also follows {', '.join(others)}, which it changes too")
-        return [name for name in found if isinstance(self.module(name), nodes.RECTIFIERS)]
-
-    def _tell_of_functions(self) -> None:
-        try:
-            count = self._surgeon.structure.activation_functions()
-        except TostError:  # what cannot be traced may still have its activation modules hooked
-            return
-        if count:
-            self.report(f"{count} activations are called as functions and stay as they are")
-
-    def shape(self, name: str) -> Shapes:
-        """Input and output shape of a module, without the batch."""
-        return self._surgeon.shapes[name]
-
-    def generator(self, purpose: str) -> torch.Generator:
-        """A CPU generator derived from (seed, technique, purpose)."""
-        return generator(self._surgeon.seed, self._technique, purpose)
-
-    # -- to change
-
-    def add(self, name: str, module: nn.Module) -> nn.Module:
-        """Put a module beside the model: on its device, trained, saved, following its mode."""
-        if name in self.added:
-            raise ValueError(f"`{self._technique}` adds `{name}` twice")
-        self._surgeon.settle(module)
-        self.added[name] = module
-        return module
-
-    def before(self, name: str, hook: Callable[[nn.Module, Any], Any]) -> None:
-        """A forward pre-hook on a module of the model."""
-        self._handles.append(self.module(name).register_forward_pre_hook(hook))
-
-    def after(self, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
-        """A forward hook on a module of the model."""
-        self._handles.append(self.module(name).register_forward_hook(hook))
-
-    def keep_inputs(self, name: str) -> None:
-        """Make an activation module leave its input alone while the stage is attached."""
-        self._surgeon.hold(name)
-        self._kept.append(name)
-
-    def report(self, text: str) -> None:
-        """A line for the run's log and screen."""
-        self._surgeon.log(f"{self._technique}: {text}")
-
-    def clear(self) -> None:
-        """Take out all that was put in."""
-        while self._handles:
-            self._handles.pop().remove()
-        while self._kept:
-            self._surgeon.release(self._kept.pop())
-        self.added.clear()
+Draw = Callable[[str, int], Batch]
+"""Training batches by purpose and index, see `Feed.drawn`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -222,7 +81,8 @@ class Surgeon:
     """Owns what stages put into one network during a run.
 
     `masks` are the masks in force by parameter name, or a function that gives them; `log` takes a
-    line for the run's log; `name` is what messages call the network.
+    line for the run's log; `name` is what messages call the network; `draw` gives training images
+    beside the training's own order; `rehearsal` says that the run only crosses its boundaries.
     """
 
     def __init__(
@@ -234,9 +94,13 @@ class Surgeon:
         masks: Masks,
         log: Callable[[str], None],
         name: str | None = None,
+        draw: Draw | None = None,
+        rehearsal: bool = False,
     ) -> None:
         self.model = model
         self.facts = facts
+        self.draw = draw
+        self.rehearsal = rehearsal
         self.device = device
         self.seed = seed
         self.log = log
@@ -261,10 +125,33 @@ class Surgeon:
         return Structure(self.model, self.name)
 
     @cached_property
+    def functions(self) -> Functions:
+        """The activations called as functions whose written-out steps were tried and hold."""
+        functions = self.structure.functions
+        draw = torch.Generator().manual_seed(0)
+        images = torch.randn((TRIAL, *self.facts.shape), generator=draw)
+        dtype = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
+        try:
+            functions.prove(self.model, self.beside, images.to(self.device, dtype))
+        except RuntimeError as error:
+            reason = (str(error).splitlines() or [""])[0]
+            shape = "x".join(map(str, self.facts.shape))
+            raise TostError.of("T506", model=self.name, shape=shape, reason=reason) from error
+        return functions
+
+    def call(self, name: str) -> Call | None:
+        """A call of a function by its place; None for a module's name."""
+        return self.functions.calls.get(name) if name.rstrip("#0123456789")[-2:] == "()" else None
+
+    @cached_property
     def shapes(self) -> Mapping[str, Shapes]:
         """Input and output shapes of every module, without the batch."""
-        beside = [m for attached in self._attached for m in attached.site.added.values()]
-        return shapes(self.model, beside, self.facts, self.device, self.name)
+        return shapes(self.model, self.beside, self.facts, self.device, self.name)
+
+    @property
+    def beside(self) -> list[nn.Module]:
+        """The modules that stages at work have put beside the model."""
+        return [m for attached in self._attached for m in attached.site.added.values()]
 
     # -- stages
 

@@ -48,15 +48,21 @@ class Technique(Spec):
     acts: ClassVar[Literal["stretch", "instant"]] = "stretch"
     targeted: ClassVar[bool] = True
     default_on: ClassVar[tuple[str, ...]] = ()
-    needs_mask: ClassVar[bool] = False
-    """Whether it works on masked weights only, so that without a mask it does nothing."""
 
     def claims(self) -> frozenset[str]:
         """What this stage takes for itself, in a message's words; overlaps are a conflict."""
         return frozenset()
 
+    def needs_mask(self) -> bool:
+        """Whether it works on masked weights only, and so does nothing without a mask."""
+        return False
+
     def adds_to_network(self) -> bool:
         """Whether leaving at weight 1 would make the network jump."""
+        return False
+
+    def stays(self) -> bool:
+        """Whether it is still in the network when training is over, as the recipe asks."""
         return False
 
     def hook(self) -> Any:

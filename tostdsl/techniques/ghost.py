@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
 
 from tostdsl.anneals import Linear
 from tostdsl.engine.hooks import Hook, Network
 from tostdsl.plan.bases import AnyAnneal, Technique
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
-from tostdsl.techniques.widening import widen
-from tostdsl.units import Factor, Ramp
+from tostdsl.techniques import soft
+from tostdsl.techniques.staying import keep_problems
+from tostdsl.techniques.widening import Widening
+from tostdsl.units import Factor, Percent, Ramp
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-Activation = Literal["swish", "pswish", "mish", "gelu", "elu", "softplus"]
-PSWISH_BETA = 2.0
-"""What the reference code fixes it at; it learns nothing there."""
+Activation = Literal["swish", "pswish", "mish", "gelu", "elu", "softplus", "lisht"]
+DENSE = Percent(Decimal(100))
+SHARP = 20.0
+"""Beta at which `form=sharpen` ends where the recipe does not say."""
+GAP = 0.27846454276107380
+"""Largest t sigmoid(-t), so that Swish is at most GAP / beta away from the rectifier."""
 
 
 @register("ghost")
@@ -30,38 +37,75 @@ class Ghost(Technique):
     what flows through inactive units. Ghosts let more through while training is young, and are
     gone when their window ends. `w` is the stage's weight, which falls along `anneal`.
 
-    `activation=` blends every activation with a soft one:
+    `activation=` puts a soft activation in place of the network's own, in one of two forms:
 
-        w * soft(x) + (1 - w) * act(x)
+        form=blend      w soft(x) + (1 - w) act(x)
+        form=sharpen    x sigmoid(beta x)  while w > 0, with a beta that grows;  act(x) at w = 0
 
-    `swish` is x * sigmoid(beta * x): beta = 1 is SiLU, a large beta is nearly ReLU, and a ramp
-    (`beta=1 -> 20`) moves from one to the other. `pswish` is Swish with beta fixed at 2. `mish`,
-    `gelu`, `elu` and `softplus` are PyTorch's, with their default settings. With `on` and
-    `except` only the activations that follow the selected layers are blended, else all.
+    `swish` is x sigmoid(beta x): beta = 1 is SiLU, a large beta is nearly ReLU, and a ramp
+    (`beta=1 -> 20`) moves along `anneal` from one to the other. `pswish` is Swish with beta fixed
+    at 2. `lisht` is x tanh(x). `mish`, `gelu`, `elu` and `softplus` are PyTorch's, with their
+    default settings. `blend` fades to act(x) without a jump, whatever act is: ReLU, ReLU6,
+    Hardswish, LeakyReLU and their like.
+
+    `sharpen` is for `swish` alone and serves ReLU and ReLU6 (there Swish is cut off at 6); other
+    activations stay as they are, and the run says so. A plain `beta` means `beta -> 20`. Swish
+    never becomes ReLU by itself, so the window ends in a hard switch: an activation moves by at
+    most 0.2785 / beta there (0.014 at 20), at x = 1.2785 / beta below 0 and above. The compiler
+    warns of it (W025). What holds for every stage holds here: at w = 0 the network computes the
+    plain activation to the bit.
+
+    Activations are reached as modules, and where a module's code calls them as functions or
+    tensor methods (`functional.relu(x)`, `torch.relu(x)`, `x.relu_()`). For the latter the module
+    runs its own code as `torch.fx` writes it out, after a trial that both compute the same; a
+    module that cannot be written out is named and keeps its activations. With `on` and `except`
+    only the activations that follow the selected layers are softened, else all.
 
     `width=2x` gives each hidden layer as many ghost neurons as it has neurons (`1.5x` half as
     many, rounded). A ghost sees what a neuron of its layer sees, is normalised and activated like
     one, and its output times w is added to what the next layer computes, so that at w = 1 the
-    network is one twice as wide, and at w = 0 the one of the recipe. Ghosts have their own dense
-    weights, drawn by PyTorch's default law for the wider layer, uniform in +-1/sqrt(fan-in); they
-    are trained, never masked, and never part of the saved model. A layer is widened when its
+    network is one twice as wide, and at w = 0 the one of the recipe. A layer is widened when its
     output goes to exactly one convolution or linear layer, past at most a batch normalisation,
-    activations, pooling, dropout and flattening; the run reports which are not, and why.
+    activations, pooling, dropout and flattening; depthwise convolutions on the way get ghost
+    channels of their own. The run reports which layers are not widened, and why.
+
+    Ghosts' weights are drawn by PyTorch's default law for the wider layer, uniform in
+    +-1/sqrt(fan-in); they are trained and never part of the saved model, and the recipe's mask
+    does not touch them. They are dense unless `density` says what share of each ghost weight
+    tensor is kept (rounded half up, drawn uniformly, fixed), biases and normalisations apart.
+
+    `keep=yes` leaves the ghosts in the network when training ends, as the published code does. It
+    wants a window to the end of training and `anneal=none`, and the certificate fails unless the
+    run was started with `--allow-ghosts`.
 
     Soft activations are from Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural
-    Network Better with Any Mask (ICML 2022). How and when they fade is this project's choice:
-    neither the paper's abstract nor its code says.
+    Network Better with Any Mask (ICML 2022). Its public code swaps every activation for the whole
+    of training and testing, without any decay: `ghost(activation=swish, anneal=none, keep=yes)`,
+    or `pswish`, which there is Swish with a constant 2. The paper's intent, early and removed, is
+    the default here. How and when ghosts fade is this project's choice: neither the paper's
+    abstract nor its code says. Extra neurons, `sharpen`, `density` and `on` are ours, too.
     """
 
     examples = (
         "ghost(activation=swish) until 25%",
         "ghost(width=2x, anneal=cosine) until epoch 40",
+        "ghost(activation=swish, form=sharpen, beta=1 -> 20) until 50%",
     )
 
-    activation: Activation | None = arg(None, "the soft activation to blend in")
+    activation: Activation | None = arg(None, "the soft activation to put in")
     width: Factor | None = arg(None, "how many times as wide hidden layers get", unit="factor")
     beta: float | Ramp = arg(1.0, "steepness of `swish`; above 0")
+    form: Literal["blend", "sharpen"] = arg("blend", "fade the soft activation, or steepen it")
+    density: Percent = arg(DENSE, "share of the weights that ghosts of `width` have")
     anneal: AnyAnneal = arg(Linear(), "the law by which the ghosts fade")
+    keep: bool = arg(False, "stay in the network when training ends")
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        # frozen, so set past pydantic: the plan shows the ramp that a plain beta stands for
+        if self.form == "sharpen" and not isinstance(self.beta, Ramp):
+            object.__setattr__(self, "beta", Ramp(self.beta, SHARP))
+        return self
 
     def claims(self) -> frozenset[str]:
         claimed = set()
@@ -74,6 +118,9 @@ class Ghost(Technique):
     def adds_to_network(self) -> bool:
         return True
 
+    def stays(self) -> bool:
+        return self.keep
+
     def check(self, site: CheckSite) -> Iterable[Problem]:
         if self.activation is None and self.width is None:
             reason = "neither `activation` nor `width` is given, so it does nothing"
@@ -82,13 +129,42 @@ class Ghost(Technique):
         if self.width is not None and self.width.value <= 1:
             values = {"name": "width", "bound": "more than 1x", "found": f"`{self.width}`"}
             yield Problem("T303", values, ("width",))
-        if self.beta != 1 and self.activation != "swish":
+        yield from self._check_form()
+        if not 0 < self.density.value <= 100:
+            bound = "above 0% and at most 100%"
+            values = {"name": "density", "bound": bound, "found": f"`{self.density}`"}
+            yield Problem("T303", values, ("density",))
+        if self.width is None and self.density != DENSE:
+            reason = "only ghosts of `width` have weights"
+            yield Problem("T504", {"name": "density", "reason": reason}, ("density",), "remove it")
+        if self.keep:
+            yield from keep_problems("ghost", self.anneal, site)
+
+    def _check_form(self) -> Iterable[Problem]:
+        sharpened = self.form == "sharpen"
+        if sharpened and self.activation != "swish":
+            reason = "`sharpen` is for `activation=swish`"
+            yield Problem("T504", {"name": "form", "reason": reason}, ("form",))
+        elif self.beta != 1 and self.activation != "swish":
             reason = "only `activation=swish` has a `beta`"
             yield Problem("T504", {"name": "beta", "reason": reason}, ("beta",), "remove it")
-        ends = (self.beta.start, self.beta.stop) if isinstance(self.beta, Ramp) else (self.beta,)
-        if min(ends) <= 0:
+        ramp = self.beta if isinstance(self.beta, Ramp) else Ramp(self.beta, self.beta)
+        if min(ramp.start, ramp.stop) <= 0:
             values = {"name": "beta", "bound": "greater than 0", "found": f"`{_text(self.beta)}`"}
             yield Problem("T303", values, ("beta",))
+        elif sharpened and ramp.stop <= ramp.start:
+            reason = f"with `form=sharpen` it grows, `{ramp}` does not"
+            yield Problem("T504", {"name": "beta", "reason": reason}, ("beta",))
+        elif sharpened and self.activation == "swish":
+            yield from self._check_end(ramp)
+
+    def _check_end(self, ramp: Ramp) -> Iterable[Problem]:
+        if self.keep:
+            reason = "`sharpen` ends in the plain activation, so nothing can stay"
+            yield Problem("T504", {"name": "keep", "reason": reason}, ("keep",))
+        elif self.anneal.name != "none":  # of that jump W002 warns
+            values = {"beta": f"{ramp.stop:g}", "gap": f"{GAP / ramp.stop:.2g}"}
+            yield Problem("W025", values, ("form",))
 
     def hook(self) -> GhostHook:
         return GhostHook(self)
@@ -99,58 +175,19 @@ def _text(value: float | Ramp) -> str:
 
 
 class GhostHook(Hook[Ghost]):
-    """Blends activations and widens layers while attached."""
+    """Softens activations and widens layers while attached."""
+
+    widening: Widening | None = None
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
-        if self.stage.activation is not None:
-            self._soften(net, cells)
-        if self.stage.width is not None:
-            widen(net, self.stage.width, Decimal(self.stage.width.value) - 1, cells["weight"])
+        stage = self.stage
+        if stage.activation is not None and stage.form == "sharpen":
+            soft.sharpen(net, cells)
+        elif stage.activation is not None:
+            soft.blend(net, stage.activation, cells, stage.beta)
+        if stage.width is not None:
+            self.widening = Widening(net, stage.width, stage.density.fraction, cells["weight"])
 
-    def _soften(self, net: Network, cells: Mapping[str, Tensor]) -> None:
-        names = net.activations()
-        if not names:
-            from tostdsl.diagnostics import TostError
-
-            where = "after the selected layers" if net.chosen else "that is a module of its own"
-            raise TostError.of(
-                "T502",
-                stage="ghost",
-                model=type(net.model).__name__,
-                reason=f"it has no activation {where}",
-            )
-        soft = soft_activation(str(self.stage.activation), cells.get("beta", self.stage.beta))
-        weight = cells["weight"]
-
-        def blend(_module: nn.Module, args: Any, output: Tensor) -> Tensor:
-            softened = soft(args[0]).to(output.dtype)
-            return output.lerp(softened, weight.to(output.dtype))
-
-        for name in names:
-            net.keep_inputs(name)
-            net.after(name, blend)
-        net.report(f"{self.stage.activation} in {len(names)} activations")
-
-
-def soft_activation(name: str, beta: Tensor | float | Ramp) -> Callable[[Tensor], Tensor]:
-    """A soft activation by name; `beta`, which only `swish` reads, may be a 0-d tensor."""
-    from torch.nn import functional
-
-    plain: dict[str, Callable[[Tensor], Tensor]] = {
-        "mish": functional.mish,
-        "gelu": functional.gelu,
-        "elu": functional.elu,
-        "softplus": functional.softplus,
-    }
-    if name in plain:
-        return plain[name]
-    assert not isinstance(beta, Ramp)  # the engine gives a cell for each ramp
-    steepness = PSWISH_BETA if name == "pswish" else beta
-    if isinstance(steepness, float) and steepness == 1.0:
-        return functional.silu
-
-    def swish(x: Tensor) -> Tensor:
-        # x * sigmoid(beta x), written so that one tensor less is kept for the backward pass
-        return functional.silu(x * steepness) / steepness
-
-    return swish
+    def stepped(self) -> None:
+        if self.widening is not None:
+            self.widening.thin()
