@@ -72,6 +72,15 @@ def commands() -> list[str]:
     return found
 
 
+def printed(command: str) -> str:
+    """What the README shows below a command."""
+    for block in blocks("README.md", "console"):
+        after = block.partition(f"$ {command}\n")[2]
+        if after:
+            return after.partition("$ ")[0].strip()
+    return ""
+
+
 def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
     """The README's `tost` commands work in the order they stand in."""
     recipe = next(text for text in blocks("README.md", "tost") if "cifar_resnet(8)" in text)
@@ -91,6 +100,7 @@ def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
             check=False,
         )
         assert (0, "") == (result.returncode, result.stderr), command
+        assert printed(command) in result.stdout, command
         ran += 1
     assert ran >= 5
     assert (tmp_path / "first" / "certificate.json").is_file()

@@ -26,7 +26,7 @@ def main(name: str) -> None:
     formatted = time.process_time()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     codes = sorted({diagnostic.code for diagnostic in compiled.diagnostics})
-    print(
+    sys.stdout.write(
         json.dumps(
             {
                 "name": name,

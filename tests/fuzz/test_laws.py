@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - odd letters are what it is about
 """The laws over generated texts: sound recipes, damaged ones, and anything else."""
 
 from __future__ import annotations

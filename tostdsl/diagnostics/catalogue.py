@@ -64,7 +64,8 @@ CATALOGUE: dict[str, Entry] = {
         "save it in the Unicode normal form NFC",
     ),
     "T159": Entry(
-        "this file has more than {limit} values", "leave out what is not needed, or split the recipe"
+        "this file has more than {limit} values",
+        "leave out what is not needed, or split the recipe",
     ),
     "T158": Entry("this file is {encoding}, not UTF-8", "save it as UTF-8"),
     # habits of other languages

@@ -99,13 +99,18 @@ class Builder:
 
     source: Source
     base: int
+    limit: int
+    """Where the chunk ends; what was put in for the reader may reach beyond it."""
     diagnostics: list[Diagnostic]
     room: int = MAX_VALUES
     """How many values the file may still have."""
 
     def span(self, item: Tree | Token) -> Span:
         """The span a tree or token covers."""
-        return Span(self.source, self.base + item.start_pos, self.base + item.end_pos)
+        start, end = self.base + item.start_pos, self.base + item.end_pos
+        if end > self.limit:
+            start, end = min(start, self.limit), self.limit
+        return Span(self.source, start, end)
 
     def ident(self, token: Token) -> n.Ident:
         """A name token."""

@@ -93,7 +93,8 @@ class _Statement:
         if tree is None:
             return self.hole()
         before = len(self.found)
-        builder = Builder(self.source, self.chunk.start, self.found, self.room[0])
+        base, limit = self.chunk.start, self.chunk.end
+        builder = Builder(self.source, base, limit, self.found, self.room[0])
         try:
             return builder.statement(tree, self.span)
         except TooLong as long:
@@ -143,7 +144,7 @@ class _Statement:
                 return None
             (offset, text), *self.more = read.pieces
             start = self.chunk.start + offset
-            self.span = self.source.span(start, start + len(text))
+            self.span = self.source.span(start, min(self.chunk.end, start + len(text)))
             self.text = " " * offset + text
             tree = tables().read(self.text)
             if tree is not None:

@@ -95,7 +95,10 @@ class _Recovery:
 
     def at(self, start: int, end: int) -> Span:
         """A span by offsets in the chunk."""
-        return self.source.span(self.chunk.start + start, self.chunk.start + end)
+        start, end = (min(offset, len(self.text)) for offset in (start, end))
+        limit = max(self.chunk.end, self.chunk.start + 1)
+        start, end = self.chunk.start + start, self.chunk.start + end
+        return self.source.span(min(start, limit), min(end, limit))
 
     # -- recovery: insert first, then give the statement up
 
