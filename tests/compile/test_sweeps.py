@@ -111,7 +111,7 @@ def test_runs_that_differ_in_what_is_taken_out(tmp_path: Path) -> None:
         ("loss >= 1", "loss < 1", "T420"),
         ("loss >= 1", "loss <= 1", None),
         ("accuracy >= 90%", "accuracy < 94%", None),
-        ("accuracy >= 90%", "sparsity < 80%", None),
+        ("accuracy >= 90%", "sparsity > 80%", None),
         ("accuracy >= 90%", "accuracy >= 90%", "T421"),
         ("accuracy >= 90%", "accuracy >= 90.0%", "T421"),
         ("accuracy >= 90%", "accuracy > 90%", "T421"),

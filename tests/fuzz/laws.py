@@ -58,8 +58,8 @@ def well_placed(diagnostic: Diagnostic) -> None:
 
 
 def inside(span: Span) -> None:
-    """A span is a range of its source, or stands right behind it."""
-    assert 0 <= span.start <= span.end <= len(span.source.text) + 1, span
+    """A span is a range of its source."""
+    assert 0 <= span.start <= span.end <= len(span.source.text), span
 
 
 def formatted(source: Source, wrong: bool) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - odd letters are what it is about
 """The laws over generated texts: sound recipes, damaged ones, and anything else."""
 
 from __future__ import annotations

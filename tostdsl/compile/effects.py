@@ -59,6 +59,9 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
         if cast(MaskMethod, built.spec).sparsity.value == 0:
             reason = "the mask keeps every weight"
             help = f"raise `sparsity`, or remove `{name}`"
+        elif cast(MaskMethod, built.spec).stages_in_rounds():
+            reason = "the first of the mask's rounds has no mask yet"
+            help = "leave `stages=yes` out"
         elif _apart(site.plan.targets, scope, network):
             reason = "no layer it works on has a mask"
             help = "give it layers that the mask prunes too"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import groupby
 
 from tostdsl.compile.lower import Lowered, StageSite
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.units import END, Clock, Ramp
+from tostdsl.units import END, START, Clock, Percent, Ramp
 
 
 def idle(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
@@ -16,6 +17,24 @@ def idle(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         yield from _too_late(site, clock)
         yield from _still_ramps(site)
     yield from _doubles(lowered.stages)
+    yield from _other_sparsities(lowered)
+
+
+def _other_sparsities(lowered: Lowered) -> Iterator[Diagnostic]:
+    """An expectation on the sparsity that the mask, which meets its own exactly, cannot meet."""
+    mask = lowered.built.get("mask")
+    given = mask.spec.arguments().get("sparsity") if mask is not None else Percent(Decimal(0))
+    if not isinstance(given, Percent):
+        return
+    for expect, node in lowered.expects:
+        wanted = expect.value
+        if expect.metric == "sparsity" and isinstance(wanted, Percent):
+            # the count is rounded to whole weights, so only what is clearly apart is refused
+            apart = abs(wanted.value - given.value) > 1
+            below = given.value < wanted.value
+            if apart and below == (expect.op in (">=", ">")):
+                reason = f"the mask's sparsity is {given}, so `{expect}` cannot hold"
+                yield diagnose("T504", node.span, name="expect", reason=reason)
 
 
 def _too_late(site: StageSite, clock: Clock | None) -> Iterator[Diagnostic]:
@@ -27,6 +46,10 @@ def _too_late(site: StageSite, clock: Clock | None) -> Iterator[Diagnostic]:
     if window.start == END or last:
         span = site.node.window[0].span if site.node.window else site.node.span
         yield diagnose("T422", span, name=site.built.spec.name, moment=window.start)
+    elif window.start != START and site.plan.technique.initial():
+        span = site.node.window[0].span
+        reason = f"it rescales initial weights, and at {window.start} they are trained"
+        yield diagnose("T504", span, name=site.built.spec.name, reason=reason)
 
 
 def _still_ramps(site: StageSite) -> Iterator[Diagnostic]:

@@ -235,7 +235,12 @@ class Lowering:
             self.found.append(diagnose("T312", node.metric.span, name=metric, choices=listed))
             return
         value = self.reader.read(node.value, want, metric)
-        if value is not MISSING:
+        if value is not MISSING and not _possible(value):
+            bound = "between 0% and 100%" if isinstance(value, Percent) else "at least 0"
+            self.reader.report(
+                "T303", node.value, name=metric, bound=bound, found=f"`{node.value.span.text}`"
+            )
+        elif value is not MISSING:
             said = {"metric": metric, "op": node.op, "value": value}
             out.expects.append((Expectation.model_validate(said), node))
 
@@ -272,3 +277,8 @@ class Lowering:
                         {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
                     )
                     self._problems(part, inner, site)
+
+
+def _possible(value: Percent | float) -> bool:
+    """Whether a metric can have a value at all."""
+    return 0 <= value.value <= 100 if isinstance(value, Percent) else value >= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,12 @@ from tostdsl.syntax.parser import parse
 EDITION = 1
 MAX_DEPTH = 8
 SLOTS = ("model", "data", "mask", "optimizer", "schedule")
+
+
+def as_name(stem: str) -> str:
+    """A file's stem as a recipe's name, which is a plain name: `my-recipe` is `my_recipe`."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem) or "recipe"
+    return f"_{name}" if name[0].isdigit() else name
 
 
 class Resolver:
@@ -55,7 +62,7 @@ class Resolver:
                 recipe.broken.add("extends")
         recipe.sources.insert(0, source)
         stem = PurePosixPath(source.name.replace("\\", "/")).stem
-        recipe.name, recipe.title, recipe.named = stem or "recipe", "", None
+        recipe.name, recipe.title, recipe.named = as_name(stem), "", None
         _Merge(recipe, self.found, bool(extends)).apply(file)
         return recipe
 

@@ -53,6 +53,10 @@ class Technique(Spec):
         """What this stage takes for itself, in a message's words; overlaps are a conflict."""
         return frozenset()
 
+    def initial(self) -> bool:
+        """Whether it works on initial weights, and so only at the start of training."""
+        return False
+
     def needs_mask(self) -> bool:
         """Whether it works on masked weights only, and so does nothing without a mask."""
         return False

@@ -7,18 +7,20 @@ here loads torch: a spec says what is wanted, its runtime half does it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, cast
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     ValidationInfo,
-    model_serializer,
-    model_validator,
 )
 
 from tostdsl.frozen import frozen
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 Kind = Literal[
     "technique", "mask", "model", "data", "optimizer", "schedule", "anneal", "augmentation"
@@ -72,11 +74,20 @@ class Spec(BaseModel):
         """What needs more than one field or the rest of the recipe; yields problems."""
         return ()
 
-    @model_serializer(mode="wrap")
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        # what pydantic's decorators would do, without looking at their signatures once a class
+        from pydantic_core import core_schema
+
+        serialized = core_schema.wrap_serializer_function_ser_schema(cls._to_json)
+        schema = cast("CoreSchema", {**handler(source), "serialization": serialized})
+        return core_schema.with_info_wrap_validator_function(cls._from_json, schema)
+
     def _to_json(self, handler: Any) -> dict[str, Any]:
         return {"name": self.name, "revision": self.revision, "args": handler(self)}
 
-    @model_validator(mode="wrap")
     @classmethod
     def _from_json(cls, data: Any, handler: Any, info: ValidationInfo) -> Self:
         if isinstance(data, Mapping) and "args" in data and "name" in data:

@@ -200,6 +200,10 @@ def _laid(entry: _Entry, width: int) -> list[str]:
 
 def _lay(item: Item, prefix: str, indent: int, suffix: str, width: int) -> list[str]:
     """The lines of an item: on one if it fits, else broken in its brackets, the first first."""
+    if not item.split:
+        whole = prefix + item.flat + suffix
+        if len(whole) <= width:
+            return [whole]
     lines: list[str] = []
     line = prefix
     for part, ahead in zip(item.parts, _ahead(item, len(suffix)), strict=True):

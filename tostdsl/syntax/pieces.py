@@ -93,6 +93,8 @@ class Pieces:
     def take(self, before: int) -> list[n.Comment]:
         """The comments from the cursor on that start before an offset."""
         first = self.next
+        if first == len(self.comments):
+            return []
         while self.next < len(self.comments) and self.comments[self.next].span.start < before:
             self.next += 1
         return list(self.comments[first : self.next])
@@ -122,7 +124,9 @@ class Pieces:
             self._value(node.value, item)
         else:
             self._value(node, item)
-        item.beside.extend(comment_text(c.text) for c in self.take(node.span.end))
+        taken = self.take(node.span.end)
+        if taken:
+            item.beside.extend(comment_text(comment.text) for comment in taken)
         return item
 
     def _value(self, node: n.Value, item: Item) -> None:

@@ -149,6 +149,9 @@ class Init(Technique):
                 object.__setattr__(self, name, value)
         return self
 
+    def initial(self) -> bool:
+        return True
+
     def needs_mask(self) -> bool:
         return self.rescale in ("fanin_masked", "layer_density")
 
