@@ -28,8 +28,8 @@ IMPORTS = "import lark, pydantic, click"
 CHECK = f"""
 import sys
 sys.argv = ["tost", "check", {str(RECIPE)!r}]
-from tostdsl.cli.main import entry
-entry()
+from tostdsl.cli.start import script
+script()
 """
 LOADED = f"""
 import json, sys
@@ -173,7 +173,8 @@ def main() -> None:
         return
     RESULTS.parent.mkdir(exist_ok=True)
     version = ".".join(map(str, sys.version_info[:3]))
-    head = f"# The language's speed\n\n2 cores, CPU, Python {version}. As measured by `python benchmarks/language.py`.\n\n"
+    head = f"# The language's speed\n\n2 cores, CPU, Python {version}. As measured by "
+    head += "`python benchmarks/language.py`.\n\n"
     RESULTS.write_text(head + shown, encoding="utf-8")
 
 

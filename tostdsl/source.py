@@ -6,8 +6,6 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tostdsl.frozen import frozen
-
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -40,7 +38,7 @@ class Source:
         return Span(self, start, end)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Span:
     """A half-open range of code points in one source."""
 

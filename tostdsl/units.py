@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
-
-from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -80,9 +79,9 @@ class Unit:
 
 
 class _Ordered:
-    __slots__ = ()
-
     """Comparison of values of one class, by what they hold."""
+
+    __slots__ = ()
 
     def _order(self, other: object) -> tuple[Any, Any] | None:
         if other.__class__ is not self.__class__:
@@ -117,7 +116,7 @@ def _decimal(data: Any) -> Decimal:
     return Decimal(str(data)).normalize()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Quantity(_Ordered, Unit):
     """One exact number with a unit."""
 
@@ -131,9 +130,10 @@ class _Quantity(_Ordered, Unit):
         return cls(_decimal(cls._body(data)))
 
 
-@frozen
 class Percent(_Quantity):
     """A share in percent: `Percent(Decimal(90))` is `90%`."""
+
+    __slots__ = ()
 
     tag: ClassVar[str] = "percent"
 
@@ -149,9 +149,10 @@ class Percent(_Quantity):
         return f"{number_text(self.value)}%"
 
 
-@frozen
 class Factor(_Quantity):
     """A multiple: `Factor(Decimal(2))` is `2x`."""
+
+    __slots__ = ()
 
     tag: ClassVar[str] = "factor"
 
@@ -162,7 +163,7 @@ class Factor(_Quantity):
         return f"{plain_text(self.value)}x"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pattern(_Ordered, Unit):
     """A structured-sparsity pattern: `2:4`, or with three parts `64:2:5`."""
 
@@ -183,7 +184,7 @@ class Pattern(_Ordered, Unit):
         return cls(tuple(body))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Moment(Unit):
     """A point of training: `epoch 40`, `step 100`, `25%`, `start`, `end`."""
 
@@ -219,7 +220,7 @@ START = Moment("start")
 END = Moment("end")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Duration(Unit):
     """A length of training: `30 epochs`, `200 steps`."""
 
@@ -243,7 +244,7 @@ class Duration(Unit):
         raise ValueError(f"not a duration: {data!r}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Window(Unit):
     """A half-open stretch of training, resolved to steps by a `Clock`.
 
@@ -285,7 +286,7 @@ class Window(Unit):
         return cls(Moment.from_json(start), end)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Selector(_Ordered, Unit):
     """Modules by class (`conv`, `linear`, `first`, `last`) or by a glob over their names."""
 
@@ -311,7 +312,7 @@ class Selector(_Ordered, Unit):
         raise ValueError(f"not a selector: {data!r}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ramp(Unit):
     """A value that moves over its stage's window, along the stage's anneal: `1 -> 20`."""
 
@@ -333,7 +334,7 @@ class Ramp(Unit):
         return cls(float(_decimal(body[0])), float(_decimal(body[1])))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Clock:
     """Turns moments and durations into steps, once the length of an epoch is known."""
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -66,8 +65,7 @@ def tost() -> None:
 
 
 def entry() -> NoReturn:
-    """The console script."""
-    gc.set_threshold(500_000)  # classes and nodes that stay are not worth walking over and over
+    """Run the command line; ends by `SystemExit` with its status."""
     try:
         code = tost.main(prog_name="tost", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,8 @@ def command(
     # threads that wait for one another must not burn the cores they wait for
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from tostdsl.api import run
+
+    gc.enable()  # from here on there is enough to collect
     from tostdsl.engine.run import RunOptions
 
     results: list[tuple[str, Result]] = []

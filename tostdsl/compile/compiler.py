@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tostdsl import registry
@@ -14,7 +15,6 @@ from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.resolve import Resolver
 from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
-from tostdsl.frozen import frozen
 from tostdsl.plan.plan import Plan
 from tostdsl.quiet import quiet
 from tostdsl.source import Source
@@ -22,7 +22,7 @@ from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One recipe of a sweep: the values it stands for, and its plan when it has one."""
 
@@ -32,7 +32,7 @@ class Variant:
     lowered: Lowered
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """What compiling a recipe gave."""
 

@@ -14,6 +14,7 @@ from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
+from tostdsl.plan.bases import MaskMethod
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
 from tostdsl.plan.spec import CheckSite, Spec
 from tostdsl.source import Span
@@ -202,7 +203,9 @@ class Lowering:
         out.built["mask"] = built
         targets = targets.model_copy(update={"on": targets.on or MASK_SCOPE})
         out.scope = targets
-        return MaskPlan.model_validate({"method": built.spec, "window": window, "targets": targets})
+        return MaskPlan.model_construct(
+            method=cast(MaskMethod, built.spec), window=window, targets=targets
+        )
 
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
         built = build(self.reader, node.call, "technique")
@@ -221,9 +224,7 @@ class Lowering:
             self.reader.report("T408", node.window[0], name=name)
         if not technique.targeted and (targets.on or targets.exclude):
             self.reader.report("T410", (node.targets.on + node.targets.exclude)[0], name=name)
-        stage = StagePlan.model_validate(
-            {"technique": technique, "window": window, "targets": targets}
-        )
+        stage = StagePlan.model_construct(technique=technique, window=window, targets=targets)
         out.stages.append(StageSite(stage, built, node))
         return stage
 
@@ -242,7 +243,7 @@ class Lowering:
             )
         elif value is not MISSING:
             said = {"metric": metric, "op": node.op, "value": value}
-            out.expects.append((Expectation.model_validate(said), node))
+            out.expects.append((Expectation.model_construct(**said), node))
 
     # -- specs' own checks
 

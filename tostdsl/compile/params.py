@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 from tostdsl.compile.recipe import Means, ParamValue, Recipe, one_line
 from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
-from tostdsl.frozen import frozen
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
 from tostdsl.units import Moment, Percent
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Given:
     """Values from outside the recipe; `sets` wins over `file`."""
 
-    sets: Mapping[str, str] = MappingProxyType({})
+    sets: Mapping[str, str] = field(default_factory=dict)
     file: Source | None = None
     seed: int | None = None
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tostdsl.diagnostics import Label
-from tostdsl.frozen import frozen
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 
@@ -22,7 +21,7 @@ def one_line(span: Span) -> str:
 Means: TypeAlias = Literal["param", "--set", "--set-file", "sweep"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ParamValue:
     """A param's value in force, where that was said, and the value it took the place of."""
 
@@ -54,7 +53,7 @@ class ParamValue:
         return found
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Taking:
     """One part of a `without`, and the stages its file inherits."""
 

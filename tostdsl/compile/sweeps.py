@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
 from tostdsl.compile.params import Given, mistyped, with_param
 from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
-from tostdsl.frozen import frozen
 from tostdsl.syntax import nodes as n
 
 MAX_SWEEP = 1000
@@ -18,7 +17,7 @@ MAX_WORK = 50_000
 """Statements, and values that params stand for, in all runs of a recipe's sweeps together."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Axis:
     """A name and the values it takes."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from tostdsl.compile.values import Reader
 from tostdsl.compile.words import MISSING
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
-from tostdsl.frozen import frozen
 from tostdsl.plan.plan import Targets
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
@@ -18,7 +18,7 @@ CLASSES = ("conv", "linear", "first", "last")
 _WORDS = ("from", "until", "for", "at")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Length:
     """The recipe's `train` statement: its value, and where it stands."""
 
@@ -230,7 +230,7 @@ def targets(node: n.Targets, reader: Reader) -> Targets | None:
     exclude = [_selector(value, reader) for value in node.exclude]
     if None in on or None in exclude:
         return None
-    return Targets(on=_sorted(on), exclude=_sorted(exclude))
+    return Targets.model_construct(on=_sorted(on), exclude=_sorted(exclude))
 
 
 def _sorted(selectors: list[Selector | None]) -> tuple[Selector, ...]:

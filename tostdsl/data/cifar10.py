@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tostdsl.data import archive
-from tostdsl.data.cache import decoded
 from tostdsl.data.checked import CheckedSet
-from tostdsl.data.decode import Exact
-from tostdsl.data.folder import Listing, list_pair
 from tostdsl.data.place import broken, data_root, missing
 from tostdsl.data.subset import slice_of
 from tostdsl.plan.bases import DataFacts, Images, LoadOptions, Split
 from tostdsl.registry import register
+
+if TYPE_CHECKING:
+    from tostdsl.data.folder import Listing
 
 FACTS = DataFacts(3, 32, 32, 10, 50_000, 10_000)
 MEAN = (0.4914, 0.4822, 0.4465)
@@ -52,11 +51,17 @@ class Cifar10(CheckedSet):
         )
 
     def _archive(self, root: Path, place: Path, options: LoadOptions, *, download: bool) -> Images:
+        from tostdsl.data import archive
+
         parts = archive.read(self.name, "CIFAR10", root, place, download=download)
         train, test = (slice_of(_split(part), options.limit) for part in parts)
         return _images(train, test, f"CIFAR-10 in torchvision's form in {place}")
 
     def _folder(self, folder: Path, options: LoadOptions) -> Images:
+        from tostdsl.data.cache import decoded
+        from tostdsl.data.decode import Exact
+        from tostdsl.data.folder import list_pair
+
         pair = list_pair(self.name, folder, "test")
         for listing, wanted in zip(pair, (FACTS.train_size, FACTS.test_size), strict=True):
             found = len(listing.files), len(listing.classes)

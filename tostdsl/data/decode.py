@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tostdsl.data.folder import Listing
 from tostdsl.diagnostics import TostError
-from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class Form(Protocol):
         """The image in this form; `ValueError` in words when it cannot be."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Exact:
     """RGB images that must have the size already."""
 
@@ -52,7 +52,7 @@ class Exact:
         return image
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Cropped:
     """Any image, scaled so that its shorter side fits, and the middle square of it."""
 

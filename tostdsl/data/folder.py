@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tostdsl.data.place import broken
 from tostdsl.data.subset import balanced
 from tostdsl.diagnostics import TostError
-from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +20,7 @@ _SHOWN = 5
 """At most so many names are listed in a message."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class File:
     """An image's file: what tells that it has changed, and its class by number."""
 
@@ -32,7 +31,7 @@ class File:
     label: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The files of one split, sorted by class, then by name."""
 

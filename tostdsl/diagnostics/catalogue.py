@@ -6,12 +6,11 @@ the data or the mask, W warnings, R what went wrong while running.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from tostdsl.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Message and help of a code; both are `str.format` templates."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from tostdsl.diagnostics.catalogue import CATALOGUE
-from tostdsl.frozen import frozen
 from tostdsl.source import Span
 
 
@@ -19,7 +19,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Label:
     """A span with the reason it is shown."""
 
@@ -27,7 +27,7 @@ class Label:
     text: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Edit:
     """Put `text` in place of a span."""
 
@@ -35,7 +35,7 @@ class Edit:
     text: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Fix:
     """Edits that mend the mistake; `certain` ones may be applied without a look."""
 
@@ -48,7 +48,7 @@ class Fix:
         return {"certain": self.certain, "edits": edits}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake. The first label is where it stands, the others where it disagrees."""
 

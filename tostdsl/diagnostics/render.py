@@ -10,7 +10,6 @@ from typing import TextIO
 
 from tostdsl.diagnostics.model import Diagnostic, Label, Severity
 from tostdsl.diagnostics.screen import Cut, columns, cut, printable, wrap
-from tostdsl.frozen import frozen
 from tostdsl.source import Source
 
 __all__ = ["printable", "render", "render_all", "terminal_width", "wants_colour"]
@@ -95,7 +94,7 @@ class _Page:
         self.lines += [f"{indent}        {part}" for part in more]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Mended:
     """A line as a fix would leave it, and where in it the change is."""
 

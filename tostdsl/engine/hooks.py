@@ -27,7 +27,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from tostdsl.frozen import frozen
 from tostdsl.plan.bases import Technique
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Relay:
     through: Callable[[Tensor], Tensor]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Hidden:
     """A layer whose output feeds exactly one following layer.
 
@@ -78,7 +77,7 @@ class Hidden:
     relays: tuple[Relay, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unwidened:
     """A layer that cannot be widened, and why, in words."""
 
@@ -86,7 +85,7 @@ class Unwidened:
     reason: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Joint:
     """A convolution or linear layer and the last module before the activation that follows it.
 

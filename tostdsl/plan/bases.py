@@ -6,12 +6,12 @@ The methods that need torch say so; they import it inside.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
 
-from tostdsl.frozen import frozen
 from tostdsl.plan.spec import Spec, arg
 from tostdsl.units import Clock, Duration, Moment, Percent
 
@@ -74,7 +74,7 @@ class Technique(Spec):
         raise NotImplementedError
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Round:
     """One training that a mask wants before the final one, pruned at its end."""
 
@@ -128,7 +128,7 @@ class MaskMethod(Spec):
         raise NotImplementedError
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DataFacts:
     """What is known of a data set without its images."""
 
@@ -145,7 +145,7 @@ class DataFacts:
         return self.channels, self.height, self.width
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Split:
     """Images (uint8, N x C x H x W) and their labels (int64, N)."""
 
@@ -153,7 +153,7 @@ class Split:
     labels: NDArray[np.int64]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Images:
     """A loaded data set, and in words where it came from."""
 
@@ -165,7 +165,7 @@ class Images:
     origin: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Where data is looked for and what loading may do."""
 
@@ -228,7 +228,7 @@ class DataSet(Spec):
         raise NotImplementedError
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ModuleFact:
     """A module of a network, known without building it."""
 

@@ -30,7 +30,12 @@ Comparison = Literal[">=", "<=", ">", "<"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        defer_build=True,  # of what the compiler makes, only the whole plan is validated
+    )
 
 
 class Targets(_Frozen):
@@ -51,7 +56,7 @@ class MaskPlan(_Frozen):
 
     method: SerializeAsAny[MaskMethod]
     window: Window = Window()
-    targets: Targets = Targets()
+    targets: Targets = Targets.model_construct()
 
 
 class StagePlan(_Frozen):
@@ -59,7 +64,7 @@ class StagePlan(_Frozen):
 
     technique: SerializeAsAny[Technique]
     window: Window = Window()
-    targets: Targets = Targets()
+    targets: Targets = Targets.model_construct()
 
 
 class Expectation(_Frozen):

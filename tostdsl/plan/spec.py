@@ -7,6 +7,7 @@ here loads torch: a spec says what is wanted, its runtime half does it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, cast
 
 from pydantic import (
@@ -16,8 +17,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     ValidationInfo,
 )
-
-from tostdsl.frozen import frozen
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -104,7 +103,7 @@ class Spec(BaseModel):
         return handler(data)  # type: ignore[no-any-return]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What a spec's `check` found: a code of the catalogue, its values, and the fields it is in.
 
@@ -117,7 +116,7 @@ class Problem:
     help: str | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class CheckSite:
     """What a spec may look at while it is checked: the rest of the recipe, by slot."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from tostdsl import assets
-from tostdsl.frozen import frozen
 from tostdsl.syntax.tree import Child, Token, Tree
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ GRAMMAR = "tost.lark"
 SHIPPED = "tost.tables.json"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rule:
     """What reducing a rule does with the values on the stack."""
 

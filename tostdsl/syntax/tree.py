@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 
@@ -22,17 +21,19 @@ class Token(str):
         return token
 
 
-@dataclass(slots=True)
 class Tree:
     """A rule's name and children; None stands for a part that was left out.
 
     A rule that read nothing has the range -1 to -1.
     """
 
-    data: str
-    children: list[Child]
-    start_pos: int = -1
-    end_pos: int = -1
+    __slots__ = ("children", "data", "end_pos", "start_pos")
+
+    def __init__(self, data: str, children: list[Child], start: int = -1, end: int = -1) -> None:
+        self.data = data
+        self.children = children
+        self.start_pos = start
+        self.end_pos = end
 
 
 Child: TypeAlias = Tree | Token | None

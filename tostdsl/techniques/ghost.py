@@ -13,13 +13,13 @@ from tostdsl.engine.hooks import Hook, Network
 from tostdsl.plan.bases import AnyAnneal, Technique
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
-from tostdsl.techniques import soft
 from tostdsl.techniques.staying import keep_problems
-from tostdsl.techniques.widening import Widening
 from tostdsl.units import Factor, Percent, Ramp
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tostdsl.techniques.widening import Widening
 
 Activation = Literal["swish", "pswish", "mish", "gelu", "elu", "softplus", "lisht"]
 DENSE = Percent(Decimal(100))
@@ -180,6 +180,9 @@ class GhostHook(Hook[Ghost]):
     widening: Widening | None = None
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
+        from tostdsl.techniques import soft
+        from tostdsl.techniques.widening import Widening
+
         stage = self.stage
         if stage.activation is not None and stage.form == "sharpen":
             soft.sharpen(net, cells)

@@ -11,13 +11,13 @@ from tostdsl.engine.hooks import Hook, Network
 from tostdsl.plan.bases import AnyAnneal, Technique
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
-from tostdsl.techniques import bridges
-from tostdsl.techniques.bridges import Span
 from tostdsl.techniques.staying import keep_problems
 from tostdsl.units import number_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from tostdsl.techniques.bridges import Span
 
 SHOWN = 3
 """How many layers a message names."""
@@ -116,11 +116,15 @@ class SkipHook(Hook[Skip]):
     """Adds the skips while attached."""
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
+        from tostdsl.techniques import bridges
+
         stage, targets = self.stage, set(net.targets)
         if stage.span == "layer":
-            spans = [Span(each.layer, each.end, (each.layer,)) for each in net.joints()]
+            spans = [bridges.Span(each.layer, each.end, (each.layer,)) for each in net.joints()]
         else:
-            spans = [Span(each.layers[0], each.end, each.layers) for each in net.stretches()]
+            spans = [
+                bridges.Span(each.layers[0], each.end, each.layers) for each in net.stretches()
+            ]
         chosen = [span for span in spans if targets.issuperset(span.layers)]
         joined, misfits = [], []
         for span in chosen:
@@ -149,6 +153,8 @@ class SkipHook(Hook[Skip]):
         return TostError.of("T502", stage="skip", model=type(net.model).__name__, reason=reason)
 
     def _join(self, net: Network, span: Span, weight: Tensor) -> bool:
+        from tostdsl.techniques import bridges
+
         form = bridges.shapes(net, span)
         if form is None:
             return False

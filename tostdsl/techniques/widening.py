@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import prod, sqrt
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Hidden, Network, Unwidened
-from tostdsl.frozen import frozen
 from tostdsl.units import Factor
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SHOWN = 3
 """How many layers a report names for each reason."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Ghosts:
     """The ghosts of one hidden layer, and how many inputs they are to its consumer."""
 
