@@ -3,19 +3,18 @@
 Needs atheris (`pip install tostdsl[fuzz]`). It starts from the shipped recipes, the bad ones of
 tests/ui and the texts that once broke a law (tests/fuzz/seeds), with the words of the language as
 its dictionary, and holds every law of `laws.py` against what it makes up. What reached something
-new is kept in `.fuzz/`, for the next run.
+new is kept in `.fuzz/`, for the next run, and so is what breaks a law.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / ".fuzz"
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["tostdsl"]):
@@ -50,22 +49,18 @@ def main() -> None:
     """Fuzz for as long as the first argument says; the rest goes to libFuzzer."""
     compile_source(Source("warm.tost", "model resnet20\ndata cifar10\ntrain for 2 epochs\nskip\n"))
     seconds, *options = sys.argv[1:] or ["60"]
-    corpus = ROOT / ".fuzz"
-    corpus.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        seeds = Path(folder) / "seeds"
-        seeds.mkdir()
-        for place in ("recipes", "tests/ui", "tests/fmt", "tests/fuzz/seeds"):
-            for path in (ROOT / place).glob("*.tost"):
-                (seeds / f"{place.replace('/', '-')}-{path.name}").write_bytes(path.read_bytes())
-        words = Path(folder) / "words.dict"
-        quoted = (word.replace('"', '\\"') if word == '"' else word for word in WORDS)
-        words.write_text("".join(f'"{word}"\n' for word in quoted), encoding="utf-8")
-        os.chdir(folder)  # what it finds is told, not left lying about
-        arguments = [f"-max_total_time={seconds}", f"-dict={words}", "-max_len=2048", *options]
-        arguments += ["-timeout=10", "-rss_limit_mb=1024", "-close_fd_mask=0"]
-        atheris.Setup([sys.argv[0], *arguments, str(corpus), str(seeds)], one)
-        atheris.Fuzz()
+    seeds, corpus, words = KEPT / "seeds", KEPT / "corpus", KEPT / "words.dict"
+    for folder in (seeds, corpus):
+        folder.mkdir(parents=True, exist_ok=True)
+    for place in ("recipes", "tests/ui", "tests/fmt", "tests/fuzz/seeds"):
+        for path in (ROOT / place).glob("*.tost"):
+            (seeds / f"{place.replace('/', '-')}-{path.name}").write_bytes(path.read_bytes())
+    quoted = (word.replace('"', '\\"') for word in WORDS)
+    words.write_text("".join(f'"{word}"\n' for word in quoted), encoding="utf-8")
+    arguments = [f"-max_total_time={seconds}", f"-dict={words}", "-max_len=2048", *options]
+    arguments += ["-timeout=10", "-rss_limit_mb=1024", f"-artifact_prefix={KEPT}/found-"]
+    atheris.Setup([sys.argv[0], *arguments, str(corpus), str(seeds)], one)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

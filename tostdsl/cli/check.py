@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tostdsl.cli.files import STDIN, paths_argument, recipe_files, source_of
-from tostdsl.cli.report import set_file_option, set_option, show, status
+from tostdsl.cli.report import say, set_file_option, set_option, show, status
 from tostdsl.diagnostics import Diagnostic, TostError
 
 
@@ -49,7 +49,7 @@ def command(
         if form == "text":
             show(fresh)
             if code == 0:
-                click.echo(f"{'<stdin>' if item == STDIN else item}: ok ({shown})")
+                say(f"{'<stdin>' if item == STDIN else item}: ok ({shown})")
     if form != "text":
         click.echo(_rendered(everything, form), nl=form == "json" or bool(everything))
     return worst

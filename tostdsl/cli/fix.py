@@ -17,7 +17,7 @@ from tostdsl.cli.files import (
     source_of,
     write_text,
 )
-from tostdsl.cli.report import set_file_option, set_option, show, status
+from tostdsl.cli.report import say, set_file_option, set_option, show, status
 from tostdsl.diagnostics import Diagnostic, TostError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _one(item: Path | Diagnostic, diff: bool, fix: Callable[[Source, Path | None
         write_text(item, _as_before(item, fixed.source.text))
     show([*fixed.found, *fixed.refused])
     if changed and not piped and not diff:
-        click.echo(f"{item}: {_count(fixed.applied)} applied")
+        say(f"{item}: {_count(fixed.applied)} applied")
     if fixed.offered:
         one = fixed.offered == 1
         click.echo(

@@ -8,7 +8,7 @@ import click
 
 from tostdsl.cli.complete import recipes
 from tostdsl.cli.files import STDIN, recipe_files, show_diff, source_of, write_text
-from tostdsl.cli.report import show, status
+from tostdsl.cli.report import say, show, status
 from tostdsl.diagnostics import Diagnostic, TostError
 
 
@@ -67,11 +67,11 @@ def _one(item: Path | Diagnostic, only_check: bool, diff: bool) -> int:
     if before == text:
         return 0
     if only_check:
-        click.echo(f"{source.name}: would be laid out anew", err=diff or piped)
+        say(f"{source.name}: would be laid out anew", err=diff or piped)
     if only_check or diff:
         return 1
     write_text(item, text)
-    click.echo(f"{item}: laid out")
+    say(f"{item}: laid out")
     return 0
 
 

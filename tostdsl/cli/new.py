@@ -13,7 +13,7 @@ import click
 
 from tostdsl.cli import complete
 from tostdsl.cli.files import STDIN
-from tostdsl.cli.report import show
+from tostdsl.cli.report import say, show
 from tostdsl.diagnostics import TostError
 
 if TYPE_CHECKING:
@@ -214,4 +214,4 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise TostError.of("R202", path=path, reason=reason) from None
-    click.echo(f"{path}: written; try `tost plan {path}`, then `tost run {path}`")
+    say(f"{path}: written; try `tost plan {path}`, then `tost run {path}`")

@@ -12,6 +12,7 @@ import click
 
 from tostdsl.cli.report import (
     recipe_argument,
+    say,
     seed_option,
     set_file_option,
     set_option,
@@ -78,7 +79,7 @@ def command(
     width = min(110, shutil.get_terminal_size((88, 24)).columns)
     for variant in compiled.variants:
         if variant.values:
-            click.echo(f"-- {_values(variant)}")
+            say(f"-- {_values(variant)}")
         if variant.plan is not None:
             click.echo("\n".join(plan_lines(variant.plan, variant.recipe, width)) + "\n")
     return 0

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.diagnostics.screen import printable
 from tostdsl.engine.observer import Glimpse, Observer, Result
 from tostdsl.plan.program import Phase, Program
 
@@ -44,8 +45,8 @@ class Screen(Observer):
         self.console = Unhurried(highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """A line, never read as markup."""
-        self.console.print(text, markup=False)
+        """Lines, never read as markup; what a stranger wrote in them controls no terminal."""
+        self.console.print("\n".join(map(printable, text.split("\n"))), markup=False)
 
     def started(self, program: Program, folder: Path, origin: str, device: str) -> None:
         plan = program.plan

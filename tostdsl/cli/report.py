@@ -29,6 +29,13 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
         click.echo(render_all(found, colour(), terminal_width()), err=True, color=True)
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print a line in which names of files or words of a recipe stand: none controls a terminal."""
+    from tostdsl.diagnostics.screen import printable
+
+    click.echo(printable(text), err=err)
+
+
 def status(diagnostics: Iterable[Diagnostic]) -> int:
     """The exit status of diagnostics: 2 mistakes, 3 a file that could not be read, else 0."""
     errors = [d for d in diagnostics if d.severity == "error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tostdsl.compile.print import call_text
+from tostdsl.diagnostics.screen import printable
 from tostdsl.plan.program import Program, lower
 from tostdsl.plan.timeline import phase_table, timeline
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def plan_lines(plan: Plan, recipe: Recipe | None, width: int = 88) -> list[str]:
     """The plan's values (defaults marked), its phases and its timeline."""
     title = f" — {plan.title}" if plan.title else ""
-    lines = [f"{plan.name}{title}", f"plan {plan.fingerprint}", ""]
+    lines = [printable(f"{plan.name}{title}"), f"plan {plan.fingerprint}", ""]
     for word, text in _values(plan):
         given = not word or recipe is None or word in recipe.slots or word in recipe.settings
         lines.append(f"  {word:<10} {text}" + ("" if given else "   (default)"))

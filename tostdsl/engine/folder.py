@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,15 +29,18 @@ from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
 
 MARKER = "plan.json"
+MAX_NAME = 64
+"""Characters of a recipe's name in the name of its run folder."""
 
 
 def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
     """`runs/<name>-<fingerprint>-<time>`, not yet taken."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = base / f"{plan.name}-{plan.short}-{stamp}"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plan.name)[:MAX_NAME]
+    path = base / f"{name}-{plan.short}-{stamp}"
     number = 2
     while path.exists():
-        path = base / f"{plan.name}-{plan.short}-{stamp}-{number}"
+        path = base / f"{name}-{plan.short}-{stamp}-{number}"
         number += 1
     return path
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from tostdsl.diagnostics import Diagnostic, Severity, diagnose
 from tostdsl.quiet import quiet
 from tostdsl.source import Source
-from tostdsl.syntax.nodes import Comment, File
+from tostdsl.syntax.nodes import Comment, File, Statement
 from tostdsl.syntax.parser import parse
-from tostdsl.syntax.pieces import Group, Item, Pieces, comment_text
+from tostdsl.syntax.pieces import Group, Item, Pieces, comment_text, flat_statement
 
 WIDTH = 88
 INDENT = 4
@@ -67,6 +67,9 @@ class _Entry:
 
     blank: bool
     item: Item | None = None
+    node: Statement | None = None
+    """A statement without comments inside, whose `flat` text mostly fits on its line."""
+    flat: str = ""
     word: str = ""
     pad: int = 0
     beside: str = ""
@@ -152,9 +155,14 @@ class _Entries:
         """The next statement, with the comment beside it."""
         node = self.statements[self.index]
         self.index += 1
-        word, item = self.pieces.statement(node)
-        entry = _Entry(self.blank(node.span.start), item=item, word=word)
+        entry = _Entry(self.blank(node.span.start))
         comment = self.pieces.peek()
+        if comment is None or comment.span.start >= node.span.end:
+            entry.node = node
+            entry.word, entry.flat = flat_statement(node)
+        else:
+            entry.word, entry.item = self.pieces.statement(node)
+            comment = self.pieces.peek()
         if comment is None or comment.alone or self.inside_next(comment):
             self.add(entry, node.span.end)
         else:
@@ -190,9 +198,15 @@ def _padded(block: list[_Entry]) -> list[_Entry]:
 
 
 def _laid(entry: _Entry, width: int) -> list[str]:
-    if entry.item is None:
+    prefix = entry.word.ljust(entry.pad)
+    if entry.node is not None and len(prefix) + len(entry.flat) <= width:
+        lines = [prefix + entry.flat]
+    elif entry.node is not None:
+        lines = _lay(Pieces(()).statement(entry.node)[1], prefix, 0, "", width)
+    elif entry.item is not None:
+        lines = _lay(entry.item, prefix, 0, "", width)
+    else:
         return entry.kept
-    lines = _lay(entry.item, entry.word.ljust(entry.pad), 0, "", width)
     if entry.beside:
         lines[-1] += f"  {entry.beside}"
     return lines

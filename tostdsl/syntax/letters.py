@@ -19,7 +19,7 @@ from tostdsl.source import Source, Span
 MAX_SHOWN = 20
 """Characters of a sort that are reported; the rest would say the same."""
 
-CONTROL = re.compile(
+_CONTROL = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
 _QUOTED = r'"(?:\\.|[^"\\\n])*"|#[^\n]*'
@@ -47,9 +47,22 @@ _MARK = f"[{''.join(MARKS)}]"
 _WORD = f"[A-Za-z0-9_]*(?:[^\\x00-\\x7f{''.join(MARKS)}][A-Za-z0-9_]*)+"
 
 
+_SPACES = str.maketrans("", "", "\n\t\r")
+
+
+def controlled(text: str) -> bool:
+    """Whether a text may hold a control character; most hold none, which is seen at once."""
+    return not text.translate(_SPACES).isprintable()
+
+
+def uncontrolled(text: str) -> tuple[str, int]:
+    """The text with a space in the place of each control character, and how many there were."""
+    return re.subn(_CONTROL, " ", text) if controlled(text) else (text, 0)
+
+
 def forbidden(source: Source) -> Iterator[Diagnostic]:
     """Reports of control characters anywhere, and of lines that are not in normal form."""
-    for count, match in enumerate(CONTROL.finditer(source.text)):
+    for count, match in enumerate(_controls(source.text)):
         if count == MAX_SHOWN:
             break
         span = source.span(*match.span())
@@ -64,6 +77,10 @@ def forbidden(source: Source) -> Iterator[Diagnostic]:
             yield diagnose("T157", span, fix=_edit(span, normal))
             shown += 1
         start += len(line) + 1
+
+
+def _controls(text: str) -> Iterator[re.Match[str]]:
+    return re.finditer(_CONTROL, text) if controlled(text) else iter(())
 
 
 class Plain:
@@ -127,7 +144,7 @@ class Plain:
             self.text = self.text[:start] + meant + self.text[end:]
             return
         self.certain = False
-        if CONTROL.search(word) or not unicodedata.is_normalized("NFC", word):
+        if re.search(_CONTROL, word) or not unicodedata.is_normalized("NFC", word):
             return  # it has its report
         strange = next(char for char in word if not _looks_like(char).isascii())
         at = span.start + word.index(strange)

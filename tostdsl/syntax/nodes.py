@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from tostdsl.source import Source, Span
 from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
+
+_readers: dict[type, Callable[[Any], Any]] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -23,7 +27,7 @@ class Node:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return self._content() == other._content()
+        return bool(self._content() == other._content())
 
     def __hash__(self) -> int:
         return hash(self._content())
@@ -36,8 +40,12 @@ class Node:
         names: tuple[str, ...] = self.__match_args__
         return names[1:]
 
-    def _content(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self._names())
+    def _content(self) -> Any:
+        """What is compared: the one field besides the place, or all of them."""
+        get = _readers.get(type(self))
+        if get is None:
+            get = _readers[type(self)] = attrgetter(*self._names())
+        return get(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

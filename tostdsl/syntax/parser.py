@@ -123,7 +123,7 @@ class _Statement:
         if refused is not None:
             self.report(refused)
             return None
-        self.text, controls = letters.CONTROL.subn(" ", self.text)
+        self.text, controls = letters.uncontrolled(self.text)
         tree = tables().read(self.text)
         if tree is not None or controls or self.strange or len(self.found) >= MAX_REPORTS:
             return tree

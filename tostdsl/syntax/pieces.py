@@ -185,6 +185,30 @@ class Pieces:
         return waiting
 
 
+def flat_statement(node: n.Statement) -> tuple[str, str]:
+    """The word whose column may be aligned, and the rest, of a statement without comments."""
+    word, segments = _segments(node)
+    return word, "".join(s if isinstance(s, str) else _flat(s) for s in segments)
+
+
+def _flat(node: n.Argument | n.Value) -> str:
+    match node:
+        case n.Literal():
+            return literal_text(node.value)
+        case n.Call():
+            name = node.name.text
+            return f"{name}({', '.join(map(_flat, node.arguments))})" if node.arguments else name
+        case n.Argument():
+            value = _flat(node.value)
+            return value if node.name is None else f"{node.name.text}={value}"
+        case n.ListValue():
+            return f"[{', '.join(map(_flat, node.items))}]"
+        case n.Reference():
+            return f"${node.name}"
+        case n.RampValue():
+            return f"{_flat(node.start)} -> {_flat(node.stop)}"
+
+
 def _segments(node: n.Statement) -> tuple[str, list[str | n.Value]]:
     match node:
         case n.Edition():

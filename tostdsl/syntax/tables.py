@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from tostdsl import assets
 from tostdsl.syntax.tree import Child, Token, Tree
@@ -21,28 +20,31 @@ from tostdsl.syntax.tree import Child, Token, Tree
 if TYPE_CHECKING:
     from lark import Lark
 
+Kept: TypeAlias = list[Any]
 GRAMMAR = "tost.lark"
 SHIPPED = "tost.tables.json"
 
 
-@dataclass(frozen=True, slots=True)
 class Rule:
-    """What reducing a rule does with the values on the stack."""
+    """What reducing a rule does with the values on the stack.
 
-    origin: str
-    size: int
-    name: str
-    alone: bool
-    """A single child stands for the whole."""
-    kept: tuple[tuple[int, bool, int], ...]
-    """Which children stay, whether their own take their place, and how many None go before."""
-    after: int
-    """How many None go behind them."""
+    `alone`: a single child stands for the whole. `kept`: which children stay, whether their own
+    take their place, and how many None go before each; `after`: how many None go behind them.
+    """
 
-    @property
-    def plain(self) -> bool:
+    __slots__ = ("after", "alone", "kept", "name", "origin", "plain", "size")
+
+    def __init__(
+        self, origin: str, size: int, name: str, alone: bool, kept: list[Kept], after: int
+    ) -> None:
+        self.origin = origin
+        self.size = size
+        self.name = name
+        self.alone = alone
+        self.kept = kept
+        self.after = after
+        self.plain = size == 1 and alone and kept == [[0, False, 0]] and not after
         """Whether it leaves the one value it reads as it is."""
-        return self.size == 1 and self.alone and self.kept == ((0, False, 0),) and not self.after
 
 
 class Tables:
@@ -53,10 +55,7 @@ class Tables:
         self.pattern = re.compile(f"{ignored}(?:{content['pattern']})")
         self.ignored = re.compile(ignored)
         self.words: dict[str, str] = content["words"]
-        self.rules = [
-            Rule(origin, size, name, alone, tuple((i, x, n) for i, x, n in kept), after)
-            for origin, size, name, alone, kept, after in content["rules"]
-        ]
+        self.rules = [Rule(*row) for row in content["rules"]]
         self.plain = [rule.origin if rule.plain else None for rule in self.rules]
         self.states: list[dict[str, int]] = content["states"]
         self.end: int = content["end"]
