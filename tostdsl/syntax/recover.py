@@ -1,34 +1,24 @@
-"""Reads a statement again that the tables refused: puts in missing marks, says what is wrong.
-
-Only lark knows what could have stood at a place, so it is loaded here, on the first mistake.
-"""
+"""Reads a statement again that the tables refused: puts in missing marks, says what is wrong."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, cast
-
-from lark import Token as LarkToken
-from lark import Tree as LarkTree
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
-from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from tostdsl import assets
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.source import Source, Span
 from tostdsl.syntax.layout import Chunk
 from tostdsl.syntax.letters import called
-from tostdsl.syntax.tables import lark
-from tostdsl.syntax.tree import Child, Token, Tree
-from tostdsl.syntax.words import KEYWORDS, WORD
+from tostdsl.syntax.tables import Stack, tables
+from tostdsl.syntax.tree import Token, Tree
+from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS, WORD
 
 MAX_SHOWN = 40
 """Characters of a token that a message shows."""
 
 _INSERTABLE = {"EQUAL": "=", "COMMA": ",", "RPAR": ")", "RSQB": "]", "FOR": "for", "OVER": "over"}
-_CLOSERS = {"(": LarkToken("RPAR", ")"), "[": LarkToken("RSQB", "]")}
+_CLOSERS = {"(": "RPAR", "[": "RSQB"}
 _BAD_ESCAPE = re.compile(r'"(?:\\["\\]|[^"\\\n])*\\')
 
 
@@ -41,45 +31,7 @@ def _phrases() -> dict[str, str]:
 
 def recover(source: Source, chunk: Chunk, text: str, found: list[Diagnostic]) -> Tree | None:
     """The tree of a statement with missing marks put in, or None; `found` gets the reports."""
-    tree = _Recovery(source, chunk, text, found).recover()
-    return None if tree is None else cast(Tree, _plain(tree))
-
-
-def _plain(item: Any) -> Child:
-    """A tree or token of lark's as our own."""
-    if item is None:
-        return None
-    if isinstance(item, LarkToken):
-        start, end = cast(int, item.start_pos), cast(int, item.end_pos)
-        return Token.of(item.type, str(item), start, end)
-    meta = item.meta
-    start, end = (-1, -1) if meta.empty else (meta.start_pos, meta.end_pos)
-    return Tree(str(item.data), [_plain(child) for child in item.children], start, end)
-
-
-# -- the parts of lark that have no types
-
-
-def _tokens(parser: InteractiveParser) -> Iterator[LarkToken]:
-    return cast("Any", parser.lexer_thread).lex(parser.parser_state)  # type: ignore[no-any-return]
-
-
-def _accepts(parser: InteractiveParser) -> set[str]:
-    return cast("Any", parser).accepts()  # type: ignore[no-any-return]
-
-
-def _fed(parser: InteractiveParser, token: LarkToken) -> InteractiveParser | None:
-    """A copy of the parser that has read the token, or None where it cannot stand."""
-    trial: InteractiveParser = cast("Any", parser).copy(deepcopy_values=False)
-    try:
-        trial.feed_token(token)
-    except UnexpectedToken:
-        return None
-    return trial
-
-
-def _tree(parser: InteractiveParser) -> LarkTree[LarkToken]:
-    return cast("Any", parser).feed_eof()  # type: ignore[no-any-return]
+    return _Recovery(source, chunk, text, found).recover()
 
 
 class _Recovery:
@@ -92,6 +44,9 @@ class _Recovery:
         self.found = found
         first = WORD.match(text)
         self.word = first.group() if first else ""
+        self.stack: Stack = [0]
+        self.read: list[Token] = []
+        """What has been read, with the marks that were put in."""
 
     def at(self, start: int, end: int) -> Span:
         """A span by offsets in the chunk."""
@@ -102,70 +57,87 @@ class _Recovery:
 
     # -- recovery: insert first, then give the statement up
 
-    def recover(self) -> LarkTree[LarkToken] | None:
+    def recover(self) -> Tree | None:
         """The tree after inserting missing marks, or None."""
-        parser = lark().parse_interactive(self.text)
-        last = LarkToken("", "", start_pos=0, end_pos=0)
-        while True:
-            try:
-                token = next(_tokens(parser), None)
-            except UnexpectedToken as error:
-                token = error.token  # known, but not wanted here
-            except UnexpectedCharacters as error:
-                self.report_character(cast(int, error.pos_in_stream))
-                return None
-            if token is None:
-                return self.finish(parser, last)
-            fed = _fed(parser, token) or self.inserted(parser, token, last)
-            if fed is None:
-                self.report_token(parser, token)
-                return None
-            parser, last = fed, token
-
-    def inserted(
-        self, parser: InteractiveParser, token: LarkToken, last: LarkToken
-    ) -> InteractiveParser | None:
-        """The parser after an unwanted token, with one missing mark before it if that helps."""
-        wanted = _accepts(parser)
-        if "NAME" in wanted and WORD.fullmatch(str(token)):
-            token.type = "NAME"
-            return _fed(parser, token)
-        for name, mark in _INSERTABLE.items():
-            if name not in wanted or (name == "FOR" and self.word != "train"):
+        stop = 0
+        for kind, start, stop in tables().tokens(self.text):
+            token = Token.of(kind, self.text[start:stop], start, stop)
+            if self.feed(token):
                 continue
-            marked = _fed(parser, self.mark(name, mark, last))
-            fed = None if marked is None else _fed(marked, token)
-            if fed is not None:
-                self.report_missing(mark, last)
-                return fed
-        return None
+            if not self.insert(token):
+                self.report_token(token)
+                return None
+            if len(self.found) >= MAX_REPORTS:
+                return None
+        rest = tables().ignored.match(self.text, stop)
+        if rest is not None and rest.end() < len(self.text):
+            self.report_character(rest.end())
+            return None
+        return self.finish()
 
-    def finish(self, parser: InteractiveParser, last: LarkToken) -> LarkTree[LarkToken] | None:
+    def feed(self, token: Token) -> bool:
+        """Read a token, a word as a keyword where one can stand; or leave all as it was."""
+        return any(self.feed_as(kind, token) for kind in (tables().words.get(token), token.type))
+
+    def feed_as(self, kind: str | None, *tokens: Token) -> bool:
+        """Read tokens, the last one as of a kind; or leave all as it was."""
+        if kind is None:
+            return False
+        stack: Stack | None = self.stack
+        for token in tokens:
+            if stack is not None:
+                stack = tables().after(stack, kind if token is tokens[-1] else token.type)
+        if stack is None:
+            return False
+        self.stack, tokens[-1].type = stack, kind
+        self.read += tokens
+        return True
+
+    def insert(self, token: Token) -> bool:
+        """Read an unwanted token with one missing mark before it, where that helps.
+
+        `ghost(width=2x until 25%` lacks a bracket, not a comma before an argument `until`.
+        """
+        end = self.end
+        marks = [name for name in _INSERTABLE if name != "FOR" or self.word == "train"]
+        for kind in (tables().words.get(token), token.type):
+            for name in marks:
+                mark = _INSERTABLE[name]
+                if self.feed_as(kind, self.mark(name, mark), token):
+                    self.report_missing(mark, end)
+                    return True
+        return False
+
+    def finish(self) -> Tree | None:
         """End the statement, closing what was left open."""
-        closers, opened = "", []
+        end, closers, opened = self.end, "", []
         for bracket, offset in reversed(self.chunk.open):
-            closer = _CLOSERS[bracket]
-            if closer.type not in _accepts(parser):
+            kind = _CLOSERS[bracket]
+            closer = _INSERTABLE[kind]
+            if not self.feed_as(kind, self.mark(kind, closer)):
                 break
-            parser.feed_token(self.mark(closer.type, str(closer), last))
             closers += closer
             opened.append(Label(self.source.span(offset, offset + 1), "opened here"))
         if closers:
-            self.report_missing(closers, last, *opened)
-        if "$END" not in _accepts(parser):
-            self.report_token(parser, self.mark("$END", "", last))
-            return None
-        return _tree(parser)
+            self.report_missing(closers, end, *opened)
+        tree = tables().built(self.read)
+        if tree is None:
+            self.report_token(self.mark("$END", ""))
+        return tree
 
-    def mark(self, name: str, text: str, last: LarkToken) -> LarkToken:
+    @property
+    def end(self) -> int:
+        """Where the last token ends."""
+        return self.read[-1].end_pos if self.read else 0
+
+    def mark(self, kind: str, text: str) -> Token:
         """An inserted token, standing right after the last one."""
-        return LarkToken(name, text, start_pos=last.end_pos, end_pos=last.end_pos)
+        return Token.of(kind, text, self.end, self.end)
 
     # -- reports
 
-    def report_missing(self, mark: str, last: LarkToken, *more: Label) -> None:
+    def report_missing(self, mark: str, end: int, *more: Label) -> None:
         """A mark that was inserted."""
-        end = cast(int, last.end_pos)
         text = f" {mark} " if mark in _WORD_MARKS else mark
         fix = Fix((Edit(self.at(end, end), text.rstrip() if text == mark else f" {mark}"),))
         self.found.append(diagnose("T102", self.at(end, end + 1), *more, token=mark, fix=fix))
@@ -178,10 +150,9 @@ class _Recovery:
         char = self.text[offset]
         self.found.append(diagnose("T105", self.at(offset, offset + 1), char=called(char)))
 
-    def report_token(self, parser: InteractiveParser, token: LarkToken) -> None:
+    def report_token(self, token: Token) -> None:
         """A token that cannot stand where it does."""
-        start = cast(int, token.start_pos)
-        end = max(start + 1, cast(int, token.end_pos))
+        start, end = token.start_pos, max(token.start_pos + 1, token.end_pos)
         first = WORD.match(self.text)
         meant = nearest(first.group(), KEYWORDS) if first else None
         second = first is not None and self.is_second(start, first.end())
@@ -192,7 +163,9 @@ class _Recovery:
             self.found.append(diagnose("T103", span, name=first.group(), help=help, fix=fix))
             return
         phrases = _phrases()
-        wanted = sorted({phrases.get(name, name) for name in _grouped(_accepts(parser))})
+        wanted = sorted(
+            {phrases.get(name, name) for name in _grouped(tables().accepted(self.stack))}
+        )
         wanted.sort(key=phrases["$END"].__eq__)  # it comes last
         shown = token if len(token) <= MAX_SHOWN else f"{token[: MAX_SHOWN - 1]}…"
         found = phrases["$END"] if token.type == "$END" else f"`{shown}`"
@@ -237,6 +210,4 @@ def _either(words: list[str]) -> str:
 
 def kinds() -> dict[str, str | None]:
     """Terminals a statement is made of, with the words messages use for them."""
-    ignored = lark().ignore_tokens
-    names = (terminal.name for terminal in lark().terminals if terminal.name not in ignored)
-    return {name: _phrases().get(name) for name in names}
+    return {name: _phrases().get(name) for name in tables().kinds}

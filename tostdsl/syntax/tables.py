@@ -1,9 +1,9 @@
 """The grammar as tables that are ready to use: `grammar/tost.tables.json`, made from `tost.lark`.
 
 Making a parser of a grammar takes longer than checking a recipe, so the tables are shipped as
-plain data. They carry the grammar's hash and are made anew where it differs. What they accept
-they read as lark would, but they explain nothing: text they refuse is read again by lark, which
-knows what could have stood where. `python -m tostdsl.syntax.tables` writes the file.
+plain data. They carry the grammar's hash and are made anew, by lark, where it differs. What they
+accept they read as lark would; text they refuse is read again by `recover.py`, which asks them
+what could have stood where. `python -m tostdsl.syntax.tables` writes the file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lark import Lark
 
 Kept: TypeAlias = list[Any]
+Stack: TypeAlias = list[int]
+"""The states a reading is in, the innermost last. It says all that can follow."""
 GRAMMAR = "tost.lark"
 SHIPPED = "tost.tables.json"
 
@@ -88,12 +91,82 @@ class Tables:
             values.append(token)
         if self.ignored.fullmatch(text, at) is None:
             return None
+        return self._ended(stack, values)
+
+    def built(self, tokens: Iterable[Token]) -> Tree | None:
+        """The tree of tokens whose kinds are known, or None where they are no statement."""
+        stack, values = [0], cast("list[Child]", [])
+        for token in tokens:
+            action = self.states[stack[-1]].get(token.type)
+            while action is not None and action < 0:
+                self._reduce(~action, stack, values)
+                action = self.states[stack[-1]].get(token.type)
+            if action is None:
+                return None
+            stack.append(action)
+            values.append(token)
+        return self._ended(stack, values)
+
+    def _ended(self, stack: Stack, values: list[Child]) -> Tree | None:
+        """The tree of all that has been read, or None where more must follow."""
         while stack[-1] != self.end:
-            action = states[stack[-1]].get("$END")
+            action = self.states[stack[-1]].get("$END")
             if action is None or action >= 0:
                 return None
             self._reduce(~action, stack, values)
         return cast(Tree, values[0])
+
+    # -- for recovery, which asks what could stand where
+
+    @property
+    def kinds(self) -> list[str]:
+        """The terminals a statement is made of."""
+        return [*(name for name in self.pattern.groupindex), *self.words.values()]
+
+    def tokens(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Kind, start and end of each token, up to where no token begins."""
+        at = 0
+        for match in self.pattern.finditer(text):
+            if match.start() != at:
+                return
+            kind = cast(str, match.lastgroup)
+            start, at = match.span(kind)
+            yield kind, start, at
+
+    def after(self, stack: Stack, kind: str) -> Stack | None:
+        """The states after a token of a kind, or None where it cannot stand."""
+        states, rules = self.states, self.rules
+        action = states[stack[-1]].get(kind)
+        if action is None:
+            return None
+        stack = stack.copy()
+        while action < 0:
+            rule = rules[~action]
+            if rule.size:
+                del stack[-rule.size :]
+            stack.append(states[stack[-1]][rule.origin])
+            action = states[stack[-1]].get(kind)
+            if action is None:
+                return None
+        stack.append(action)
+        return stack
+
+    def accepted(self, stack: Stack) -> set[str]:
+        """The terminals that can stand next, `$END` where the statement can end."""
+        kinds = {kind for kind in self.kinds if self.after(stack, kind) is not None}
+        return kinds | {"$END"} if self._ends(stack) else kinds
+
+    def _ends(self, stack: Stack) -> bool:
+        stack = stack.copy()
+        while stack[-1] != self.end:
+            action = self.states[stack[-1]].get("$END")
+            if action is None or action >= 0:
+                return False
+            rule = self.rules[~action]
+            if rule.size:
+                del stack[-rule.size :]
+            stack.append(self.states[stack[-1]][rule.origin])
+        return True
 
     def _reduce(self, number: int, stack: list[int], values: list[Child]) -> None:
         rule = self.rules[number]
@@ -139,7 +212,7 @@ def digest(grammar: str) -> str:
 
 @lru_cache(maxsize=1)
 def lark() -> Lark:
-    """The same grammar as a parser that can say what is missing."""
+    """The grammar as lark reads it: what the tables are made from."""
     from lark import Lark
 
     return Lark(

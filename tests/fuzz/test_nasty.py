@@ -1,0 +1,33 @@
+"""The heaviest inputs within the limits: checked and formatted in seconds and little memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.fuzz.nasty import NASTY
+
+SECONDS = 5.0
+"""Of the processor, for a check and for a format; the rule for strangers' files."""
+MEGABYTES = 300
+PATIENCE = 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NASTY)
+def test_no_input_within_the_limits_takes_long(name: str) -> None:
+    """At most five seconds and 300 megabytes, whatever a stranger wrote."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.measure", name],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    measured = json.loads(done.stdout)
+    assert SECONDS >= max(measured["check"] + measured["show"], measured["format"])
+    assert MEGABYTES >= measured["megabytes"]
