@@ -49,6 +49,9 @@ READ_ON = [
     ("expect loss =< 1", "T141", "expect loss <= 1"),
     ("expect accuracy == 94%", "T141", "expect accuracy >= 94%"),
     ("seed 1; precision bf16", "T142", "seed 1\nprecision bf16"),
+    ("train for 180 Epochs", "T143", "train for 180 epochs"),
+    ("skip UNTIL 25%", "T143", "skip until 25%"),
+    ("skip until Step 4", "T143", "skip until step 4"),
     ("model resnet20, data cifar10", "T142", "model resnet20\ndata cifar10"),
 ]  # fmt: skip
 """What is written, its report, and what it is read as."""

@@ -80,6 +80,7 @@ CATALOGUE: dict[str, Entry] = {
     "T140": Entry("`{found}` is not a name: letters, digits and `_` only", "write `{write}`"),
     "T141": Entry("`{found}` is not a comparison", "write `{write}`"),
     "T142": Entry("a second statement on one line", "put `{write}` on a line of its own"),
+    "T143": Entry("`{found}` has capital letters", "write `{write}`"),
     # -- names
     "T201": Entry("unknown {kind} `{name}`"),
     "T202": Entry("unknown slot `{name}`"),

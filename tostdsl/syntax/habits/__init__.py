@@ -21,6 +21,7 @@ MAX_LENGTH = 1000
 _HABITS: tuple[Callable[[Statement], None], ...] = (
     marks.slashes,
     marks.ended,
+    phrases.capitals,
     phrases.length,
     phrases.comparison,
     phrases.hyphened,

@@ -8,6 +8,11 @@ from tostdsl.diagnostics import nearest
 from tostdsl.syntax.habits.statement import BOUNDS, NAME, REACH, SLOTS, Statement, either, shown
 from tostdsl.syntax.words import KEYWORDS
 
+_CAPITALS = re.compile(
+    rf"^{either(KEYWORDS)}(?=\s)|(?<=\s){either((*REACH, 'over', 'sha256'))}(?=\s)"
+    r"|(?<=\d)\s+(?:epoch|step)s?\b|\b(?:epoch|step)s?(?=\s+\d)",
+    re.IGNORECASE,
+)
 _LENGTH = re.compile(r"(epoch|step)s?\s*[=:]?\s*(\d+)\s*(?:epochs?|steps?)?\s*$")
 _MOMENT = re.compile(
     rf"\b({either(BOUNDS)})\s+((epoch|step)(s?)(\s*[=:(]\s*|\s+)(\d+)(\s*\))?)(?![\w.%])"
@@ -18,6 +23,17 @@ _TO = re.compile(r"\bfrom\s+\S.*?\s(to)\s")
 _MISSPELT = re.compile(rf"\b{either(BOUNDS)}\s+(({NAME})\s+(\d+%?))(?![\w.])")
 _VALUED = re.compile(rf"({NAME})\s+(-?[\d.]+(?:[eE]-?\d+)?[%x]?)\s*$")
 _REACHING = re.compile(rf"(?<!\S)({either(REACH)})(?=\s)")
+
+
+def capitals(text: Statement) -> None:
+    """`Train for 180 Epochs`, `ghost Until epoch 40`."""
+    for match in _CAPITALS.finditer(text.outer):
+        found = match.group().lstrip()
+        write = found.lower()
+        if found != write:
+            where = (match.end() - len(found), match.end())
+            text.report("T143", where, (*where, write), found=found, write=write)
+            text.put(*where, write)
 
 
 def length(text: Statement) -> None:
