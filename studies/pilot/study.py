@@ -53,7 +53,9 @@ def train(arm: str, number: int, out: Path, download: bool) -> Measured:
     kept = folder.with_suffix(".json")
     if kept.exists():
         return Measured(**json.loads(kept.read_text(encoding="utf-8")))
-    result = api.run(plan, RunOptions(folder, "cpu", download=download), sources=compiled.sources)
+    assert compiled.recipe is not None  # `plans` has raised where the recipe has mistakes
+    options = RunOptions(folder, "cpu", download=download)
+    result = api.run(plan, options, sources=compiled.recipe.sources)
     measured = Measured(
         arm,
         plan.seed,
