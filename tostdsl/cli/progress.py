@@ -88,7 +88,8 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
     rows.append(("time", f"{result.seconds:.1f} s"))
     if result.seams:
-        costs = f"{len(result.costs)} of them cost" if result.costs else "none costs"
+        cost = len(result.costs)
+        costs = f"{cost} of them cost{'s' if cost == 1 else ''}" if cost else "none costs"
         judged = "not judged" if result.unreal else costs
         rows.append(("seams", f"{result.seams}, {judged}"))
     verdict = f"passed: {result.checks} checks, nothing left behind"

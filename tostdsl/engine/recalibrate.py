@@ -69,7 +69,7 @@ def _tensors(kit: Equipment) -> Iterator[tuple[str, Tensor]]:
     """Parameters and buffers of the network by name, then of the modules beside it."""
     for place, root in enumerate((kit.model, *kit.surgeon.beside)):
         for name, tensor in (*root.named_parameters(), *root.named_buffers()):
-            yield (f"beside {place}: {name}" if place else name), tensor.detach()
+            yield (f"beside {place}: {name}" if place else name), tensor
 
 
 def _estimate(kit: Equipment, found: dict[str, Any], purpose: str, count: int) -> None:

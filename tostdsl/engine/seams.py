@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 IMAGES = 256
 """Training images that every seam of a run is measured on, not augmented, drawn by the seed."""
-RISE = 0.10
+RISE = 0.20
 """A seam costs where the loss rises by more than this share of it and by more than `LEAST`, …"""
-LEAST = 0.01
-FALL = 0.02
-"""… or where accuracy falls by more than this share of all images."""
+LEAST = 0.02
+FALL = 0.03
+"""… or where accuracy falls by more than this share of the images (7 of 256 may go).
+
+Ours: on digits, the seams of the shipped recipes raised the loss by 14 % at most and cost 3 images,
+and a skip that left at weight 1 (`form=add, anneal=none`) cost 89 points.
+"""
 
 
 @dataclass(frozen=True, slots=True)

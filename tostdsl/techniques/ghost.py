@@ -78,6 +78,10 @@ class Ghost(Removable):
     wants a window to the end of training and `anneal=none`, and the certificate fails unless the
     run was started with `--allow-ghosts`.
 
+    `recalibrate=yes` estimates the running statistics of the network's batch normalisations anew
+    at the moment the ghosts have left: the plain average over 32 batches of training images. What
+    ghosts gave to a layer's input is still in those statistics when they go.
+
     Soft activations are from Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural
     Network Better with Any Mask (ICML 2022). Its public code swaps every activation for the whole
     of training and testing, without any decay: `ghost(activation=swish, anneal=none, keep=yes)`,

@@ -62,6 +62,10 @@ class Skip(Removable):
     wants a window to the end of training and `anneal=none`, and the certificate fails unless the
     run was started with `--allow-ghosts`.
 
+    `recalibrate=yes` estimates the running statistics of the network's batch normalisations anew
+    at the moment the skips have left: the plain average over 32 batches of training images. What
+    skips gave to a layer's input is still in those statistics when they go.
+
     After Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural Network Better with Any
     Mask (ICML 2022). Its public code is
 
