@@ -14,11 +14,13 @@ from tests.engine import kits
 from tests.engine.kits import equipment
 from tests.engine.test_run import plan, rows
 from tests.nets import stage
+from tostdsl import registry
 from tostdsl.compile.compiler import compile_source
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import randomness
 from tostdsl.engine.recalibrate import BATCHES, recalibrate, refuse_without_norms
 from tostdsl.engine.run import RunOptions, run
+from tostdsl.plan.bases import Removable, Technique
 from tostdsl.source import Source
 from tostdsl.techniques.skip import Skip
 
@@ -208,6 +210,15 @@ def test_only_what_is_removed_recalibrates() -> None:
     assert {"T504", "W026"} == set(both)
     assert "leaves no seam" in both["T504"]
     assert [] == found("ghost(width=2x, recalibrate=yes) until epoch 1")
+
+
+def test_everything_that_is_removed_recalibrates() -> None:
+    """Whatever a registered technique adds to the network, it has the argument; others have not."""
+    for cls in registry.everything():
+        if issubclass(cls, Technique):
+            adds = cls().adds_to_network()
+            assert adds == ("recalibrate" in cls.model_fields) == issubclass(cls, Removable)
+            assert not adds or "recalibrate" == list(cls.model_fields)[-1]
 
 
 def test_random_states_are_put_back_after_a_failure() -> None:

@@ -203,13 +203,13 @@ class _Session:
         try:
             for phase in self.program.phases:
                 self._phase(kit, phase)
+            seconds = time.perf_counter() - started
+            result = finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
         except BaseException:
             if kit.tracer is not None:
                 with suppress(Exception):  # of the two, the reason why training ended is told
                     kit.tracer.close()
             raise
-        seconds = time.perf_counter() - started
-        result = finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
         if kit.tracer is not None:
             kit.tracer.close()
         return result

@@ -3,8 +3,10 @@
 At a traced step the batch that is about to be trained on goes through the network and back once
 more, and once again for each stage that adds to the network, with that stage's weight at 0 and all
 else equal: batch, targets, random numbers, the other stages. What is written are the norms of the
-weights' gradients, masks applied, and the shares of dead units. Training does not notice: nothing
-is stepped, gradients are not kept, and buffers, weights of stages and random states are put back.
+weights' gradients, masks applied, and the shares of dead units. The gradient is that of the
+cross-entropy against the batch's targets; what a hook's `loss` would add to it is left out.
+Training does not notice: nothing is stepped, gradients are not kept, and buffers, weights of stages
+and random states are put back.
 """
 
 from __future__ import annotations
