@@ -271,7 +271,7 @@ def _norms(traced: Sequence[Row]) -> Scale:
     low = min(low, high - 0.5)
     powers = list(range(math.ceil(low), math.floor(high) + 1))
     ticks = powers if len(powers) > 1 else [low, high]
-    return Scale(SEQUENTIAL, low, high, lambda v: f"{10**v:.2g}", ticks)
+    return Scale(SEQUENTIAL, low, high, _power, ticks)
 
 
 def _shares(traced: Sequence[Row]) -> Scale:
@@ -289,6 +289,10 @@ def _ratios(traced: Sequence[Row], layers: Sequence[str], value: Value) -> Scale
 def _gaps(traced: Sequence[Row], layers: Sequence[str], value: Value) -> Scale:
     high = max(0.1, math.ceil(_largest(traced, layers, value) * 10) / 10)
     return Scale(DIVERGING, -high, high, _points, [-high, 0.0, high])
+
+
+def _power(exponent: float) -> str:
+    return f"{float(f'{10**exponent:.2g}'):g}"
 
 
 def _times(power: float) -> str:
