@@ -16,7 +16,7 @@ HEAD = "model resnet18\ndata cifar10\ntrain for 180 epochs\nmask random(sparsity
 def test_its_recipes_are_sound() -> None:
     """Each compiles; those that keep something are warned of, the others are not."""
     texts = re.findall(r"^```tost\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert 5 == len(texts)
+    assert 6 == len(texts)
     for text in texts:
         found = compile_source(Source("README.md", HEAD + text)).diagnostics
         assert (["W026"] if "keep=yes" in text else []) == [each.code for each in found]

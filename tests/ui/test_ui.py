@@ -42,6 +42,7 @@ NO_RECIPE = {
     "T508": "only known once the network is built",
     "T523": "only known once the network is built",
     "T530": "only known once the network is built",
+    "T531": "only known once the network is built",
     "W004": "needs a broken plug-in",
     "W090": "a file with a hundred mistakes; in tests/fuzz",
 }

@@ -87,6 +87,11 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
     kept = result.parameters - result.zeros
     rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
     rows.append(("time", f"{result.seconds:.1f} s"))
+    if result.seams:
+        cost = len(result.costs)
+        costs = f"{cost} of them cost{'s' if cost == 1 else ''}" if cost else "none costs"
+        judged = "not judged" if result.unreal else costs
+        rows.append(("seams", f"{result.seams}, {judged}"))
     verdict = f"passed: {result.checks} checks, nothing left behind"
     if result.facts.get("kept"):
         verdict = f"passed, with {', '.join(result.facts['kept'])} left in as the recipe says"
@@ -98,9 +103,9 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
 
 
 def verdicts(result: Result) -> list[Diagnostic]:
-    """What the run did not live up to: failed checks and missed expectations."""
+    """What the run did not live up to: failed checks, costly seams and missed expectations."""
     failed = [diagnose("R401", reason=reason) for reason in result.failures]
-    return failed + [diagnose("R402", reason=reason) for reason in result.misses]
+    return [*failed, *result.costs] + [diagnose("R402", reason=reason) for reason in result.misses]
 
 
 def sweep_lines(results: list[tuple[str, Result]]) -> list[str]:

@@ -23,6 +23,9 @@ from tostdsl.cli.report import (
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
 
+TRACE_EVERY = 50
+"""Steps from one traced step to the next, unless `--trace-every` says otherwise."""
+
 
 @click.command("run")
 @recipe_argument
@@ -47,6 +50,17 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-ghosts", is_flag=True, help="Certify a run whose recipe keeps ghosts to the end."
 )
+@click.option(
+    "--trace",
+    type=click.Choice(["gradients"]),
+    help="Write gradient norms and dead units, with and without each ghost or skip, and draw them.",
+)
+@click.option(
+    "--trace-every",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Trace every N steps, and where stages come and go.  [default: {TRACE_EVERY}]",
+)
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -59,11 +73,15 @@ def command(
     download: bool,
     fake_data: bool,
     allow_ghosts: bool,
+    trace: str | None,
+    trace_every: int | None,
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
     from tostdsl.compile.compiler import compile_file
 
+    if trace_every is not None and trace is None:
+        raise click.UsageError("`--trace-every` says how often to trace; add `--trace gradients`")
     compiled = compile_file(recipe, sets, seed, set_file)
     show(compiled.diagnostics)
     code = status(compiled.diagnostics)
@@ -85,7 +103,10 @@ def command(
         if values:
             say(f"-- {index} of {len(compiled.variants)}: {values}")
         where = out / f"{index:03d}" if out is not None and values else out
-        options = RunOptions(where, device, data_root, download, fake_data, smoke, allow_ghosts)
+        options = RunOptions(
+            where, device, data_root, download, fake_data, smoke, allow_ghosts,
+            (trace_every or TRACE_EVERY) if trace else None,
+        )  # fmt: skip
         observer = screen()
         result = run(variant.plan, options, observer, compiled.recipe.sources)
         observer.summary(result)

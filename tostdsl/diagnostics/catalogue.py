@@ -221,6 +221,11 @@ CATALOGUE: dict[str, Entry] = {
         "a density of {density} keeps none of the {total} weights of `{weight}`",
         "raise `density`, or leave the layer out with `except`",
     ),
+    "T531": Entry(
+        "`recalibrate` of `{name}` has no effect: `{model}` has no batch normalisation that keeps "
+        "running statistics",
+        "remove `recalibrate=yes`",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -275,6 +280,12 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
+    "R410": _warning(
+        "the seam at {at} costs: without {names} the loss goes from {loss} to {then} and accuracy "
+        "from {accuracy} to {now}",
+        "let it fade more slowly or over a longer window, or estimate normalisation statistics "
+        "anew with `recalibrate=yes`",
+    ),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
     "R602": Entry(
         "the fix for `{fixed}` would leave more mistakes than before, so it is not applied",

@@ -151,6 +151,15 @@ class Feed:
         labels = self._train.labels.index_select(0, there)
         return Batch(self._normal(images), labels, labels)
 
+    def sample(self, purpose: str, count: int) -> Batch:
+        """At most `count` training images, not augmented, drawn by (seed, purpose)."""
+        members = self._members["train"]
+        source = generator(self.seed, "sample", purpose)
+        places = members[torch.randperm(len(members), generator=source)[:count]]
+        there = places.to(self.device)
+        labels = self._train.labels.index_select(0, there)
+        return Batch(self._normal(self._floats(self._train.take(places, there))), labels, labels)
+
     def evaluation(self, part: Part, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of a part in order, without augmentation, `size` at a time."""
         shelf = self._test if part == "test" else self._train

@@ -4,12 +4,26 @@ recipe.tost          the recipe's text as it was; what it extends lies in recipe
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads
-metrics.jsonl        a line an epoch, an evaluation, a message
+metrics.jsonl        a line an epoch, an evaluation, a seam, a message
+trace.jsonl          with `--trace gradients`: a line a phase and a traced step
+trace.svg            the same as a picture
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
 ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)
 certificate.json     the checks that what was written is what ran
 result.json          the figures of the summary, and how the run ended
+
+A `seam` of metrics.jsonl says where stages left the network: `phase`, `step`, `left` (their names,
+with the weights of their last step), and `before`, `after` and `recalibrated` (null unless one of
+them has `recalibrate=yes`), each with `loss`, `accuracy`, `dead` (share of dead units by layer) and
+`norms` (by normalisation, how far its input lies from its running statistics; see `engine.shifts`).
+`costs` says whether the network is worse for it by more than the thresholds in `engine.seams`.
+
+A `step` of trace.jsonl has `phase`, `step`, `stages` (weights and ramps of those at work), `with`
+and `without` (by stage that adds to the network), each with `loss`, `gradients` (by layer, the norm
+of its weight's gradient under the mask) and `dead`, over the batch of that step before it is
+trained on. A `phase` before them has `steps`, `steps_per_epoch`, `layers`, and the `windows` of
+those stages in steps. In both files null stands for what is no number.
 """
 
 from __future__ import annotations
@@ -45,6 +59,26 @@ def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
     return path
 
 
+class Lines:
+    """A new file of JSON lines, each on disk at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] = path.open("x", encoding="utf-8")
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a line."""
+        try:
+            self._file.write(json.dumps(row, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
 class RunFolder:
     """Writes one run's files. Making it claims the folder; a taken one is refused."""
 
@@ -60,7 +94,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
-            self._metrics: IO[str] = (path / "metrics.jsonl").open("x", encoding="utf-8")
+            self._metrics = Lines(path / "metrics.jsonl")
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
@@ -71,19 +105,22 @@ class RunFolder:
         content = {"fingerprint": plan.fingerprint, "plan": plan.to_json()}
         self.write_json(MARKER, content)
         for name, text in texts.items():
-            self._write(name, text)
+            self.write_text(name, text)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A JSON file, readable and sorted."""
-        self._write(name, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        self.write_text(name, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
     def log(self, row: Mapping[str, Any]) -> None:
         """A line of metrics.jsonl, on disk at once."""
+        self._metrics.write(row)
+
+    def lines(self, name: str) -> Lines:
+        """Another file of JSON lines."""
         try:
-            self._metrics.write(json.dumps(row, allow_nan=False) + "\n")
-            self._metrics.flush()
+            return Lines(self.path / name)
         except OSError as error:
-            raise _unwritable(self.path / "metrics.jsonl", error) from None
+            raise _unwritable(self.path / name, error) from None
 
     def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> str:
         """A safetensors file; tensors that share memory are copied. Returns its SHA-256."""
@@ -99,7 +136,8 @@ class RunFolder:
         """Close the metrics."""
         self._metrics.close()
 
-    def _write(self, name: str, text: str) -> None:
+    def write_text(self, name: str, text: str) -> None:
+        """A file of text."""
         target = self.path / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,55 +20,28 @@ from torch.nn import functional
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate
-from tostdsl.engine.feed import Feed, Part
+from tostdsl.engine.dead import Units
+from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.masked import Masked
+from tostdsl.engine.measure import Meter, evaluate
 from tostdsl.engine.observer import Glimpse, Observer
+from tostdsl.engine.seams import Opening, Seam
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Segment, clip
 from tostdsl.units import Clock
 
+if TYPE_CHECKING:
+    from tostdsl.engine.trace import Tracer
+
 GLIMPSE_SECONDS = 0.2
 BLOCK = 4096
 """Steps whose scalars are computed ahead at a time."""
 
 
-@dataclass(slots=True)
-class Meter:
-    """Sums over training images, kept on the device until they are read."""
-
-    loss: Tensor
-    right: Tensor
-    images: int = 0
-    """How many were counted."""
-
-    @classmethod
-    def on(cls, device: torch.device) -> Meter:
-        """An empty meter."""
-        return cls(
-            torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        )
-
-    def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
-        """Count a batch."""
-        self.loss += loss.detach() * len(labels)
-        self.right += (outputs.detach().argmax(1) == labels).sum()
-        self.images += len(labels)
-
-    @property
-    def accuracy(self) -> Fraction:
-        """Share of the images that were classified rightly, exact."""
-        return Fraction(int(self.right), max(1, self.images))
-
-    def read(self) -> tuple[float, float]:
-        """Mean loss and accuracy of the images since the last reset."""
-        count = max(1, self.images)
-        return float(self.loss) / count, float(self.right) / count
-
-
-@dataclass(slots=True)
+@dataclass
 class Equipment:
     """What a phase works with."""
 
@@ -85,6 +58,17 @@ class Equipment:
     """Whether stages may stay in the network, where the recipe says so."""
     kept: list[Attached] = field(default_factory=list)
     """Stages that stayed when training ended, in the order they entered."""
+    unreal: str = ""
+    """Why the figures mean nothing, in words; empty for a real run."""
+    tracer: Tracer | None = None
+    """Looks at gradients from time to time, where the run was asked to."""
+    seams: list[Seam] = field(default_factory=list)
+    """Where stages left the network, in order."""
+
+    @cached_property
+    def units(self) -> Units:
+        """The units that may be dead."""
+        return Units(self.surgeon)
 
 
 class Loop:
@@ -128,7 +112,9 @@ class Loop:
                 self._run(segment)
                 self._witness(segment)
             staying = [index for index in self.attached if self._stays(index)]
-            self._leave([i for i in self.attached if i not in staying], "the end")
+            self._leave(
+                [i for i in self.attached if i not in staying], self.phase.clock.total, "the end"
+            )
             kit.kept += [self.attached.pop(index) for index in staying]
         except (RuntimeError, ValueError) as error:  # torch's own; a stranger's model may fail
             raise self._failed(error) from error
@@ -143,7 +129,7 @@ class Loop:
     def _boundary(self, segment: Segment) -> None:
         kit = self.kit
         leaving = [index for index in self.attached if index not in segment.attached]
-        self._leave(leaving, f"step {segment.start}")
+        self._leave(leaving, segment.start, f"step {segment.start}")
         stages, enter = kit.plan.stages, kit.surgeon.enter
         for index in segment.attached:
             if index not in self.attached:
@@ -170,13 +156,15 @@ class Loop:
             return TostError.of("R303", device=self.kit.device)
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
-    def _leave(self, indices: list[int], at: str) -> None:
+    def _leave(self, indices: list[int], step: int, at: str) -> None:
         """Detach stages, last in first out, and certify that nothing stays."""
         if not indices:
             return
         kit, stages, names = self.kit, self.kit.plan.stages, stage_names(self.kit.plan)
         changing = [index for index in indices if stages[index].technique.adds_to_network()]
-        what = ", ".join(names[index] for index in changing)
+        what, where = ", ".join(names[index] for index in changing), f"{at} of {self.phase.name}"
+        weights = {names[index]: float(self.attached[index].vector[0]) for index in changing}
+        seam = Opening(kit, self.phase.name, step, where) if changing else None
         for index in indices:
             curves = self.curves[index]
             self.attached[index].vector.copy_(torch.tensor(curves.at(curves.stop)))
@@ -188,14 +176,15 @@ class Loop:
         state = [tensor.clone() for tensor in self._tensors()]
         for index in reversed(indices):
             kit.surgeon.leave(self.attached.pop(index), self.optimizer)
-        if at_zero is None:
+        if seam is None or at_zero is None:
             return
-        after, where = self._probe(), f"{at} of {self.phase.name}"
+        after = self._probe()
         same = all(map(torch.equal, state, self._tensors()))
         kit.certificate.removal(what, where, at_zero, after, same)
         if before is not None:
             jumped = ", ".join(names[index] for index in jumping)
             kit.certificate.jump(jumped, where, before, after)
+        seam.close(weights, any(stages[index].technique.recalibrates() for index in changing))
 
     def _tensors(self) -> list[Tensor]:
         """The network's own parameters and buffers."""
@@ -218,6 +207,8 @@ class Loop:
         kit, optimizer, scaler, feed = self.kit, self.optimizer, self.scaler, self.kit.feed
         hooks: list[Hook[Any]] = [self.attached[index].hook for index in segment.attached]
         on_batch = _bound(hooks, "batch")
+        if kit.tracer is not None:  # last, so that it sees the batch that is trained on
+            on_batch.append(kit.tracer.over(kit, self.phase, segment, self.attached, self.scaler))
         on_loss = _bound(hooks[::-1], "loss")
         on_grads = _bound(hooks[::-1], "grads")
         on_stepped = _bound(hooks[::-1], "stepped")
@@ -333,19 +324,6 @@ class Loop:
         self.meter = Meter.on(self.kit.device)
         self.epoch_start = self.last_glimpse = time.perf_counter()
         self.seen = 0
-
-
-@torch.no_grad()
-def evaluate(kit: Equipment, split: Part) -> Meter:
-    """Cross-entropy against true labels, and accuracy, in evaluation mode."""
-    kit.surgeon.train(False)
-    meter = Meter.on(kit.device)
-    for images, labels in kit.feed.evaluation(split):
-        with devices.autocast(kit.device, kit.plan.precision):
-            outputs = kit.model(images)
-        meter.add(functional.cross_entropy(outputs.float(), labels), outputs, labels)
-    kit.surgeon.train(True)
-    return meter
 
 
 def at_work_at(stages: Sequence[StagePlan], clock: Clock, step: int) -> list[int]:

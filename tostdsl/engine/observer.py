@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tostdsl.diagnostics import Diagnostic
     from tostdsl.plan.program import Phase, Program
 
 
@@ -53,6 +54,10 @@ class Result:
     """Why the figures mean nothing, in words: a rehearsal, random images; empty for a real run."""
     failures: tuple[str, ...] = ()
     """Checks of the certificate that did not pass, in words."""
+    seams: int = 0
+    """How many times stages left the network."""
+    costs: tuple[Diagnostic, ...] = ()
+    """Warnings of the seams that cost something; none where the figures mean nothing."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

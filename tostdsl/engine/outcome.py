@@ -15,7 +15,8 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.kept import take_out
-from tostdsl.engine.loop import Equipment, evaluate
+from tostdsl.engine.loop import Equipment
+from tostdsl.engine.measure import evaluate
 from tostdsl.engine.observer import Result
 from tostdsl.plan.bases import Images
 from tostdsl.plan.plan import Plan
@@ -70,6 +71,8 @@ def finish(
         failures=tuple(f"{check.name}: {check.detail}" for check in kit.certificate.failures),
         checks=len(kit.certificate.checks),
         unreal=unreal,
+        seams=len(kit.seams),
+        costs=() if unreal else tuple(seam.warning() for seam in kit.seams if seam.costs),
         facts={"data": images.origin, "kept": kept},
     )
     proof = {
@@ -135,6 +138,8 @@ def _figures(result: Result) -> dict[str, Any]:
         "certified": result.certified,
         "rehearsal": result.rehearsal,
         "missed_expectations": list(result.misses),
+        "seams": result.seams,
+        "costly_seams": [cost.message for cost in result.costs],
     }
 
 

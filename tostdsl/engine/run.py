@@ -23,8 +23,10 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
+from tostdsl.engine.recalibrate import refuse_without_norms
 from tostdsl.engine.seeds import derive, generator
 from tostdsl.engine.surgery import Surgeon, layers
+from tostdsl.engine.trace import Tracer
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
@@ -48,6 +50,8 @@ class RunOptions:
     smoke: bool = False
     allow_ghosts: bool = False
     """Whether the certificate passes where a recipe leaves stages in the network."""
+    trace_every: int | None = None
+    """Look at gradients and dead units every so many steps (`engine.trace`); None for never."""
 
 
 @dataclass(slots=True)
@@ -102,6 +106,7 @@ def run(
             folder,
             unreal,
             options.allow_ghosts,
+            options.trace_every,
         ).run()
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
@@ -166,6 +171,7 @@ class _Session:
     folder: RunFolder
     unreal: str
     allow_ghosts: bool = False
+    trace_every: int | None = None
     rewind: dict[str, Tensor] = field(default_factory=dict)
 
     def run(self) -> Result:
@@ -175,6 +181,7 @@ class _Session:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(plan.seed, "init"))
             model = plan.model.build(self.images.facts).to(device)
+        refuse_without_norms(plan, model)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         feed = Feed(self.images, self.spec, device, plan.seed)
@@ -191,12 +198,27 @@ class _Session:
         )
         kit = Equipment(
             plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
-            self.allow_ghosts,
+            self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
         )  # fmt: skip
-        for phase in self.program.phases:
-            self._phase(kit, phase)
-        seconds = time.perf_counter() - started
-        return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
+        try:
+            for phase in self.program.phases:
+                self._phase(kit, phase)
+            seconds = time.perf_counter() - started
+            result = finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
+        except BaseException:
+            if kit.tracer is not None:
+                with suppress(Exception):  # of the two, the reason why training ended is told
+                    kit.tracer.close()
+            raise
+        if kit.tracer is not None:
+            kit.tracer.close()
+        return result
+
+    def _tracer(self) -> Tracer | None:
+        if self.trace_every is None:
+            return None
+        every = 1 if self.program.rehearsal else self.trace_every
+        return Tracer(self.folder, self.plan, every, self.observer)
 
     def _say(self, text: str) -> None:
         self.folder.log({"kind": "message", "text": text})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
 
-from tostdsl.plan.spec import Spec, arg
+from tostdsl.plan.spec import CheckSite, Problem, Spec, arg
 from tostdsl.units import Clock, Duration, Moment, Percent
 
 if TYPE_CHECKING:
@@ -69,9 +69,41 @@ class Technique(Spec):
         """Whether it is still in the network when training is over, as the recipe asks."""
         return False
 
+    def recalibrates(self) -> bool:
+        """Whether running statistics are to be estimated anew when it has left."""
+        return False
+
     def hook(self) -> Any:
         """A new runtime half, an `engine.hooks.Hook`."""
         raise NotImplementedError
+
+
+class Removable(Technique):
+    """Base of stages that put something into the network which is taken out at their window's end.
+
+    What that moment asks for is the same for all of them, and so are its arguments; they stand
+    after a technique's own.
+    """
+
+    recalibrate: bool = arg(False, "estimate normalisation statistics anew when it has left")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_named: Any) -> None:
+        fields = cls.__pydantic_fields__
+        for name in Removable.__annotations__:
+            fields[name] = fields.pop(name)
+
+    def adds_to_network(self) -> bool:
+        return True
+
+    def recalibrates(self) -> bool:
+        return self.recalibrate
+
+    def check(self, site: CheckSite) -> Iterable[Problem]:
+        if self.recalibrate and self.stays():
+            reason = "what stays in the network leaves no seam to recalibrate at"
+            values = {"name": "recalibrate", "reason": reason}
+            yield Problem("T504", values, ("recalibrate",), "remove it")
 
 
 @dataclass(frozen=True, slots=True)

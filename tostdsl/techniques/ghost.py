@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from tostdsl.anneals import Linear
 from tostdsl.engine.hooks import Hook, Network
-from tostdsl.plan.bases import AnyAnneal, Technique
+from tostdsl.plan.bases import AnyAnneal, Removable
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.techniques.staying import keep_problems
@@ -30,7 +30,7 @@ GAP = 0.27846454276107380
 
 
 @register("ghost")
-class Ghost(Technique):
+class Ghost(Removable):
     """Ghost neurons: soft activations, extra neurons, or both, at work for a part of training.
 
     A sparse network passes little gradient: most of its weights are gone, and a rectifier blocks
@@ -78,6 +78,10 @@ class Ghost(Technique):
     wants a window to the end of training and `anneal=none`, and the certificate fails unless the
     run was started with `--allow-ghosts`.
 
+    `recalibrate=yes` estimates the running statistics of the network's batch normalisations anew
+    at the moment the ghosts have left: the plain average over 32 batches of training images. What
+    ghosts gave to a layer's input is still in those statistics when they go.
+
     Soft activations are from Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural
     Network Better with Any Mask (ICML 2022). Its public code swaps every activation for the whole
     of training and testing, without any decay: `ghost(activation=swish, anneal=none, keep=yes)`,
@@ -115,13 +119,11 @@ class Ghost(Technique):
             claimed.add("the width of layers")
         return frozenset(claimed)
 
-    def adds_to_network(self) -> bool:
-        return True
-
     def stays(self) -> bool:
         return self.keep
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
+        yield from super().check(site)
         if self.activation is None and self.width is None:
             reason = "neither `activation` nor `width` is given, so it does nothing"
             help = "write `ghost(activation=swish)` or `ghost(width=2x)`"

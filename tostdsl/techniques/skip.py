@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tostdsl.anneals import Linear
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Hook, Network
-from tostdsl.plan.bases import AnyAnneal, Technique
+from tostdsl.plan.bases import AnyAnneal, Removable
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.techniques.staying import keep_problems
@@ -24,7 +24,7 @@ SHOWN = 3
 
 
 @register("skip")
-class Skip(Technique):
+class Skip(Removable):
     """Ghost skips: temporary connections around layers, or blocks, that an activation follows.
 
     With `span=layer` a skip starts at a layer's input x and joins right before the activation
@@ -62,6 +62,10 @@ class Skip(Technique):
     wants a window to the end of training and `anneal=none`, and the certificate fails unless the
     run was started with `--allow-ghosts`.
 
+    `recalibrate=yes` estimates the running statistics of the network's batch normalisations anew
+    at the moment the skips have left: the plain average over 32 batches of training images. What
+    skips gave to a layer's input is still in those statistics when they go.
+
     After Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural Network Better with Any
     Mask (ICML 2022). Its public code is
 
@@ -91,13 +95,11 @@ class Skip(Technique):
     anneal: AnyAnneal = arg(Linear(), "the law by which the skips fade")
     keep: bool = arg(False, "stay in the network when training ends")
 
-    def adds_to_network(self) -> bool:
-        return True
-
     def stays(self) -> bool:
         return self.keep
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
+        yield from super().check(site)
         if self.form == "convex" and self.alpha > 2:
             bound = "at most 2 with `form=convex`, where 2 leaves nothing of the layer"
             values = {"name": "alpha", "bound": bound, "found": f"`{number_text(self.alpha)}`"}
