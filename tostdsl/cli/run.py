@@ -73,7 +73,7 @@ def command(
     # threads that wait for one another give their core up soon: on a busy machine the default
     # burns it for minutes, while not spinning at all doubles the time on an idle one
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from tostdsl.api import run
+    from tostdsl.api import given, run
 
     gc.enable()  # from here on there is enough to collect
     from tostdsl.engine.run import RunOptions
@@ -87,7 +87,8 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(where, device, data_root, download, fake_data, smoke, allow_ghosts)
         observer = screen()
-        result = run(variant.plan, options, observer, compiled.recipe.sources)
+        said = given(compiled.recipe, seed)
+        result = run(variant.plan, options, observer, compiled.recipe.sources, said)
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))

@@ -274,6 +274,13 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
+    "R403": Entry("this run does not hold: {group}: {reason}"),
+    "R411": Entry("{path} holds no run: {reason}", "give the folder that `tost run` wrote"),
+    "R412": Entry("the run in {path} did not come to its end: {reason}"),
+    "R413": Entry(
+        "the plan in this run cannot be read here: {reason}",
+        "install the version or plug-in that it ran with, which `environment.json` names",
+    ),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
     "R602": Entry(
         "the fix for `{fixed}` would leave more mistakes than before, so it is not applied",

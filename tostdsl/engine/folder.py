@@ -8,8 +8,13 @@ metrics.jsonl        a line an epoch, an evaluation, a message
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
 ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)
+outputs.safetensors  what that network computes on images drawn from the seed, see `reference`
 certificate.json     the checks that what was written is what ran
 result.json          the figures of the summary, and how the run ended
+manifest.json        length and SHA-256 of each file above as it was written, and of itself
+
+The manifest is written last: a folder without one holds a run that has not ended, or failed.
+`tost verify` reads all of this again, see `verify`.
 """
 
 from __future__ import annotations
@@ -20,15 +25,17 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.manifest import MANIFEST, Entry, manifest
 from tostdsl.plan.plan import Plan
 
 MARKER = "plan.json"
+METRICS = "metrics.jsonl"
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -50,6 +57,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._logged, self._log_bytes = hashlib.sha256(), 0
+        self._written: dict[str, Entry] = {}
         try:
             if (path / MARKER).exists():
                 raise TostError.of("R201", path=path)
@@ -60,52 +69,64 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
-            self._metrics: IO[str] = (path / "metrics.jsonl").open("x", encoding="utf-8")
+            self._metrics: BinaryIO = (path / METRICS).open("xb")
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
-    def write_recipe(self, plan: Plan, texts: Mapping[str, str]) -> None:
-        """The plan, and the texts it came from by file name."""
-        content = {"fingerprint": plan.fingerprint, "plan": plan.to_json()}
+    def write_recipe(
+        self, plan: Plan, texts: Mapping[str, str], given: Mapping[str, Any] | None = None
+    ) -> None:
+        """The plan, the texts it came from by file name, and what was set from outside of them.
+
+        `given` is None where nobody said, else `params` by name and the `seed`, null when unset.
+        """
+        content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "given": given}
         self.write_json(MARKER, content)
         for name, text in texts.items():
-            self._write(name, text)
+            self._write(name, text.encode())
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A JSON file, readable and sorted."""
-        self._write(name, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        self._write(name, text.encode())
 
     def log(self, row: Mapping[str, Any]) -> None:
         """A line of metrics.jsonl, on disk at once."""
+        line = (json.dumps(row, allow_nan=False) + "\n").encode()
         try:
-            self._metrics.write(json.dumps(row, allow_nan=False) + "\n")
+            self._metrics.write(line)
             self._metrics.flush()
         except OSError as error:
-            raise _unwritable(self.path / "metrics.jsonl", error) from None
+            raise _unwritable(self.path / METRICS, error) from None
+        self._logged.update(line)
+        self._log_bytes += len(line)
 
     def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> str:
         """A safetensors file; tensors that share memory are copied. Returns its SHA-256."""
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        try:
-            content = save(plain, metadata=notes)
-            (self.path / name).write_bytes(content)
-        except OSError as error:
-            raise _unwritable(self.path / name, error) from None
-        return hashlib.sha256(content).hexdigest()
+        content = save(plain, metadata=notes)
+        self._write(name, content)
+        return self._written[name].sha256
+
+    def seal(self) -> None:
+        """Write the manifest over everything written so far; nothing comes after it."""
+        self._written[METRICS] = Entry(self._log_bytes, self._logged.hexdigest())
+        self.write_json(MANIFEST, manifest(self._written))
 
     def close(self) -> None:
         """Close the metrics."""
         self._metrics.close()
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(content)
         except OSError as error:
             raise _unwritable(target, error) from None
+        self._written[name] = Entry(len(content), hashlib.sha256(content).hexdigest())
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:
