@@ -12,7 +12,8 @@ from tostdsl.cli.report import say, show, status
 from tostdsl.diagnostics import TostError, diagnose
 
 if TYPE_CHECKING:
-    from tostdsl.engine.verify import Group, Verdict
+    from tostdsl.engine.verify import Verdict
+    from tostdsl.engine.verify.evidence import Group
 
 
 @click.command("verify")
@@ -77,4 +78,4 @@ def _said(group: Group) -> str:
     failed = len(group.failures)
     if not failed:
         return group.said or "as it should be"
-    return f"FAILED: {failed} of {len(group.checks)} {'check' if failed == 1 else 'checks'}"
+    return f"FAILED: {failed} of {len(group.checks)} checks"

@@ -75,7 +75,5 @@ def _digest(path: Path) -> tuple[str, int]:
 
 def others(folder: Path, known: Mapping[str, Entry]) -> list[str]:
     """Files of the folder that the manifest does not name, itself left out, sorted."""
-    found = [
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
-    ]
+    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
     return sorted(name for name in found if name not in known and name != MANIFEST)

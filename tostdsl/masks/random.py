@@ -55,9 +55,7 @@ class Random(MaskMethod):
     def check(self, site: CheckSite) -> Iterable[Problem]:
         yield from sparsity_problems(self.sparsity)
 
-    def shared_out(
-        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction
-    ) -> dict[str, int]:
+    def shared_out(self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction) -> dict[str, int]:
         share = uniform_shares if self.distribution == "uniform" else erk_shares
         total = self.kept(sum(map(prod, shapes.values())), sparsity)
         counts = share_out(share(list(shapes.values()), sparsity), total)

@@ -25,16 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from tostdsl import registry
-from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.engine.folder import MARKER, METRICS
 from tostdsl.engine.kept import FILE as GHOSTS
-from tostdsl.engine.manifest import MANIFEST, gap, others
+from tostdsl.engine.manifest import MANIFEST, Entry, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
 from tostdsl.engine.verify import figures, weights
-from tostdsl.engine.verify.evidence import Evidence, Group
+from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
+from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     Given,
     StoredCertificate,
@@ -47,8 +45,7 @@ from tostdsl.engine.verify.records import (
     read_manifest,
     read_record,
 )
-from tostdsl.plan.plan import SCHEMA, Plan
-from tostdsl.plan.spec import Spec
+from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE, ENVIRONMENT = "result.json", "certificate.json", "environment.json"
 ALWAYS = (
@@ -73,41 +70,6 @@ class VerifyOptions:
     """Where data sets lie, for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found, group by group."""
-
-    folder: Path
-    groups: tuple[Group, ...]
-    fingerprint: str
-    """Of the plan; empty where there is none to be had."""
-    unreal: str
-    """Why the run's figures mean nothing, if they do."""
-    refused: tuple[Diagnostic, ...] = ()
-    """Why it cannot be verified here, though it may be sound: another version, a plug-in."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether all of it holds."""
-        return not self.refused and all(group.passed for group in self.groups)
-
-    @property
-    def failures(self) -> list[tuple[str, str]]:
-        """Group and reason of each check that failed."""
-        return [(g.name, f"{c.name} {c.detail}") for g in self.groups for c in g.failures]
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain form for programs."""
-        return {
-            "run": str(self.folder),
-            "verified": self.passed,
-            "fingerprint": self.fingerprint,
-            "unreal": self.unreal,
-            "refused": [diagnostic.to_json() for diagnostic in self.refused],
-            "groups": [group.to_json() for group in self.groups],
-        }
-
-
 def verify(folder: Path, options: VerifyOptions | None, recompile: Recompile) -> Verdict:
     """Verify a run folder.
 
@@ -129,6 +91,8 @@ class _Verification:
     options: VerifyOptions
     recompile: Recompile
     groups: list[Group] = field(default_factory=list)
+    known: dict[str, Entry] = field(default_factory=dict)
+    """What the manifest names."""
     edited: set[str] = field(default_factory=set)
     """Texts of the recipe that are not as they were written: their meaning decides."""
 
@@ -182,12 +146,12 @@ class _Verification:
             reason = f"there is no `{RESULT}`, so it is still at work or was killed"
             raise TostError.of("R412", path=self.folder, reason=reason) from None
         if not (self.folder / MANIFEST).exists():
-            raise TostError.of("R412", path=self.folder, reason=f"it {end.state}: {end.reason}")
+            raise TostError.of("R412", path=self.folder, reason=_ended(end))
 
     def _files(self) -> None:
         group = self._group("files")
         try:
-            known = read_manifest(self.folder / MANIFEST)
+            known = self.known = read_manifest(self.folder / MANIFEST)
         except Unfit as why:
             group.check(MANIFEST, False, str(why))
             return
@@ -210,7 +174,7 @@ class _Verification:
     def _plan(self, stored: StoredPlan) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
         group = self._group("plan")
         try:
-            plan = _plan_of(stored.plan)
+            plan = plan_of(stored.plan)
         except TostError as error:
             return None, error.diagnostics
         except Unfit as why:
@@ -224,6 +188,7 @@ class _Verification:
     def _texts(self, plan: Plan, given: Given | None) -> None:
         """The recipe's texts mean the plan; where they were edited they must still."""
         group, agree = self._group("plan"), [MARKER]
+        wrong = False
         for name in TEXTS:
             if not (self.folder / name).exists():
                 if name == "recipe.tost":
@@ -236,8 +201,11 @@ class _Verification:
             except TostError as error:
                 first = next(d for d in error.diagnostics if d.severity == "error")
                 group.check(name, False, f"does not compile: {first.code}: {first.message}")
+                wrong = True
                 continue
-            same = [p for p in plans if (p.fingerprint, p.expect) == (plan.fingerprint, plan.expect)]
+            same = [
+                p for p in plans if (p.fingerprint, p.expect) == (plan.fingerprint, plan.expect)
+            ]
             if not same and given is None and name == "recipe.tost":
                 text = "recipe.tost means another plan; what was set from outside is not recorded"
                 group.notes.append(text)
@@ -246,9 +214,15 @@ class _Verification:
             detail = f"means plan {other}, not {plan.short}" if other else "expects something else"
             if group.check(name, bool(same), f"means plan {plan.short}" if same else detail):
                 agree.append(name)
+            else:
+                wrong = True
         for name in sorted(self.edited):
-            group.notes.append(f"{name} was edited after the run, and means the same")
-        group.said = f"{' and '.join(agree)} mean {plan.short}" if agree[1:] else f"{plan.short}"
+            if wrong:
+                group.check(name, False, "was edited after the run")
+            else:
+                group.notes.append(f"{name} was edited after the run, and means the same")
+        *others, last = agree
+        group.said = f"{', '.join(others)} and {last} mean {plan.short}" if others else plan.short
 
     def _evidence(self, plan: Plan) -> Evidence | None:
         """Everything that the rest is judged by; None where some of it cannot be read."""
@@ -263,8 +237,16 @@ class _Verification:
             group.check(METRICS, False, str(why))
         if certificate is None or result is None or environment is None:
             return None
-        leave = self.options.allow_ghosts
-        found = Evidence(self.folder, plan, environment, certificate, result, rows, leave)
+        found = Evidence(
+            self.folder,
+            plan,
+            environment,
+            certificate,
+            result,
+            rows,
+            {name: entry.sha256 for name, entry in self.known.items()},
+            self.options.allow_ghosts,
+        )
         try:
             found.program  # noqa: B018 # made here once, since a plan made up may have none
         except (TostError, ValueError, ArithmeticError) as error:
@@ -289,34 +271,9 @@ class _Verification:
             accuracy.said = "not measured again; `--evaluate` does"
 
 
-def _plan_of(content: Mapping[str, Any]) -> Plan:
-    """The plan of plan.json.
-
-    `TostError` R413 where this installation cannot know what it means, `Unfit` where nobody can.
-    """
-    schema = content.get("schema")
-    if schema != SCHEMA and type(schema) is int:
-        reason = f"it is written in schema {schema}, this version reads schema {SCHEMA}"
-        raise TostError.of("R413", reason=reason)
-
-    def lookup(kind: str, name: str) -> type[Spec]:
-        found = registry.find(kind, name)
-        if found is None:
-            reason = f"it names the {kind} `{name}`, which is not registered here"
-            raise TostError([*registry.warnings(), diagnose("R413", reason=reason)])
-        return found
-
-    try:
-        return Plan.from_json(content, lookup)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        if "has revision" in first["msg"]:
-            reason = first["msg"].removeprefix("Value error, ")
-            raise TostError.of("R413", reason=reason) from None
-        where = ".".join(map(str, first["loc"])) or "all of it"
-        raise Unfit(f"holds no plan: {where}: {first['msg']}") from None
-    except (ArithmeticError, TypeError, KeyError, AttributeError) as error:
-        raise Unfit(f"holds no plan: {type(error).__name__.lower()} in a value") from None
+def _ended(end: StoredEnd) -> str:
+    was = "it was interrupted" if end.state == "interrupted" else f"it {end.state}"
+    return f"{was}: {end.reason}" if end.reason else was
 
 
 __all__ = ["Verdict", "VerifyOptions", "verify"]

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tostdsl.diagnostics import Diagnostic
 from tostdsl.engine.certificate import Check
 from tostdsl.engine.verify.records import StoredCertificate, StoredEnvironment, StoredResult
 from tostdsl.plan.bases import DataFacts
@@ -64,6 +65,8 @@ class Evidence:
     result: StoredResult
     rows: Sequence[Mapping[str, Any]]
     """Of metrics.jsonl."""
+    digests: Mapping[str, str]
+    """SHA-256 of each file by the manifest."""
     allow_ghosts: bool
     """Whether whoever verifies lets kept stages pass."""
 
@@ -98,3 +101,38 @@ class Evidence:
     def row(self, kind: str) -> Mapping[str, Any] | None:
         """The last row of a kind."""
         return next((row for row in reversed(self.rows) if row.get("kind") == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found, group by group."""
+
+    folder: Path
+    groups: tuple[Group, ...]
+    fingerprint: str
+    """Of the plan; empty where there is none to be had."""
+    unreal: str
+    """Why the run's figures mean nothing, if they do."""
+    refused: tuple[Diagnostic, ...] = ()
+    """Why it cannot be verified here, though it may be sound: another version, a plug-in."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it holds."""
+        return not self.refused and all(group.passed for group in self.groups)
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        """Group and reason of each check that failed."""
+        return [(g.name, f"{c.name} {c.detail}") for g in self.groups for c in g.failures]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for programs."""
+        return {
+            "run": str(self.folder),
+            "verified": self.passed,
+            "fingerprint": self.fingerprint,
+            "unreal": self.unreal,
+            "refused": [diagnostic.to_json() for diagnostic in self.refused],
+            "groups": [group.to_json() for group in self.groups],
+        }

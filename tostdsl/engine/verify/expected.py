@@ -17,26 +17,30 @@ from tostdsl.plan.program import Curves, Phase, Program, clip
 SHAPE = ("same modules", "same state_dict", "no hooks left", "same parameter count")
 
 
-def staying(plan: Plan) -> list[int]:
+def staying(program: Program) -> list[int]:
     """Places of the stages that the recipe leaves in the network, in the order they enter."""
-    return [index for index, stage in enumerate(plan.stages) if stage.technique.stays()]
-
-
-def gone(plan: Plan) -> list[str]:
-    """Names of the checks that fail where stages stay without leave."""
-    return [
-        f"{plan.stages[index].technique.name} gone at the end of training"
-        for index in staying(plan)
+    clock = program.phases[-1].clock
+    found = [
+        (clock.window(stage.window)[0], index)
+        for index, stage in enumerate(program.plan.stages)
+        if stage.technique.stays()
     ]
+    return [index for _, index in sorted(found)]
+
+
+def gone(program: Program) -> list[str]:
+    """Names of the checks that fail where stages stay without leave."""
+    stages = program.plan.stages
+    return [f"{stages[i].technique.name} gone at the end of training" for i in staying(program)]
 
 
 def checks_of(program: Program) -> list[str]:
     """The names of all checks that a run of the program makes, in order."""
-    plan, found = program.plan, []
-    masked = plan.mask is not None
+    masked = program.plan.mask is not None
+    found: list[str] = []
     for phase in program.phases:
         found += _of_phase(program, phase, masked)
-    if kept := gone(plan):
+    if kept := gone(program):
         found += [*kept, *_shape("after what was left in is taken out")]
     if masked:
         found.append("the mask has the planned sparsity")
@@ -48,7 +52,7 @@ def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     method = plan.mask.method if plan.mask is not None else None
     final = phase.kind == "train"
     staged = final or (method is not None and method.stages_in_rounds())
-    kept = staying(plan) if final else []
+    kept = staying(program) if final else []
     if staged:
         yield from _removals(plan, phase, kept)
     steps = phase.steps if program.rehearsal else phase.clock.total

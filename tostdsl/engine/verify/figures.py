@@ -14,12 +14,15 @@ from torch.nn import functional
 from tostdsl.data.fake import fake_for
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
+from tostdsl.engine import reference
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.loop import Meter
+from tostdsl.engine.manifest import MANIFEST
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.outcome import digest_of, misses
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import checks_of, gone
+from tostdsl.engine.verify.weights import MASKS, MODEL
 from tostdsl.plan.bases import Images, LoadOptions
 from tostdsl.units import Percent
 
@@ -30,6 +33,10 @@ SLACK = Fraction(1, 200)
 def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     """result.json, metrics.jsonl and certificate.json tell one story."""
     result, certificate = evidence.result, evidence.certificate
+    for name in (MODEL, MASKS, reference.FILE):
+        same = certificate.sha256.get(name) == evidence.digests.get(name)
+        words = f"and {MANIFEST} name {'the same' if same else 'different'} checksums of {name}"
+        group.check("certificate.json", same, words)
     group.check(
         "certificate.json",
         certificate.fingerprint == evidence.plan.fingerprint,
@@ -80,33 +87,34 @@ def certificate(evidence: Evidence, group: Group) -> None:
     """It is passed if its checks are, and they are all that the plan calls for."""
     stored, result = evidence.certificate, evidence.result
     failed = [check for check in stored.checks if not check.passed]
-    excused = Counter(gone(evidence.plan)) if evidence.allow_ghosts else Counter[str]()
+    excused = Counter(gone(evidence.program)) if evidence.allow_ghosts else Counter[str]()
     for check in failed:
         if excused[check.name] > 0:
             excused[check.name] -= 1
             group.notes.append(f"let pass with `--allow-ghosts`: {check.name}")
         else:
-            group.check("the certificate", False, f"failed in the run: {check.name}: {check.detail}")
+            group.check(
+                "the certificate", False, f"failed in the run: {check.name}: {check.detail}"
+            )
     whole = stored.passed == (not failed)
     words = "is passed if and only if all its checks are"
     group.check("certificate.json", whole, words if whole else "says otherwise than its checks")
     state = "finished" if stored.passed else "failed"
     right = (result.certified, result.state) == (stored.passed, state)
-    words = f"says the run {result.state}, the certificate {'passed' if stored.passed else 'failed'}"
+    verdict = "passed" if stored.passed else "failed"
+    words = f"says the run {result.state}, the certificate {verdict}"
     group.check("result.json", right, words)
     wanted, there = Counter(checks_of(evidence.program)), Counter(c.name for c in stored.checks)
     for name in wanted - there:
         group.check("the certificate", False, f"lacks a check the plan calls for: {name}")
-    many = sum(wanted.values())
-    group.check("the certificate", not wanted - there, f"holds the {many} checks the plan calls for")
+    if not wanted - there:
+        many = sum(wanted.values())
+        group.check("the certificate", True, f"holds the {many} checks the plan calls for")
     group.said = f"{len(stored.checks)} checks, all that the plan calls for"
 
 
-def accuracy(
-    evidence: Evidence, model: nn.Module | None, group: Group, data_root: Path | None
-) -> None:
+def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path | None) -> None:
     """Measure accuracy and loss on the test images again, on this machine's CPU."""
-    assert model is not None
     try:
         images = _images(evidence, data_root)
     except TostError as error:
@@ -119,17 +127,20 @@ def accuracy(
     if not group.check("the data", same, words):
         return
     row = evidence.row("test_without_kept" if evidence.staying else "test")
-    if row is None or not isinstance(row.get("accuracy"), float):
+    told = row.get("accuracy") if row is not None else None
+    if not isinstance(told, float) or not math.isfinite(told):
         group.check("metrics.jsonl", False, "has no test accuracy")
         return
     meter = _measure(evidence, model, images)
     loss, share = meter.read()
-    off = abs(meter.accuracy - Fraction(row["accuracy"])) * meter.images
+    off = abs(meter.accuracy - Fraction(told)) * meter.images
     home = evidence.environment.device == "cpu" and evidence.plan.precision == "fp32"
     most = 1 if home else max(1, math.ceil(SLACK * meter.images))
-    why = "" if home else f", since the run was on {evidence.environment.device}, {evidence.plan.precision}"
+    where = f"{evidence.environment.device}, {evidence.plan.precision}"
+    why = "" if home else f", since the run was on {where}"
     bare = " without what is left in" if evidence.staying else ""
-    words = f"{share:.2%}{bare} on {meter.images:,} test images, loss {loss:.4f}; the run {row['accuracy']:.2%}"
+    words = f"{share:.2%}{bare} on {meter.images:,} test images, loss {loss:.4f}; "
+    words += f"the run {told:.2%}"
     bound = f"{most} {'image' if most == 1 else 'images'} may be classed otherwise{why}"
     group.check("accuracy", off <= most + Fraction(1, 100), f"is {words} ({bound})")
     group.said = f"{words} ({bound})"

@@ -186,7 +186,7 @@ def _as(form: type[R], content: Any) -> R:
 
 def read_lines(path: Path) -> list[Mapping[str, Any]]:
     """The rows of metrics.jsonl; `Unfit` names the first line that is none."""
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for number, line in enumerate(read(path, MAX_JSON).splitlines(), 1):
         try:
             row = _parsed(line)

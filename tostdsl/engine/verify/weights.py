@@ -45,7 +45,9 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
     now = Shape.of(model)
     group.check("modules, tensors and hooks", now == plain, "are those of the plain architecture")
     counted, named = plain.parameters, evidence.result.parameters
-    group.check("result.json", counted == named, f"names {named:,} parameters, there are {counted:,}")
+    group.check(
+        "result.json", counted == named, f"names {named:,} parameters, there are {counted:,}"
+    )
     said = f"{plan.model.name} takes {len(wanted)} tensors strictly, {counted:,} parameters"
     group.said = f"{said}, no hooks" if now.hooks == 0 else f"{said}, hooks of its own only"
     return model
@@ -69,7 +71,7 @@ def _tensors(
 
 def masks(evidence: Evidence, model: nn.Module | None, group: Group) -> Masked | None:
     """Masks are the plan's, and the model is zero where they are; None without a mask."""
-    plan, result = evidence.plan, evidence.result
+    plan = evidence.plan
     if model is None:
         group.check(MASKS, False, "cannot be compared without the network")
         return None
@@ -153,9 +155,11 @@ def ghosts(evidence: Evidence, group: Group, present: bool) -> None:
     kept = sorted(evidence.certificate.kept) == sorted(staying.values())
     names = ", ".join(staying.values())
     words = f"names {', '.join(evidence.certificate.kept) or 'nothing'} as left in"
-    group.check("certificate.json", kept, words + ("" if kept else f", the plan {names or 'nothing'}"))
+    words += "" if kept else f", the plan {names or 'nothing'}"
+    group.check("certificate.json", kept, words)
     if not staying:
-        group.check(GHOSTS, not present, "is there, but the plan keeps nothing" if present else "is not there")
+        words = "is there, but the plan keeps nothing" if present else "is not there"
+        group.check(GHOSTS, not present, words)
         group.said = "none left in"
         return
     state = _tensors(evidence, group, GHOSTS, None)
