@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,21 @@ def test_a_flipped_bit_is_found(run: Path, name: str, where: float) -> None:
     data[int(where * len(data))] ^= 0x80
     (run / name).write_bytes(data)
     assert f": {name} " in failures(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_every_flipped_bit_is_found(run: Path, name: str) -> None:
+    """Of 100 drawn bits each: a failure, or for a recipe's text at least a note."""
+    drawn = random.Random(name)
+    data = (run / name).read_bytes()
+    for _ in range(100):
+        damaged = bytearray(data)
+        damaged[drawn.randrange(len(data))] ^= 1 << drawn.randrange(8)
+        (run / name).write_bytes(damaged)
+        found = verdict(run)
+        noted = [note for group in found.groups for note in group.notes if "was edited" in note]
+        assert not found.passed or (name.endswith(".tost") and noted)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -406,17 +422,34 @@ def test_a_plan_of_another_installation_is_refused(
     assert words in found.refused[-1].message
 
 
-def test_a_made_up_plan_is_named(run: Path) -> None:
-    """Values of the wrong type, nothing at all, a list: plan.json is named."""
-    for change in (
+def test_infinity_is_no_value(run: Path) -> None:
+    """It has the fingerprint of a value left out, and is refused."""
+
+    def change(content: Any) -> None:
+        content["plan"]["stages"][1]["technique"]["args"]["clip"] = float("inf")
+
+    edit_json(run / "plan.json", change)
+    reseal(run)
+    assert "plan: plan.json holds a plan, but not in the form that a run writes" in failures(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         lambda c: c["plan"]["optimizer"]["args"].update(lr="fast"),
         lambda c: c.update(plan={}),
         lambda c: c["plan"].update(schema=None),
         lambda c: c["plan"].update(train={"epochs": 10**400}),
-    ):
-        edit_json(run / "plan.json", change)
-        reseal(run)
-        assert "plan: plan.json" in failures(run)
+        lambda c: c["plan"].update(title="\ud800"),
+        lambda c: c["plan"]["model"]["args"]["width"].update(factor=2**70),
+    ],
+    ids=["type", "nothing", "schema", "epochs", "half_a_character", "width"],
+)
+def test_a_made_up_plan_is_named(run: Path, change: Callable[[Any], None]) -> None:
+    """Whatever it holds, plan.json is named, and nothing else goes wrong."""
+    edit_json(run / "plan.json", change)
+    reseal(run)
+    assert "plan.json" in failures(run)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,10 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
         return found
 
     try:
-        return Plan.from_json(content, lookup)
+        plan = Plan.from_json(content, lookup)
+        if plan.to_json() != content:  # infinity, for one, has the fingerprint of nothing
+            raise Unfit("holds a plan, but not in the form that a run writes")
+        return plan
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         if "has revision" in first["msg"]:
@@ -40,5 +43,5 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
             raise TostError.of("R413", reason=reason) from None
         where = ".".join(map(str, first["loc"])) or "all of it"
         raise Unfit(f"holds no plan: {where}: {first['msg']}") from None
-    except (ArithmeticError, TypeError, KeyError, AttributeError) as error:
+    except (ArithmeticError, TypeError, KeyError, AttributeError, ValueError) as error:
         raise Unfit(f"holds no plan: {type(error).__name__.lower()} in a value") from None

@@ -163,11 +163,13 @@ def read_json(path: Path) -> Any:
 
 def _parsed(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except UnicodeDecodeError:
+        found = json.loads(content)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character may stand in an escape
+    except UnicodeError:
         raise Unfit("is not UTF-8") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         raise Unfit(f"is no JSON: {str(error).lower()}") from None
+    return found
 
 
 def read_record(path: Path, form: type[R]) -> R:
@@ -247,6 +249,7 @@ def _header(content: bytes) -> dict[str, Any]:
 
     try:
         header = json.loads(content[8 : 8 + length], object_pairs_hook=once)
+        json.dumps(header, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Unfit(f"has a damaged header: {_first_line(error)}") from None
     if not isinstance(header, dict):

@@ -34,8 +34,9 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(plan.seed, "init"))
             model = plan.model.build(facts)
-    except (TostError, ValueError, RuntimeError) as error:
-        group.check(plan.model.name, False, f"cannot be built: {error}")
+    except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        group.check(plan.model.name, False, f"cannot be built: {said}")
         return None
     plain, wanted = Shape.of(model), model.state_dict()
     state = _tensors(evidence, group, MODEL, wanted)
