@@ -108,7 +108,7 @@ class _Verification:
         if evidence is not None:
             self._judge(evidence)
         elif not refused:
-            self._skipped("the rest", "needs what failed above")
+            self.groups[-1].notes.append("the rest was not looked at: it needs what failed above")
         unreal = evidence.certificate.unreal if evidence is not None else ""
         return Verdict(
             self.folder, tuple(self.groups), plan.fingerprint if plan else "", unreal, refused
@@ -120,9 +120,6 @@ class _Verification:
             found = Group(name)
             self.groups.append(found)
         return found
-
-    def _skipped(self, what: str, why: str) -> None:
-        self.groups[-1].notes.append(f"{what} was not looked at: it {why}")
 
     def _record(self, group: Group, name: str, form: Any) -> Any:
         """A file as a record; None where it is not one, which is taken down once."""
