@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
-from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.compile.compiler import Compiled, compile_file, compile_kept, compile_source
 from tostdsl.compile.fix import Fixed, apply_fixes
+from tostdsl.compile.kept import kept_name
 from tostdsl.compile.load import read
 from tostdsl.compile.print import print_plan
+from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program, lower
@@ -20,6 +22,7 @@ from tostdsl.syntax.format import format_text
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Observer, Result
     from tostdsl.engine.run import RunOptions
+    from tostdsl.engine.verify import Verdict, VerifyOptions
 
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
 
@@ -83,11 +86,38 @@ def run(
     options: RunOptions | None = None,
     observer: Observer | None = None,
     sources: Sequence[Source] = (),
+    given: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Train a plan and write its run folder; `sources` are the texts it came from, top first."""
+    """Train a plan and write its run folder; `sources` are the texts it came from, top first.
+
+    `given` is what was set from outside of them, as the function of that name tells; without it
+    nobody can later tell the plan from the texts.
+    """
     from tostdsl.engine.run import run as engine_run
 
-    return engine_run(plan, options, observer, texts(plan, sources))
+    return engine_run(plan, options, observer, texts(plan, sources), given)
+
+
+def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
+    """What a compiled recipe was given from outside: `params` by name as texts, and the `seed`."""
+    outside = {
+        name: value.value.span.text
+        for name, value in recipe.params.items()
+        if value.by in ("--set", "--set-file")
+    }
+    return {"params": outside, "seed": seed}
+
+
+def verify(folder: Path, options: VerifyOptions | None = None) -> Verdict:
+    """Repeat a run's certificate from the files of its folder; `TostError` if it holds no run."""
+    from tostdsl.engine.verify import verify as engine_verify
+
+    return engine_verify(folder, options, _recompiled)
+
+
+def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[Plan, ...]:
+    """The plans of a recipe of a run folder; `TostError` with every mistake."""
+    return compile_kept(path, sets, seed).plans
 
 
 def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
@@ -95,9 +125,9 @@ def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
     printed, _ = format_text(Source("plan.tost", print_plan(plan)))
     kept = {"plan.tost": printed or print_plan(plan)}
     for index, source in enumerate(sources):
-        name = "recipe.tost" if index == 0 else f"recipe/{index}-{Path(source.name).name}"
+        name = "recipe.tost" if index == 0 else kept_name(index, source.name)
         kept[name] = source.text
     return kept
 
 
-__all__ += ["Fixed", "TostError", "fix", "format_text", "plan_from_json"]
+__all__ += ["Fixed", "TostError", "fix", "format_text", "given", "plan_from_json", "verify"]

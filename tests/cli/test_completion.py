@@ -68,6 +68,8 @@ def test_names_of_the_registry() -> None:
     assert ["masks", "models"] == sorted(completed("list", "m"))
     assert registry.names("mask") == completed("new", "--mask", "")
     assert ["ghost,skip"] == completed("new", "--techniques", "ghost,s")
+    presets = ["published_ghost", "published_skip"]
+    assert presets == completed("new", "--preset", "pub")
 
 
 @pytest.mark.parametrize("command", ["check", "fix", "plan", "run"])

@@ -97,6 +97,35 @@ def test_standard_output(tost: Tost) -> None:
     assert 0 == tost("check", "--strict", "-", stdin=said.out.encode()).code
 
 
+PRESETS = Path(__file__).parents[2] / "recipes" / "presets"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.tost")))
+def test_a_preset_is_written_as_it_is(name: str, tost: Tost) -> None:
+    """Byte by byte, to a file of its name unless another is given, laid out, without a mistake."""
+    said = tost("new", "--preset", name)
+    assert (0, "") == (said.code, said.err)
+    text = Path(f"{name}.tost").read_bytes()
+    assert (PRESETS / f"{name}.tost").read_bytes() == text
+    assert text.decode() == tost("new", "-", "--preset", name).out
+    assert 0 == tost("check", f"{name}.tost").code
+    assert 0 == tost("fmt", "--check", f"{name}.tost").code
+    assert 1 == tost("new", "--preset", name).code
+
+
+def test_a_wrong_preset_and_other_flags_are_refused(tost: Tost) -> None:
+    """A slip is met by the preset that was meant, anything else by all of them."""
+    said = tost("new", "a.tost", "--preset", "publishd_ghost")
+    assert 2 == said.code
+    assert "did you mean `published_ghost`?" in said.err
+    assert "`intent_full`" in tost("new", "a.tost", "--preset", "x").err
+    assert 2 == tost("new", "a.tost", "--preset", "../quickstart").code
+    said = tost("new", "a.tost", "--preset", "intent_ghost", "--epochs", "3")
+    assert 2 == said.code
+    assert "leave `--epochs` out" in said.err
+    assert not Path("a.tost").exists()
+
+
 def test_questions_are_asked_in_a_terminal(folder: Path) -> None:
     """Each has a default; a wrong answer gets the compiler's message and is asked again."""
     script(folder)

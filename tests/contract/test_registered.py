@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -121,7 +122,10 @@ def test_a_technique_leaves_nothing(
 
 @pytest.mark.parametrize("cls", of_kind("mask"), ids=lambda c: c.name)
 def test_a_mask_has_the_exact_count_and_is_repeatable(cls: type[MaskMethod]) -> None:
-    """Two searches with one seed give the same masks, of the wanted size."""
+    """Two searches with one seed give the same masks, of the sizes its own law tells.
+
+    One that calls itself seeded gives them for any weights.
+    """
     for text in cls.examples:
         plan = plan_of(recipe(cls, text))
         assert plan is not None
@@ -140,6 +144,15 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(cls: type[MaskMethod]) -> 
         zeros = sum(int((~mask).sum()) for mask in found[0].values())
         assert abs(float(method.sparsity.fraction) * total - zeros) <= 0.5
         assert all(torch.equal(found[0][name], found[1][name]) for name in weights)
+        target = Fraction(method.sparsity.fraction)
+        assert method.kept(total, target) == total - zeros
+        shares = method.shared_out({n: tuple(w.shape) for n, w in weights.items()}, target)
+        if shares is not None:
+            assert shares == {name: int(mask.sum()) for name, mask in found[0].items()}
+        if method.seeded:
+            blank = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+            again = method.choose(Site(model, blank, {}, 5), target)
+            assert all(torch.equal(found[0][name], again[name]) for name in weights)
 
 
 @pytest.mark.parametrize("cls", of_kind("schedule"), ids=lambda c: c.name)

@@ -107,6 +107,13 @@ def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     return _items(sorted({**known, **codes}.items()), incomplete)
 
 
+def presets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """The shipped presets, with their titles."""
+    from tostdsl.cli.presets import titles
+
+    return _items(titles().items(), incomplete)
+
+
 def of_kind(kind: str) -> Completer:
     """The names of one kind; after a comma, one more."""
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "fmt": "Rewrite recipes in the one layout.",
     "plan": "Show what a recipe means: values, phases, timeline.",
     "run": "Train a recipe and leave a run folder.",
+    "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",
     "completion": "Print the completion script for a shell.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tostdsl.cli import complete
 from tostdsl.cli.files import STDIN
@@ -75,6 +76,12 @@ def _named(kind: str) -> Callable[[Any], Any]:
 @_named("optimizer")
 @_named("schedule")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The seed; 0 when left out.")
+@click.option(
+    "--preset",
+    metavar="NAME",
+    shell_complete=complete.presets,
+    help="Write a shipped preset as it is: a technique as published, or as the paper intends it.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing; use defaults for what is not given.")
 def command(
     path: Path | None,
@@ -82,13 +89,20 @@ def command(
     yes: bool,
     techniques: tuple[str, ...],
     epochs: int | None,
+    preset: str | None,
     **given: str | None,
 ) -> int:
     """Write a commented starter recipe to PATH (recipe.tost), or `-` for standard output.
 
     Asks what is not given by flags; with --yes, or where there is no terminal to ask in, takes
     defaults instead. A mask or techniques of `none` leaves them out. Nothing is overwritten.
+
+    With --preset it writes that recipe to PATH (NAME.tost) and asks nothing; other flags would
+    change what it is known for, and are refused.
     """
+    if preset is not None:
+        _refuse_others(click.get_current_context())
+        return _preset(path, preset)
     answers = {name: text for name, text in given.items() if text is not None}
     if epochs is not None:
         answers["epochs"] = str(epochs)
@@ -113,6 +127,25 @@ def command(
         return 2
     _write(path, source.text)
     return 0
+
+
+def _preset(path: Path | None, name: str) -> int:
+    from tostdsl.cli.presets import text_of
+
+    text = text_of(name)
+    path = path or Path(f"{name}.tost")
+    _refuse_existing(path)
+    _write(path, text)
+    return 0
+
+
+def _refuse_others(ctx: click.Context) -> None:
+    """A preset stands as it is: what else was given on the command line is a mistake."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        if source is ParameterSource.COMMANDLINE and name not in ("path", "preset", "yes"):
+            ctx.fail(f"`--preset` stands alone: leave `--{name}` out, or change it in the file")
 
 
 def _terminal() -> bool:

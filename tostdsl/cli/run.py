@@ -91,7 +91,7 @@ def command(
     # threads that wait for one another give their core up soon: on a busy machine the default
     # burns it for minutes, while not spinning at all doubles the time on an idle one
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from tostdsl.api import run
+    from tostdsl.api import given, run
 
     gc.enable()  # from here on there is enough to collect
     from tostdsl.engine.run import RunOptions
@@ -108,7 +108,8 @@ def command(
             (trace_every or TRACE_EVERY) if trace else None,
         )  # fmt: skip
         observer = screen()
-        result = run(variant.plan, options, observer, compiled.recipe.sources)
+        said = given(compiled.recipe, seed)
+        result = run(variant.plan, options, observer, compiled.recipe.sources, said)
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))

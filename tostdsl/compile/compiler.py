@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tostdsl import registry
 from tostdsl.compile.check import check
+from tostdsl.compile.kept import KeptResolver
 from tostdsl.compile.load import read
 from tostdsl.compile.lower import Lowered, Lowering
 from tostdsl.compile.params import Given, settle, unused
@@ -82,9 +83,22 @@ def compile_source(
     return _compile(source, path, Given(sets or {}, set_file, seed))
 
 
+def compile_kept(
+    path: Path, sets: Mapping[str, str] | None = None, seed: int | None = None
+) -> Compiled:
+    """Compile a recipe of a run folder, which keeps what it extends in a form of its own."""
+    try:
+        source = read(path, path.name)
+    except TostError as error:
+        return Compiled(None, (), error.diagnostics)
+    return _compile(source, path, Given(sets or {}, None, seed), KeptResolver(path.parent))
+
+
 @quiet
-def _compile(source: Source, path: Path | None, given: Given) -> Compiled:
-    resolver = Resolver(path.resolve().parent if path is not None else None)
+def _compile(
+    source: Source, path: Path | None, given: Given, resolver: Resolver | None = None
+) -> Compiled:
+    resolver = resolver or Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)
     found = [*registry.warnings(), *resolver.found, *settle(recipe, given)]
     used: set[str] = set()

@@ -280,11 +280,18 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
+    "R403": Entry("this run does not hold: {group}: {reason}"),
     "R410": _warning(
         "the seam at {at} costs: without {names} the loss goes from {loss} to {then} and accuracy "
         "from {accuracy} to {now}",
         "let it fade more slowly or over a longer window, or estimate normalisation statistics "
         "anew with `recalibrate=yes`",
+    ),
+    "R411": Entry("{path} holds no run: {reason}", "give the folder that `tost run` wrote"),
+    "R412": Entry("the run in {path} did not come to its end: {reason}"),
+    "R413": Entry(
+        "the plan in this run cannot be read here: {reason}",
+        "install the version or plug-in that it ran with, which `environment.json` names",
     ),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
     "R602": Entry(

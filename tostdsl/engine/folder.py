@@ -10,8 +10,13 @@ trace.svg            the same as a picture
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
 ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)
+outputs.safetensors  what that network computes on images drawn from the seed, see `reference`
 certificate.json     the checks that what was written is what ran
 result.json          the figures of the summary, and how the run ended
+manifest.json        length and SHA-256 of each file above as it was written, and of itself
+
+The manifest is written last: a folder without one holds a run that has not ended, or failed.
+`tost verify` reads all of this again, see `verify`.
 
 A `seam` of metrics.jsonl says where stages left the network: `phase`, `step`, `left` (their names,
 with the weights of their last step), and `before`, `after` and `recalibrated` (null unless one of
@@ -34,15 +39,17 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.manifest import MANIFEST, Entry, manifest
 from tostdsl.plan.plan import Plan
 
 MARKER = "plan.json"
+METRICS = "metrics.jsonl"
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -64,15 +71,24 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[str] = path.open("x", encoding="utf-8")
+        self._file: BinaryIO = path.open("xb")
+        self._digest, self._bytes = hashlib.sha256(), 0
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add a line."""
+        line = (json.dumps(row, allow_nan=False) + "\n").encode()
         try:
-            self._file.write(json.dumps(row, allow_nan=False) + "\n")
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise _unwritable(self._path, error) from None
+        self._digest.update(line)
+        self._bytes += len(line)
+
+    @property
+    def entry(self) -> Entry:
+        """The file as it has been written so far."""
+        return Entry(self._bytes, self._digest.hexdigest())
 
     def close(self) -> None:
         """Close the file."""
@@ -84,6 +100,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines: dict[str, Lines] = {}
+        self._written: dict[str, Entry] = {}
         try:
             if (path / MARKER).exists():
                 raise TostError.of("R201", path=path)
@@ -94,15 +112,20 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
-            self._metrics = Lines(path / "metrics.jsonl")
+            self._lines[METRICS] = self._metrics = Lines(path / METRICS)
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
-    def write_recipe(self, plan: Plan, texts: Mapping[str, str]) -> None:
-        """The plan, and the texts it came from by file name."""
-        content = {"fingerprint": plan.fingerprint, "plan": plan.to_json()}
+    def write_recipe(
+        self, plan: Plan, texts: Mapping[str, str], given: Mapping[str, Any] | None = None
+    ) -> None:
+        """The plan, the texts it came from by file name, and what was set from outside of them.
+
+        `given` is None where nobody said, else `params` by name and the `seed`, null when unset.
+        """
+        content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "given": given}
         self.write_json(MARKER, content)
         for name, text in texts.items():
             self.write_text(name, text)
@@ -118,32 +141,39 @@ class RunFolder:
     def lines(self, name: str) -> Lines:
         """Another file of JSON lines."""
         try:
-            return Lines(self.path / name)
+            made = self._lines[name] = Lines(self.path / name)
         except OSError as error:
             raise _unwritable(self.path / name, error) from None
+        return made
+
+    def write_text(self, name: str, text: str) -> None:
+        """A file of text."""
+        self._write(name, text.encode())
 
     def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> str:
         """A safetensors file; tensors that share memory are copied. Returns its SHA-256."""
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        try:
-            content = save(plain, metadata=notes)
-            (self.path / name).write_bytes(content)
-        except OSError as error:
-            raise _unwritable(self.path / name, error) from None
-        return hashlib.sha256(content).hexdigest()
+        content = save(plain, metadata=notes)
+        self._write(name, content)
+        return self._written[name].sha256
+
+    def seal(self) -> None:
+        """Write the manifest over everything written so far; nothing comes after it."""
+        self._written.update({name: lines.entry for name, lines in self._lines.items()})
+        self.write_json(MANIFEST, manifest(self._written))
 
     def close(self) -> None:
         """Close the metrics."""
         self._metrics.close()
 
-    def write_text(self, name: str, text: str) -> None:
-        """A file of text."""
+    def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(content)
         except OSError as error:
             raise _unwritable(target, error) from None
+        self._written[name] = Entry(len(content), hashlib.sha256(content).hexdigest())
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:

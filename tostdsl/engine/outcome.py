@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tostdsl.diagnostics import TostError
+from tostdsl.engine import reference
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.kept import take_out
 from tostdsl.engine.loop import Equipment
@@ -51,6 +52,7 @@ def finish(
     kept = _without_kept(kit, folder)
     zeros, scope = _count(kit, program)
     files = _write_tensors(kit, folder)
+    files[reference.FILE] = _write_outputs(kit, folder, images.facts.shape)
     measured = {
         "accuracy": 100 * score.accuracy,
         "loss": Fraction(loss),
@@ -79,12 +81,14 @@ def finish(
         "fingerprint": result.fingerprint,
         "unreal": unreal,
         "kept": list(kept),
+        "allow_ghosts": kit.may_keep,
         "sha256": {"data": digest_of(images), **files},
         "mask_digest": kit.masked.digest() if kit.masked is not None else None,
         **kit.certificate.to_json(),
     }
     folder.write_json("certificate.json", proof)
     folder.write_json("result.json", _figures(result))
+    folder.seal()
     return result
 
 
@@ -104,10 +108,12 @@ def _count(kit: Equipment, program: Program) -> tuple[int, int]:
     if kit.masked is None:
         return 0, 0
     counts = kit.masked.counts()
-    target = [phase.sparsity for phase in program.phases if phase.sparsity is not None][-1]
+    target = program.sparsity
+    assert target is not None
+    assert kit.plan.mask is not None
     kit.certificate.add(
         "the mask has the planned sparsity",
-        abs(Fraction(counts.zero, counts.total) - target) * counts.total <= 1,
+        counts.kept == kit.plan.mask.method.kept(counts.total, target),
         f"{counts.zero:,} of {counts.total:,} for {float(target):.2%}",
     )
     return counts.zero, counts.total
@@ -122,6 +128,13 @@ def _write_tensors(kit: Equipment, folder: RunFolder) -> dict[str, str]:
     return {
         name: folder.write_tensors(name, tensors, **notes) for name, tensors in contents.items()
     }
+
+
+def _write_outputs(kit: Equipment, folder: RunFolder, shape: tuple[int, int, int]) -> str:
+    """Write what the network itself computes; nothing uses it on its device after this."""
+    found = reference.outputs(kit.model, shape, kit.plan.seed)
+    notes = {"plan": kit.plan.fingerprint, **reference.machine(shape, kit.plan.seed)}
+    return folder.write_tensors(reference.FILE, {reference.KEY: found}, **notes)
 
 
 def _figures(result: Result) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,10 +74,12 @@ def run(
     options: RunOptions | None = None,
     observer: Observer | None = None,
     texts: Mapping[str, str] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a plan; `TostError` for whatever stops it. The folder says how far it came.
 
-    `texts` are the recipe's, by the name that each gets in the run folder.
+    `texts` are the recipe's, by the name that each gets in the run folder; `given` is what was set
+    from outside of them (`RunFolder.write_recipe`).
     """
     options, observer = options or RunOptions(), observer or Observer()
     device = devices.choose(options.device)
@@ -91,8 +94,14 @@ def run(
         program = program.rehearse()
     folder = RunFolder(options.out or default_path(plan))
     try:
-        folder.write_recipe(plan, texts or {})
-        data = {"origin": images.origin, "sha256": digest_of(images)}
+        folder.write_recipe(plan, texts or {}, given)
+        data = {
+            "origin": images.origin,
+            "sha256": digest_of(images),
+            "facts": asdict(facts),
+            "fake": options.fake_data,
+            "limit": REHEARSAL_IMAGES if options.smoke else None,
+        }
         environment = {**devices.environment(device), "data": data}
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
@@ -203,16 +212,15 @@ class _Session:
         try:
             for phase in self.program.phases:
                 self._phase(kit, phase)
+            if kit.tracer is not None:
+                kit.tracer.close()
             seconds = time.perf_counter() - started
-            result = finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
+            return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
         except BaseException:
             if kit.tracer is not None:
                 with suppress(Exception):  # of the two, the reason why training ended is told
                     kit.tracer.close()
             raise
-        if kit.tracer is not None:
-            kit.tracer.close()
-        return result
 
     def _tracer(self) -> Tracer | None:
         if self.trace_every is None:

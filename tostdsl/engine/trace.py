@@ -43,6 +43,7 @@ class Tracer:
         self._observer = observer
         self._names = stage_names(plan)
         self._file = folder.lines("trace.jsonl")
+        self._closed = False
         self._rows: list[Mapping[str, Any]] = []
         self._weights: dict[str, tuple[str, torch.nn.Parameter]] = {}
 
@@ -67,7 +68,10 @@ class Tracer:
         return batch
 
     def close(self) -> None:
-        """No more steps will come: draw what there is."""
+        """No more steps will come: draw what there is. Once is enough."""
+        if self._closed:
+            return
+        self._closed = True
         self._file.close()
         steps = sum(row["kind"] == "step" for row in self._rows)
         if steps:

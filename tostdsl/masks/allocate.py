@@ -13,6 +13,7 @@ from math import floor, prod
 from typing import TYPE_CHECKING
 
 from tostdsl.diagnostics import TostError
+from tostdsl.plan.bases import kept_total as kept_total
 from tostdsl.plan.spec import Problem
 from tostdsl.units import Percent
 
@@ -28,11 +29,6 @@ def sparsity_problems(sparsity: Percent) -> Iterator[Problem]:
         bound = "at least 0% and below 100%"
         values = {"name": "sparsity", "bound": bound, "found": f"`{sparsity}`"}
         yield Problem("T303", values, ("sparsity",))
-
-
-def kept_total(size: int, sparsity: Fraction) -> int:
-    """How many of `size` weights are kept: density times size, a half rounded up."""
-    return floor((1 - sparsity) * size + Fraction(1, 2))
 
 
 def uniform_shares(shapes: Sequence[Shape], sparsity: Fraction) -> list[Fraction]:

@@ -11,7 +11,6 @@ from pydantic import field_validator
 from tostdsl.diagnostics import TostError
 from tostdsl.masks.allocate import (
     keep_largest,
-    kept_total,
     percent_text,
     refuse_collapse,
     sparsity_problems,
@@ -121,7 +120,7 @@ class Lottery(MaskMethod):
     def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
         scores = {name: weight.detach().abs() for name, weight in site.weights.items()}
         total = sum(score.numel() for score in scores.values())
-        kept = kept_total(total, sparsity)
+        kept = self.kept(total, sparsity)
         left = sum(int(mask.sum()) for mask in site.masks.values()) if site.masks else total
         if kept > left:
             reason = f"{percent_text(Fraction(total - left, total))} are pruned already"

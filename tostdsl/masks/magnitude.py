@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import (
     keep_largest,
-    kept_total,
     refuse_collapse,
     share_out,
     sparsity_problems,
@@ -48,16 +48,24 @@ class Magnitude(MaskMethod):
     def check(self, site: CheckSite) -> Iterable[Problem]:
         yield from sparsity_problems(self.sparsity)
 
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction
+    ) -> dict[str, int] | None:
+        if self.over == "global":
+            return None
+        total = self.kept(sum(map(prod, shapes.values())), sparsity)
+        counts = share_out(uniform_shares(list(shapes.values()), sparsity), total)
+        return dict(zip(shapes, counts, strict=True))
+
     def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
         scores = {name: weight.detach().abs() for name, weight in site.weights.items()}
-        total = kept_total(sum(score.numel() for score in scores.values()), sparsity)
-        if self.over == "global":
-            masks = keep_largest(scores, total)
+        counts = self.shared_out({n: tuple(s.shape) for n, s in scores.items()}, sparsity)
+        if counts is None:
+            total = sum(score.numel() for score in scores.values())
+            masks = keep_largest(scores, self.kept(total, sparsity))
         else:
-            shapes = [tuple(score.shape) for score in scores.values()]
-            counts = share_out(uniform_shares(shapes, sparsity), total)
             masks = {}
-            for (name, score), count in zip(scores.items(), counts, strict=True):
-                masks |= keep_largest({name: score}, count)
+            for name, score in scores.items():
+                masks |= keep_largest({name: score}, counts[name])
         refuse_collapse({name: int(mask.sum()) for name, mask in masks.items()}, sparsity)
         return masks

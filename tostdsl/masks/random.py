@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import (
     erk_shares,
-    kept_total,
     refuse_collapse,
     share_out,
     sparsity_problems,
@@ -45,6 +45,7 @@ class Random(MaskMethod):
     "Rigging the lottery: making all tickets winners", 2020.
     """
 
+    seeded = True
     examples = ("random(sparsity=95%, distribution=erk)",)
 
     distribution: Literal["uniform", "erk"] = arg(
@@ -54,14 +55,17 @@ class Random(MaskMethod):
     def check(self, site: CheckSite) -> Iterable[Problem]:
         yield from sparsity_problems(self.sparsity)
 
+    def shared_out(self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction) -> dict[str, int]:
+        share = uniform_shares if self.distribution == "uniform" else erk_shares
+        total = self.kept(sum(map(prod, shapes.values())), sparsity)
+        counts = share_out(share(list(shapes.values()), sparsity), total)
+        return dict(zip(shapes, counts, strict=True))
+
     def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
         import torch
 
-        shapes = [tuple(weight.shape) for weight in site.weights.values()]
-        share = uniform_shares if self.distribution == "uniform" else erk_shares
-        total = sum(weight.numel() for weight in site.weights.values())
-        counts = share_out(share(shapes, sparsity), kept_total(total, sparsity))
-        kept = dict(zip(site.weights, counts, strict=True))
+        shapes = {name: tuple(weight.shape) for name, weight in site.weights.items()}
+        kept = self.shared_out(shapes, sparsity)
         refuse_collapse(kept, sparsity)
         masks = {}
         for name, weight in site.weights.items():

@@ -5,9 +5,10 @@ The methods that need torch say so; they import it inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
@@ -133,10 +134,17 @@ class MaskSite(Protocol):
         """A CPU generator derived from the run's seed and a purpose."""
 
 
+def kept_total(size: int, sparsity: Fraction) -> int:
+    """How many of `size` weights are kept: density times size, a half rounded up."""
+    return floor((1 - sparsity) * size + Fraction(1, 2))
+
+
 class MaskMethod(Spec):
     """Base of masks: which of the scope's weights are kept."""
 
     kind = "mask"
+    seeded: ClassVar[bool] = False
+    """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
     sparsity: Percent = arg(doc="share of the weights in scope that are zero")
 
     def rounds(self) -> tuple[Round, ...]:
@@ -154,6 +162,16 @@ class MaskMethod(Spec):
     def stages_in_rounds(self) -> bool:
         """Whether the recipe's stages are at work in the rounds too."""
         return False
+
+    def kept(self, size: int, sparsity: Fraction) -> int:
+        """How many of `size` weights in scope it keeps, exactly."""
+        return kept_total(size, sparsity)
+
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction
+    ) -> dict[str, int] | None:
+        """How many each weight keeps, by name, where shapes alone decide; None where not."""
+        return None
 
     def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
         """The masks (bool, True is kept, the weights' shapes and device) of an exact sparsity."""

@@ -87,6 +87,11 @@ class Program:
         """How many steps run in all."""
         return sum(phase.steps for phase in self.phases)
 
+    @property
+    def sparsity(self) -> Fraction | None:
+        """Of the final mask; None without one."""
+        return next((p.sparsity for p in reversed(self.phases) if p.sparsity is not None), None)
+
     def rehearse(self) -> Self:
         """The same phases and segments, each cut to the steps that cross its boundaries.
 

@@ -1,0 +1,99 @@
+"""The checks that a certificate must hold, worked out from the plan alone.
+
+Windows are resolved here again, not read off the program's segments: a stage that was left out of
+a segment would be missing there, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from tostdsl.engine.loop import stage_names
+from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.program import Curves, Phase, Program, clip
+
+SHAPE = ("same modules", "same state_dict", "no hooks left", "same parameter count")
+
+
+def staying(program: Program) -> list[int]:
+    """Places of the stages that the recipe leaves in the network, in the order they enter."""
+    clock = program.phases[-1].clock
+    found = [
+        (clock.window(stage.window)[0], index)
+        for index, stage in enumerate(program.plan.stages)
+        if stage.technique.stays()
+    ]
+    return [index for _, index in sorted(found)]
+
+
+def gone(program: Program) -> list[str]:
+    """Names of the checks that fail where stages stay without leave."""
+    stages = program.plan.stages
+    return [f"{stages[i].technique.name} gone at the end of training" for i in staying(program)]
+
+
+def checks_of(program: Program) -> list[str]:
+    """The names of all checks that a run of the program makes, in order."""
+    masked = program.plan.mask is not None
+    found: list[str] = []
+    for phase in program.phases:
+        found += _of_phase(program, phase, masked)
+    if kept := gone(program):
+        found += [*kept, *_shape("after what was left in is taken out")]
+    if masked:
+        found.append("the mask has the planned sparsity")
+    return found
+
+
+def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
+    plan = program.plan
+    method = plan.mask.method if plan.mask is not None else None
+    final = phase.kind == "train"
+    staged = final or (method is not None and method.stages_in_rounds())
+    kept = staying(program) if final else []
+    if staged:
+        yield from _removals(plan, phase, kept)
+    steps = phase.steps if program.rehearsal else phase.clock.total
+    yield f"{phase.name} ran its {steps} steps"
+    yield f"{phase.name}: what acts at one moment acted then, once"
+    yield f"stages at work in their windows and nowhere else, in {phase.name}"
+    if masked:
+        yield f"masked weights zero and masks as chosen at each segment's end, in {phase.name}"
+    if not kept:
+        yield from _shape(f"after {phase.name}")
+    if not final:
+        yield f"rewound to the bit after {phase.name}"
+    if masked:
+        yield f"masked weights zero after {phase.name}"
+
+
+def _shape(when: str) -> list[str]:
+    return [f"{what} {when}" for what in SHAPE]
+
+
+def _removals(plan: Plan, phase: Phase, kept: Sequence[int]) -> Iterator[str]:
+    """A check for each moment at which stages leave the network."""
+    total, names = phase.clock.total, stage_names(plan)
+    leaving: dict[int, list[tuple[int, int]]] = {}
+    for index, stage in enumerate(plan.stages):
+        start, stop = clip(phase.clock.window(stage.window), total)
+        if start < stop and index not in kept and stage.technique.adds_to_network():
+            leaving.setdefault(stop, []).append((start, index))
+    for stop in sorted(leaving):
+        indices = [index for _, index in sorted(leaving[stop])]
+        at = f"step {stop}" if stop < total else "the end"
+        where = f"{at} of {phase.name}"
+        yield f"{', '.join(names[i] for i in indices)} left without a trace at {where}"
+        jumping = [names[i] for i in indices if _jumps(plan.stages[i], phase)]
+        if jumping:
+            yield f"{', '.join(jumping)} left by a jump, as written, at {where}"
+        if any(plan.stages[i].technique.recalibrates() for i in indices):
+            yield f"statistics re-estimated and nothing else changed at {where}"
+
+
+def _jumps(stage: StagePlan, phase: Phase) -> bool:
+    """Whether its weight, as the engine holds it, is not 0 when its window ends."""
+    curves = Curves.of(stage, phase.clock)
+    return float(torch.tensor(curves.at(curves.stop)[0], dtype=torch.float32)) != 0.0

@@ -1,0 +1,168 @@
+"""The figures of a run folder against one another, against the plan, and on request anew."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tostdsl.data.fake import fake_for
+from tostdsl.diagnostics import TostError
+from tostdsl.engine import device as devices
+from tostdsl.engine import reference
+from tostdsl.engine.feed import Feed
+from tostdsl.engine.manifest import MANIFEST
+from tostdsl.engine.masked import Masked
+from tostdsl.engine.measure import Meter
+from tostdsl.engine.outcome import digest_of, misses
+from tostdsl.engine.verify.evidence import Evidence, Group
+from tostdsl.engine.verify.expected import checks_of, gone
+from tostdsl.engine.verify.weights import MASKS, MODEL
+from tostdsl.plan.bases import Images, LoadOptions
+from tostdsl.units import Percent
+
+SLACK = Fraction(1, 200)
+"""Share of the test images that another device or precision may class otherwise."""
+
+
+def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
+    """result.json, metrics.jsonl and certificate.json tell one story."""
+    result, certificate = evidence.result, evidence.certificate
+    for name in (MODEL, MASKS, reference.FILE):
+        same = certificate.sha256.get(name) == evidence.digests.get(name)
+        words = f"and {MANIFEST} name {'the same' if same else 'different'} checksums of {name}"
+        group.check("certificate.json", same, words)
+    group.check(
+        "certificate.json",
+        certificate.fingerprint == evidence.plan.fingerprint,
+        f"is of plan {certificate.fingerprint[:8]}, plan.json holds {evidence.plan.short}",
+    )
+    data = certificate.sha256.get("data") == evidence.environment.data.sha256
+    group.check("certificate.json and environment.json", data, "name the checksum of the data")
+    unreal = {result.unreal, certificate.unreal, evidence.unreal}
+    words = " and ".join(f"`{each or 'a real run'}`" for each in sorted(unreal))
+    group.check("what kind of run it was", len(unreal) == 1, f"is told as {words}")
+    row = evidence.row("test")
+    told = row is not None and (row.get("accuracy"), row.get("loss")) == (
+        result.accuracy,
+        result.loss,
+    )
+    words = "has the accuracy and loss of metrics.jsonl"
+    group.check("result.json", told, words if told else f"has not {words[4:]}")
+    bare = evidence.row("test_without_kept")
+    right = (bare is not None) == bool(evidence.staying)
+    words = "measures the network without what is left in exactly where something is"
+    group.check("metrics.jsonl", right, words)
+    _expectations(evidence, masked, group)
+    group.said = f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, told the same everywhere"
+    if unreal == {""} and result.missed_expectations:
+        group.notes.append(f"it missed an expectation: {result.missed_expectations[0]}")
+    if result.unreal:
+        group.notes.append(f"NOT A RESULT: {result.unreal}; the figures mean nothing")
+
+
+def _expectations(evidence: Evidence, masked: Masked | None, group: Group) -> None:
+    """The misses that are told are those that the figures give."""
+    result, facts = evidence.result, evidence.stored_facts
+    if result.unreal:
+        right = not result.missed_expectations
+    else:
+        counts = masked.counts() if masked is not None else None
+        measured = {
+            "accuracy": 100 * Fraction(round(result.accuracy * facts.test_size), facts.test_size),
+            "loss": Fraction(result.loss) if math.isfinite(result.loss) else Fraction(0),
+            "sparsity": 100 * (counts.sparsity if counts is not None else Fraction(0)),
+        }
+        right = misses(evidence.plan, measured) == result.missed_expectations
+    words = "are those that result.json tells" if right else "are not those that result.json tells"
+    group.check("missed expectations", right, words)
+
+
+def certificate(evidence: Evidence, group: Group) -> None:
+    """It is passed if its checks are, and they are all that the plan calls for."""
+    stored, result = evidence.certificate, evidence.result
+    failed = [check for check in stored.checks if not check.passed]
+    excused = Counter(gone(evidence.program)) if evidence.allow_ghosts else Counter[str]()
+    for check in failed:
+        if excused[check.name] > 0:
+            excused[check.name] -= 1
+            group.notes.append(f"let pass with `--allow-ghosts`: {check.name}")
+        else:
+            group.check(
+                "the certificate", False, f"failed in the run: {check.name}: {check.detail}"
+            )
+    whole = stored.passed == (not failed)
+    words = "is passed if and only if all its checks are"
+    group.check("certificate.json", whole, words if whole else "says otherwise than its checks")
+    state = "finished" if stored.passed else "failed"
+    right = (result.certified, result.state) == (stored.passed, state)
+    verdict = "passed" if stored.passed else "failed"
+    words = f"says the run {result.state}, the certificate {verdict}"
+    group.check("result.json", right, words)
+    wanted, there = Counter(checks_of(evidence.program)), Counter(c.name for c in stored.checks)
+    for name in wanted - there:
+        group.check("the certificate", False, f"lacks a check the plan calls for: {name}")
+    if not wanted - there:
+        many = sum(wanted.values())
+        group.check("the certificate", True, f"holds the {many} checks the plan calls for")
+    group.said = f"{len(stored.checks)} checks, all that the plan calls for"
+
+
+def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path | None) -> None:
+    """Measure accuracy and loss on the test images again, on this machine's CPU."""
+    try:
+        images = _images(evidence, data_root)
+    except TostError as error:
+        first = error.diagnostics[0]
+        help = f" ({first.help})" if first.help else ""
+        group.check("the data", False, f"cannot be had: {first.message}{help}")
+        return
+    same = digest_of(images) == evidence.environment.data.sha256
+    words = "has the checksum of the run's" if same else "is not the run's: its checksum is another"
+    if not group.check("the data", same, words):
+        return
+    row = evidence.row("test_without_kept" if evidence.staying else "test")
+    told = row.get("accuracy") if row is not None else None
+    if not isinstance(told, float) or not math.isfinite(told):
+        group.check("metrics.jsonl", False, "has no test accuracy")
+        return
+    meter = _measure(evidence, model, images)
+    loss, share = meter.read()
+    off = abs(meter.accuracy - Fraction(told)) * meter.images
+    home = evidence.environment.device == "cpu" and evidence.plan.precision == "fp32"
+    most = 1 if home else max(1, math.ceil(SLACK * meter.images))
+    where = f"{evidence.environment.device}, {evidence.plan.precision}"
+    why = "" if home else f", since the run was on {where}"
+    bare = " without what is left in" if evidence.staying else ""
+    words = f"{share:.2%}{bare} on {meter.images:,} test images, loss {loss:.4f}; "
+    words += f"the run {told:.2%}"
+    bound = f"{most} {'image' if most == 1 else 'images'} may be classed otherwise{why}"
+    group.check("accuracy", off <= most + Fraction(1, 100), f"is {words} ({bound})")
+    group.said = f"{words} ({bound})"
+
+
+def _images(evidence: Evidence, data_root: Path | None) -> Images:
+    data = evidence.environment.data
+    if data.fake:
+        return fake_for(evidence.plan.data, data.limit, evidence.plan.seed)
+    return evidence.plan.data.load(LoadOptions(data_root, False, data.limit))
+
+
+@torch.no_grad()
+def _measure(evidence: Evidence, model: nn.Module, images: Images) -> Meter:
+    """Count over the test images, in the precision of the plan."""
+    cpu = torch.device("cpu")
+    plain = {"batch": 1, "augment": (), "validation": Percent.from_json({"percent": 0})}
+    feed = Feed(images, evidence.plan.data.model_copy(update=plain), cpu, evidence.plan.seed)
+    meter = Meter.on(cpu)
+    model.eval()
+    for batch, labels in feed.evaluation("test"):
+        with devices.autocast(cpu, evidence.plan.precision):
+            outputs = model(batch)
+        meter.add(functional.cross_entropy(outputs.float(), labels), outputs, labels)
+    return meter
