@@ -19,6 +19,7 @@ RECIPES = {
     "together": "mask random(sparsity=50%)\nghost(activation=swish) until 50%\n"
     "skip until epoch 3\nskip(anneal=none) from 60% until 80%\ninit\nlabels(smoothing=0.1 -> 0)\n",
     "to_the_end": "ghost(width=2x, anneal=cosine) from epoch 2\nskip(span=block) from epoch 1\n",
+    "recalibrated": "ghost(activation=swish, recalibrate=yes) until 50%\nskip(recalibrate=yes)\n",
     "step": "ghost(activation=mish, anneal=step(at=[50%])) until 90%\n",
     "exponential": "skip(anneal=exponential) until epoch 2\n",
     "kept": "ghost(activation=swish, anneal=none, keep=yes) from epoch 1\n"
