@@ -47,6 +47,7 @@ SEEN_ONLY = {
     "R402": "a rehearsal judges no expectation",
     "R602": "a mistake in a fix, which nobody knows of",
     "R603": "`tost new` is tried in its own tests",
+    "R604": "a page is short",
     "R901": "a mistake that nobody thought of",
 }
 """Codes whose page shows a message instead of examples, and why."""

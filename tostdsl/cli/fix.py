@@ -18,7 +18,7 @@ from tostdsl.cli.files import (
     write_text,
 )
 from tostdsl.cli.report import say, set_file_option, set_option, show, status
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.diagnostics import Diagnostic, TostError, diagnose
 
 if TYPE_CHECKING:
     from tostdsl.compile.fix import Fixed
@@ -77,6 +77,8 @@ def _one(item: Path | Diagnostic, diff: bool, fix: Callable[[Source, Path | None
     show([*fixed.found, *fixed.refused])
     if changed and not piped and not diff:
         say(f"{item}: {_count(fixed.applied)} applied")
+    if fixed.unfinished:
+        show([diagnose("R604", path=source.name, applied=_count(fixed.applied))])
     if fixed.offered:
         one = fixed.offered == 1
         click.echo(

@@ -87,6 +87,11 @@ def _compile(source: Source, path: Path | None, given: Given) -> Compiled:
     resolver = Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)
     found = [*registry.warnings(), *resolver.found, *settle(recipe, given)]
+    if sum(d.severity == "error" for d in found) >= MAX_REPORTS:
+        # no more are shown, and finding them takes time that a stranger's file is to waste
+        shown = _in_order(found)
+        more = () if len(shown) > MAX_REPORTS else (diagnose("W090", count="any"),)
+        return Compiled(recipe, (), (*shown, *more))
     used: set[str] = set()
     told: set[Diagnostic] = set()
     variants = []

@@ -281,5 +281,10 @@ CATALOGUE: dict[str, Entry] = {
         severity="note",
     ),
     "R603": Entry("`{path}` is there already", "choose another name; nothing is overwritten"),
+    "R604": Entry(
+        "`{path}` is so long that there was time for {applied} only",
+        "run `tost fix` again for the next ones",
+        "note",
+    ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }
