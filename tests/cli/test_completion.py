@@ -137,3 +137,11 @@ def test_fish_completes(folder: Path, tost: Tost) -> None:
         command = f"source script; complete -C 'tost {line}'"
         result = subprocess.run(["fish", "-c", command], env=env, capture_output=True, text=True)
         assert expected == result.stdout.strip().partition("\t")[0]
+
+
+def test_the_help_of_completion_is_in_lines(tost: Tost) -> None:
+    """A line a shell, and no control character."""
+    said = tost("completion", "--help")
+    assert "\\b" not in said.out
+    lines = [line.split()[0] for line in said.out.splitlines() if line.startswith("  ")]
+    assert ["bash", "zsh", "fish"] == [word for word in lines if word in ("bash", "zsh", "fish")]

@@ -1,4 +1,4 @@
-"""The heaviest inputs within the limits: checked, planned, formatted and fixed in seconds and little memory."""
+"""The heaviest inputs within the limits take seconds to check, plan, format and fix."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import click
 
 from tostdsl.cli import complete
 from tostdsl.cli.files import STDIN
-from tostdsl.cli.report import say, show
+from tostdsl.cli.report import Named, say, show
 from tostdsl.diagnostics import TostError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ DEFAULTS: dict[str, str] = {
 }
 TECHNIQUES = ("init", "ghost", "skip", "labels")
 """The default, as far as they fit the rest."""
+DENSE = ("ghost", "skip", "labels")
+"""The default without a mask, whose weights `init` would rescale."""
 ASKED = ("model", "data", "mask", "sparsity", "epochs", "techniques")
 QUESTIONS = {
     "model": "The network",
@@ -57,7 +59,7 @@ def _named(kind: str) -> Callable[[Any], Any]:
 @click.argument(
     "path",
     required=False,
-    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    type=Named(),
     metavar="[PATH]",
 )
 @_named("model")
@@ -92,6 +94,8 @@ def command(
     answers = {name: text for name, text in given.items() if text is not None}
     if epochs is not None:
         answers["epochs"] = str(epochs)
+    if answers.get("mask", "").strip() == NONE and "sparsity" in answers:
+        raise click.UsageError("`--mask none` has no sparsity: leave `--sparsity` or `--mask` out")
     asking = not yes and _terminal()
     if not asking and not (yes or answers or techniques or seed is not None):
         click.echo("no terminal to ask in, so the defaults are used", err=True)
@@ -110,6 +114,7 @@ def command(
     source, wrong = _made(wishes)
     if wrong:
         show(wrong)
+        click.echo("nothing is written", err=True)
         return 2
     _write(path, source.text)
     return 0
@@ -166,7 +171,8 @@ def _fitting(wishes: Wishes) -> tuple[str, ...]:
     from tostdsl.api import compile_source
     from tostdsl.compile.starter import fitting
 
-    return fitting(wishes, TECHNIQUES, lambda source: compile_source(source).diagnostics)
+    names = TECHNIQUES if wishes.mask is not None else DENSE
+    return fitting(wishes, names, lambda source: compile_source(source).diagnostics)
 
 
 def _ask(name: str, wishes: Wishes) -> Wishes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tostdsl.cli.files import compiled
 from tostdsl.cli.report import (
     recipe_argument,
     say,
@@ -52,32 +53,31 @@ def command(
 ) -> int:
     """Show the resolved values, the phases and the timeline of a recipe.
 
-    A sweep is shown as a table of its runs. PATH is a value of the plan (`train`,
+    RECIPE may be `-` for standard input. A sweep is shown as a table of its runs. PATH is a value of the plan (`train`,
     `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of some (`mask`), or a
     pattern (`stages.*.anneal`).
     """
     from tostdsl.cli.screen import plan_lines
-    from tostdsl.compile.compiler import compile_file
 
-    compiled = compile_file(recipe, sets, seed, set_file)
-    show(compiled.diagnostics)
-    code = status(compiled.diagnostics)
+    made = compiled(recipe, sets, seed, set_file)
+    show(made.diagnostics)
+    code = status(made.diagnostics)
     if code:
         return code
     if paths:
-        return _why(compiled.variants, paths, as_json)
+        return _why(made.variants, paths, as_json)
     if as_json:
-        content = [{"fingerprint": p.fingerprint, "plan": p.to_json()} for p in compiled.plans]
+        content = [{"fingerprint": p.fingerprint, "plan": p.to_json()} for p in made.plans]
         shown = content[0] if len(content) == 1 else content
         click.echo(json.dumps(shown, indent=2, sort_keys=True))
         return 0
-    if len(compiled.variants) > 1:
-        click.echo("\n".join(_table(compiled.variants, everything)))
+    if len(made.variants) > 1:
+        click.echo("\n".join(_table(made.variants, everything)))
         if not everything:
             return 0
         click.echo()
     width = min(110, shutil.get_terminal_size((88, 24)).columns)
-    for variant in compiled.variants:
+    for variant in made.variants:
         if variant.values:
             say(f"-- {_values(variant)}")
         if variant.plan is not None:

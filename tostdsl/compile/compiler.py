@@ -65,7 +65,9 @@ def compile_file(
     """
     try:
         source = read(path)
-        given = Given(sets or {}, read(set_file) if set_file is not None else None, seed)
+        given = Given(
+            sets or {}, read(set_file, hints=False) if set_file is not None else None, seed
+        )
     except TostError as error:
         return Compiled(None, (), error.diagnostics)
     return _compile(source, path, given)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tostdsl import registry
 from tostdsl.compile import guess
-from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, relocate
+from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, meant, relocate
 from tostdsl.compile.recipe import ParamValue, Recipe, Taking
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
 from tostdsl.source import Source
@@ -98,7 +98,7 @@ class Resolver:
             data = fetch(target, name)
             base = decode(data, name)
         except TostError as error:
-            self.found += relocate(error, span)
+            self.found += relocate(error, span, meant(target, wanted))
             return
         if statement.checksum is not None:
             digest = hashlib.sha256(data).hexdigest()

@@ -98,7 +98,7 @@ CATALOGUE: dict[str, Entry] = {
     "T214": Entry("`{path}` extends itself: {chain}", "remove one `extends` of the circle"),
     "T215": Entry(
         "`{path}` lies outside the folder of the top recipe",
-        "extend a file in the recipe's own folder or below it",
+        "a recipe extends files in its own folder or below it: move this one there",
     ),
     "T216": Entry(
         "`{path}` is remote; remote recipes are not opened",

@@ -1,6 +1,6 @@
 """The run folder: what ran, what came out, and the proof.
 
-recipe.tost          the recipe's text as it was; what it extends lies in recipe/
+recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads
@@ -26,9 +26,9 @@ import torch
 from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
+from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
-MARKER = "plan.json"
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -60,7 +60,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
-            self._metrics: IO[str] = (path / "metrics.jsonl").open("x", encoding="utf-8")
+            self._metrics: IO[str] = (path / METRICS).open("x", encoding="utf-8")
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
