@@ -145,3 +145,15 @@ def test_the_help_of_completion_is_in_lines(tost: Tost) -> None:
     assert "\\b" not in said.out
     lines = [line.split()[0] for line in said.out.splitlines() if line.startswith("  ")]
     assert ["bash", "zsh", "fish"] == [word for word in lines if word in ("bash", "zsh", "fish")]
+
+
+def test_paths_of_values_complete_for_why() -> None:
+    """Those of the recipe on the line; none where it has mistakes."""
+    assert [] == completed("plan", "in/base.tost", "--why", "m")
+    Path("in/base.tost").write_text(
+        RECIPE + "train for 9 epochs\nmask random(sparsity=$sparsity)\n"
+    )
+    words = ("plan", "in/base.tost", "--why")
+    assert ["mask", "model"] == sorted(x for x in completed(*words, "m") if "." not in x)
+    assert [] == completed("plan", "none.tost", "--why", "m")
+    assert "mask.sparsity" in completed(*words, "mask.")

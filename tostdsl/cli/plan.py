@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tostdsl.cli import complete
 from tostdsl.cli.files import compiled
 from tostdsl.cli.report import (
     recipe_argument,
@@ -39,6 +40,7 @@ MAX_ROWS = 20
     "paths",
     multiple=True,
     metavar="PATH",
+    shell_complete=complete.values,
     help="Tell where a value came from, for example `stages.ghost.width`; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the canonical JSON.")
@@ -53,9 +55,9 @@ def command(
 ) -> int:
     """Show the resolved values, the phases and the timeline of a recipe.
 
-    RECIPE may be `-` for standard input. A sweep is shown as a table of its runs. PATH is a value of the plan (`train`,
-    `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of some (`mask`), or a
-    pattern (`stages.*.anneal`).
+    RECIPE may be `-` for standard input. A sweep is shown as a table of its runs. PATH is a value
+    of the plan (`train`, `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of
+    some (`mask`), or a pattern (`stages.*.anneal`).
     """
     from tostdsl.cli.screen import plan_lines
 
@@ -113,11 +115,12 @@ def _why(variants: Sequence[Variant], paths: Sequence[str], as_json: bool) -> in
     first = variants[0]
     origins = trace(first.recipe, first.lowered)
     if as_json:
-        content = [row for path in paths for row in why_json(origins, path)]
+        run = {"run": first.values} if len(variants) > 1 else {}
+        content = [{**row, **run} for path in paths for row in why_json(origins, path)]
         click.echo(json.dumps(content, indent=2))
         return 0
     blocks = ["\n".join(why_lines(origins, path)) for path in paths]
     if len(variants) > 1:
-        click.echo(f"in the first of {len(variants)} runs: {_values(first)}\n")
+        say(f"in the first of {len(variants)} runs: {_values(first)}\n")
     click.echo("\n\n".join(blocks))
     return 0

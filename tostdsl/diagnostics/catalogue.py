@@ -91,7 +91,7 @@ CATALOGUE: dict[str, Entry] = {
     "T207": Entry("param `{name}` is declared twice", "keep one of the two"),
     "T208": Entry("this recipe has no `{name}`", "add a line such as `{example}`"),
     "T209": Entry("`{owner}` needs the argument `{name}`", "write `{owner}({name}={example})`"),
-    "T210": Entry("`without {name}` removes nothing: no inherited stage has this name"),
+    "T210": Entry("`without {name}` removes nothing: nothing inherited has this name"),
     "T211": Entry("`{owner}` takes named arguments only"),
     "T212": Entry("`{given}`: this recipe declares no such param"),
     "T213": Entry("cannot read `{path}`: {reason}"),
@@ -111,6 +111,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "T220": Entry("`without` is for recipes that extend another", "add `extends`, or remove it"),
     "T230": Entry("`{removal}` removes nothing: no inherited `{name}` has this window"),
+    "T232": Entry("`{name}` cannot be taken out with `without`"),
     "T231": Entry("`{path}` is not a value of this plan"),
     # -- names: files that a recipe extends
     "T260": Entry(
@@ -247,6 +248,9 @@ CATALOGUE: dict[str, Entry] = {
     "W026": _warning(
         "`{name}` stays in the network, so the certificate fails",
         "remove `keep=yes`, or run with `--allow-ghosts`",
+    ),
+    "W040": _warning(
+        "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"
     ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
