@@ -132,7 +132,7 @@ CATALOGUE: dict[str, Entry] = {
     "T305": Entry("`{name}` wants {expected}, found {found}", "write `{write}`"),
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
-    "T308": Entry("param `{name}` refers to a param declared after it", "declare that one first"),
+    "T308": Entry("param `{name}` refers to itself, in a circle", "give one of them a value"),
     "T310": Entry(
         "the recipe's sweeps stand for {count} runs, the limit is {limit}", "sweep fewer values"
     ),
