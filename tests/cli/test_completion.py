@@ -65,7 +65,7 @@ def test_names_of_the_registry() -> None:
     names = {cls.name for cls in registry.everything()}
     assert names | words == set(completed("explain", ""))
     assert {"T401", "T402"} <= set(completed("explain", "T40"))
-    assert ["labels", "lottery"] == completed("explain", "ghost", "la") + completed(
+    assert ["labels", "lottery"] == completed("explain", "ghost", "lab") + completed(
         "explain", "lot"
     )
     assert ["masks", "models"] == sorted(completed("list", "m"))
