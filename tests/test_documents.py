@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tostdsl import registry
 from tostdsl.compile.compiler import compile_file, compile_source
+from tostdsl.compile.language import LANGUAGE
 from tostdsl.source import Source
+from tostdsl.syntax.format import format_text
 
 ROOT = Path(__file__).parents[1]
 HEAD = "model resnet18\ndata cifar10\ntrain for 180 epochs\nmask random(sparsity=90%)\n"
@@ -123,3 +126,68 @@ def test_the_mistake_shown_is_the_mistake_made() -> None:
     (found,) = compile_source(Source("first.tost", wrong)).diagnostics
     shown = next(text for text in blocks("README.md", "text") if "T201" in text)
     assert shown.strip() == render(found).strip()
+
+
+def rows(section: str) -> list[str]:
+    """The rows of the table in a section of the language's page, below its head."""
+    page = (ROOT / "grammar" / "README.md").read_text(encoding="utf-8")
+    text = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return [line for line in text.split("\n") if line.startswith("| ")][2:]
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ("Statements", "statement"),
+        ("Values", "value"),
+        ("Windows", "window"),
+        ("Targets", "targets"),
+        ("Expectations", "metric"),
+    ],
+)
+def test_the_languages_page_and_explain_tell_the_same(section: str, kind: str) -> None:
+    """The tables of the page are what `tost explain` and `tost list` say, row by row."""
+    entries = [entry for entry in LANGUAGE if entry.kind == kind]
+    assert [f"| {entry.form} | {entry.meaning} |" for entry in entries] == rows(section)
+
+
+def test_layouts_shown_are_the_one_layout() -> None:
+    """What the page lays out, and says is laid out, the formatter leaves as it is."""
+    for text in blocks("grammar/README.md", "tost"):
+        assert (text, []) == format_text(Source("r.tost", text))
+
+
+def test_the_page_names_every_argument_that_takes_a_ramp() -> None:
+    """Of what is registered, no other argument may be a ramp."""
+    ramps = {
+        (cls.name, name)
+        for cls in registry.everything()
+        for name, info in cls.model_fields.items()
+        if "Ramp" in str(info.annotation)
+    }
+    assert {("labels", "smoothing"), ("ghost", "beta")} == ramps
+
+
+HEAD_OF_RULES = "model resnet20\ndata cifar10\nmask random(sparsity=90%)\ntrain for 160 epochs\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("skip from epoch 5 for 25%\n", ["T301"]),
+        ("param a = $b\nparam b = 25%\nskip until $a\n", []),
+        ("param a = $b\nparam b = $a\nskip until $a\n", ["T308"]),
+        ("skip until $b\nparam b = 25%\n", []),
+        ("param b = 25%\nskip until $B\n", ["T204"]),
+        ("Seed 1\n", ["T143"]),
+        ("schedule multistep(at=[50%, 75%,], factor=0.1,)\n", []),
+        ("skip on conv,\n", ["T134"]),
+        ("ghost(width=2x -> 3x) until 25%\n", ["T307"]),
+        ("init(rescale=fanin_masked)\nghost(activation=swish) until 25%\nskip from 25%\n", []),
+        ('extends "https://example.org/base.tost"\n', ["T216"]),
+    ],
+)
+def test_rules_of_the_page_hold(text: str, codes: list[str]) -> None:
+    """What the page says is refused is refused, and what it says may stand, may."""
+    found = compile_source(Source("r.tost", HEAD_OF_RULES + text)).diagnostics
+    assert codes == [d.code for d in found if d.severity == "error"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
@@ -69,6 +70,7 @@ def fix(
     sets: Mapping[str, str] | None = None,
     look: bool = False,
     set_file: Source | None = None,
+    seed: int | None = None,
 ) -> Fixed:
     """A recipe's text with its certain fixes applied, with `look` also those that need one.
 
@@ -76,7 +78,7 @@ def fix(
     """
 
     def check(text: Source) -> tuple[Diagnostic, ...]:
-        return compile_source(text, path, sets, set_file=set_file).diagnostics
+        return compile_source(text, path, sets, seed, set_file).diagnostics
 
     return apply_fixes(source, check, look)
 
@@ -121,13 +123,40 @@ def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[
 
 
 def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
-    """What a run folder keeps of a recipe: the texts as they were, and the plan as one recipe."""
+    """What a run folder keeps of a recipe: the texts as they were, and the plan as one recipe.
+
+    The top recipe is `recipe.tost`, and what it extends lies where it finds it. Where one of those
+    would lie in the place of a file of the run, or outside of the folder, all of them lie in
+    `recipe/` under names of their own, and only `plan.tost` can be run again.
+    """
     printed, _ = format_text(Source("plan.tost", print_plan(plan)))
     kept = {"plan.tost": printed or print_plan(plan)}
-    for index, source in enumerate(sources):
-        name = "recipe.tost" if index == 0 else kept_name(index, source.name)
-        kept[name] = source.text
+    if sources:
+        kept["recipe.tost"] = sources[0].text
+    extended = [(_from_top(source, sources[0]), source) for source in sources[1:]]
+    paths = {path for path, _ in extended}
+    numbered = len(paths) < len(extended) or not all(map(_free, paths))
+    for index, (path, source) in enumerate(extended, 1):
+        kept[kept_name(index, path) if numbered else path] = source.text
     return kept
+
+
+def _from_top(source: Source, top: Source) -> str:
+    """The path of an extended file from the folder of the top recipe, as it is written."""
+    folder = posixpath.dirname(top.name.replace("\\", "/"))
+    return posixpath.relpath(source.name.replace("\\", "/"), folder or ".")
+
+
+_OWN = (".json", ".jsonl", ".safetensors", ".tost")
+"""How the names of a run's own files end."""
+
+
+def _free(path: str) -> bool:
+    """Whether a run folder has no file of its own there: they are two recipes, and data."""
+    first, *below = PurePosixPath(path).parts
+    if below:
+        return first != ".." and not first.casefold().endswith(_OWN)
+    return first.endswith(".tost") and first.casefold() not in ("recipe.tost", "plan.tost")
 
 
 __all__ += ["Fixed", "TostError", "fix", "format_text", "given", "plan_from_json", "verify"]

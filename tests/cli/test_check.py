@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +122,138 @@ def test_what_recipes_share_is_told_once(folder: Path, tost: Tost) -> None:
     # what has no place may be about either
     said = tost("check", "b.tost", "a/z.tost", "--set", "nothing=1", "--format", "json")
     assert 2 == len(json.loads(said.out)["diagnostics"])
+
+
+def test_a_folder_that_cannot_be_read_is_said(
+    folder: Path, tost: Tost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may hide in it was not checked: 3, whichever command looks through the folders."""
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if os.path.basename(path) == "a":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for words in (["check"], ["fmt", "--check"], ["fix", "--diff"]):
+        said = tost(*words, ".")
+        assert 3 == said.code
+        assert "cannot read `./a`: permission denied" in said.err
+
+
+def test_run_folders_are_left_out(folder: Path, tost: Tost) -> None:
+    """The recipes in them are a record; a plan printed beside recipes makes no run folder."""
+    for name in ("runs/1", "runs/2"):
+        (folder / name).mkdir(parents=True)
+        for file in ("plan.json", "metrics.jsonl"):
+            (folder / name / file).write_text("")
+        (folder / name / "recipe.tost").write_text(BAD)
+    (folder / "plan.json").write_text("{}")
+    said = tost("check", ".")
+    assert (0, 3) == (said.code, len(said.out.splitlines()))
+    assert ".: left out 2 folders that hold runs, such as `runs/1`" in said.err
+    assert 2 == tost("check", "runs/1/recipe.tost").code
+    alone = tost("fmt", "runs/1")
+    assert (3, True) == (alone.code, "it holds a run; name a file" in alone.err)
+    assert BAD == (folder / "runs/1/recipe.tost").read_text()
+    assert "such as `runs/1/plan.tost`" in tost("plan", "runs/1").err
+
+
+@pytest.mark.parametrize(
+    "words", [["check"], ["fmt"], ["fix"], ["plan"], ["run"], ["new", "--yes"]], ids=" ".join
+)
+def test_an_empty_path_is_refused(folder: Path, tost: Tost, words: list[str]) -> None:
+    """It would mean the current folder, which nobody named."""
+    said = tost(*words, "")
+    assert (2, True) == (said.code, "the path is empty" in said.err)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-32"])
+def test_every_other_encoding_could_not_be_read(tmp_path: Path, tost: Tost, encoding: str) -> None:
+    """Whichever it is, the exit status is that of what was not looked at."""
+    path = tmp_path / "r.tost"
+    path.write_bytes(("# café\n" + GOOD).encode(encoding))
+    for command in ("check", "fmt", "fix", "plan"):
+        assert 3 == tost(command, path).code
+
+
+def test_a_seed_from_outside(folder: Path, tost: Tost) -> None:
+    """The commands that judge a recipe take the seed that `run` takes."""
+    (folder / "b.tost").write_text(GOOD + "sweep seed over [1, 2]\n")
+    for words in (["check"], ["fix", "--diff"], ["plan"]):
+        said = tost(*words, "b.tost", "--seed", "3")
+        assert (2, True) == (said.code, "T320" in said.err)
+    assert tost("check", "a.tost").out != tost("check", "a.tost", "--seed", "3").out
+
+
+def test_plan_reads_standard_input(tost: Tost) -> None:
+    """`-`, as for the other commands."""
+    assert "resnet20" in tost("plan", "-", stdin=GOOD.encode()).out
+    assert "<stdin>:4:1" in tost("plan", "-", stdin=BAD.encode()).err
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ("b", "b.tost"),
+        ("sub/quikstart.tost", "sub/quickstart.tost"),
+        ("quickstart", "recipes/quickstart.tost"),
+        ("sub", "sub/quickstart.tost"),
+        ("zzz", None),
+    ],
+)
+def test_a_file_that_is_not_there_is_guessed(
+    folder: Path, tost: Tost, wanted: str, meant: str | None
+) -> None:
+    """A name without its end, one that is near, a shipped recipe by its name."""
+    for name in ("sub", "recipes"):
+        (folder / name).mkdir()
+        (folder / name / "quickstart.tost").write_text(GOOD)
+    said = tost("plan", wanted)
+    assert 3 == said.code
+    assert (meant is not None) == ("help:" in said.err)
+    assert f"`{meant or wanted}`" in said.err
+    extending = GOOD + f'extends "{wanted}"\n'
+    (folder / "top.tost").write_text(extending)
+    inside = tost("check", "top.tost")
+    assert (2, True) == (inside.code, f"`{meant or wanted}`" in inside.err)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """What is printed cannot be written, and nobody is asked to report it."""
+    (tmp_path / "a.tost").write_text(GOOD)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tostdsl", "check", tmp_path / "a.tost"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert 3 == done.returncode
+    assert "cannot write to the output: no space left on device" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "write"),
+    [
+        (["--set", "w=1,v=2"], "`--set w=1 --set v=2`"),
+        (["--set", "optimizer.lr=0.2"], "declare `param lr = …` and use `$lr`"),
+        (["--set", "seed=3"], "`--seed`"),
+        (["--set-file", "v.json"], "a line is `NAME = value`"),
+        (["--set-file", "v.yaml"], "write `w = 3`"),
+    ],
+)
+def test_values_in_another_form_are_told(
+    folder: Path, tost: Tost, words: list[str], write: str
+) -> None:
+    """Several at once, a path, JSON, YAML: each says what to write."""
+    (folder / "b.tost").write_text("param w = 1\n" + GOOD)
+    (folder / "v.json").write_text('{\n  "w": 3\n}\n')
+    (folder / "v.yaml").write_text("w: 3\n")
+    said = tost("check", "b.tost", *words)
+    assert 2 == said.code
+    assert write in " ".join(said.err.split())
+    assert 1 >= said.err.count("error[")

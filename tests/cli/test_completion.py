@@ -15,6 +15,7 @@ from tests.cli.terminal import Terminal, script
 from tostdsl import registry
 from tostdsl.cli.main import COMMANDS
 from tostdsl.cli.main import tost as root
+from tostdsl.compile.language import LANGUAGE
 
 RECIPE = "param sparsity = 90%\nparam seeds = 3\nmodel resnet20\ndata cifar10\n"
 
@@ -58,11 +59,13 @@ def test_recipes_and_folders(command: str) -> None:
 
 
 def test_names_of_the_registry() -> None:
-    """`explain` completes names and codes, `list` kinds, `new` the names of a slot."""
+    """`explain` completes names, words and codes, `list` kinds, `new` the names of a slot."""
     assert ["ghost"] == completed("explain", "gh")
-    assert {cls.name for cls in registry.everything()} == set(completed("explain", ""))
+    words = {word for entry in LANGUAGE for word in entry.names if word.isidentifier()}
+    names = {cls.name for cls in registry.everything()}
+    assert names | words == set(completed("explain", ""))
     assert {"T401", "T402"} <= set(completed("explain", "T40"))
-    assert ["labels", "lottery"] == completed("explain", "ghost", "la") + completed(
+    assert ["labels", "lottery"] == completed("explain", "ghost", "lab") + completed(
         "explain", "lot"
     )
     assert ["masks", "models"] == sorted(completed("list", "m"))
@@ -139,3 +142,23 @@ def test_fish_completes(folder: Path, tost: Tost) -> None:
         command = f"source script; complete -C 'tost {line}'"
         result = subprocess.run(["fish", "-c", command], env=env, capture_output=True, text=True)
         assert expected == result.stdout.strip().partition("\t")[0]
+
+
+def test_the_help_of_completion_is_in_lines(tost: Tost) -> None:
+    """A line a shell, and no control character."""
+    said = tost("completion", "--help")
+    assert "\\b" not in said.out
+    lines = [line.split()[0] for line in said.out.splitlines() if line.startswith("  ")]
+    assert ["bash", "zsh", "fish"] == [word for word in lines if word in ("bash", "zsh", "fish")]
+
+
+def test_paths_of_values_complete_for_why() -> None:
+    """Those of the recipe on the line; none where it has mistakes."""
+    assert [] == completed("plan", "in/base.tost", "--why", "m")
+    Path("in/base.tost").write_text(
+        RECIPE + "train for 9 epochs\nmask random(sparsity=$sparsity)\n"
+    )
+    words = ("plan", "in/base.tost", "--why")
+    assert ["mask", "model"] == sorted(x for x in completed(*words, "m") if "." not in x)
+    assert [] == completed("plan", "none.tost", "--why", "m")
+    assert "mask.sparsity" in completed(*words, "mask.")

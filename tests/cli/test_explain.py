@@ -9,15 +9,21 @@ import pytest
 
 from tests.cli.conftest import Tost
 from tostdsl import registry
+from tostdsl.compile.compiler import compile_source
+from tostdsl.compile.language import ELSEWHERE, LANGUAGE, Entry, statements
 from tostdsl.diagnostics import CATALOGUE
+from tostdsl.source import Source
+from tostdsl.syntax.words import KEYWORDS
 
 
 def test_without_a_kind_everything_is_listed(tost: Tost) -> None:
     """All kinds, all names, all codes."""
     listed = json.loads(tost("list", "--format", "json").out)
-    assert list(listed) == [*(p.removesuffix(" sets") for p in registry.KINDS.values()), "codes"]
+    kinds = [p.removesuffix(" sets") for p in registry.KINDS.values()]
+    assert list(listed) == [*kinds, "statements", "codes"]
     names = {entry["name"] for entries in listed.values() for entry in entries}
-    assert {cls.name for cls in registry.everything()} | set(CATALOGUE) == names
+    known = {cls.name for cls in registry.everything()} | set(CATALOGUE)
+    assert known | set(statements()) == names
     text = tost("list").out
     assert set() == {name for name in names if not re.search(rf"\b{name}\b", text)}
 
@@ -85,3 +91,71 @@ def test_text_fits_the_width(tost: Tost, monkeypatch: pytest.MonkeyPatch) -> Non
         assert len(line) <= 50 or line.startswith("    ")
     for line in tost("list", "masks").out.splitlines():
         assert len(line) <= 50
+
+
+WORDS = sorted({word for entry in LANGUAGE for word in entry.names})
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_the_language_is_explained(word: str, tost: Tost) -> None:
+    """In either case, with its form, an example, and beside what is registered under it."""
+    said = tost("explain", word)
+    assert (0, "") == (said.code, said.err)
+    for entry in LANGUAGE:
+        if word in entry.names:
+            assert f"{word} ({entry.kind})" in said.out
+            assert all(f"    {text}" in said.out for text in entry.examples)
+    kinds = {cls.kind for cls in registry.everything() if cls.name == word}
+    assert all(f"{word} ({kind})" in said.out for kind in kinds)
+
+
+def test_every_word_that_begins_a_statement_has_an_entry() -> None:
+    """The words that the grammar knows, and the words of windows and targets."""
+    assert set(KEYWORDS) <= set(WORDS)
+    assert {"from", "until", "for", "at", "on", "except", "over", "epoch", "step"} <= set(WORDS)
+    assert set() == {code for entry in LANGUAGE for code in entry.codes} - set(CATALOGUE)
+
+
+HEAD = {"model": "resnet20", "data": "cifar10", "mask": "random(sparsity=90%)",
+        "train": "for 160 epochs"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"), [(entry, text) for entry in LANGUAGE for text in entry.examples]
+)
+def test_examples_of_words_are_sound(entry: Entry, text: str) -> None:
+    """Each stands in a recipe without a mistake, but for what it needs of other files."""
+    head = [f"{word} {rest}" for word, rest in HEAD.items() if not text.startswith(word)]
+    if "$" not in text and "sweep sparsity" in text:
+        head[head.index("mask random(sparsity=90%)")] = "mask random(sparsity=$sparsity)"
+        head.append("param sparsity = 90%")
+    found = compile_source(Source("r.tost", "\n".join([*head, text]))).diagnostics
+    allowed = {"extends": {"T213"}, "without": {"T220"}, "param": {"W003"}}
+    assert set() == {d.code for d in found} - allowed.get(text.split()[0], set())
+
+
+def test_statements_are_listed(tost: Tost) -> None:
+    """With what each does; in the singular too."""
+    listed = tost("list", "statements").out
+    assert listed == tost("list", "statement").out
+    assert all(re.search(rf"^{word}  +\S", listed, re.MULTILINE) for word in KEYWORDS)
+
+
+@pytest.mark.parametrize("name", [name for name in ELSEWHERE if name != "set"])
+def test_methods_of_others_are_no_slips(name: str, tost: Tost) -> None:
+    """A method that is not there is not taken for a misspelt other one."""
+    assert [] == [cls for cls in registry.everything() if cls.name == name]
+    said = tost("explain", name)
+    assert (2, True) == (said.code, "not there yet" in said.err)
+    assert "did you mean" not in said.err
+
+
+def test_types_are_worded(tost: Tost) -> None:
+    """Lists name what is in them, defaults show how a value is written, samples fit."""
+    shown = tost("explain", "cifar10", "step", "multistep", "lottery").out
+    assert "a list of augmentations" in shown
+    assert "a list of moments" in shown
+    assert "anneal=step([50%, 75%])" in shown
+    assert "a list of the name" not in shown
+    rate = next(line for line in shown.splitlines() if line.startswith("  rate "))
+    assert ("90%" in rate, "default 20%" in rate) == (False, True)

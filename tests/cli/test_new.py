@@ -155,3 +155,21 @@ def test_questions_are_asked_in_a_terminal(folder: Path) -> None:
     text = (folder / "mine.tost").read_text()
     for words in ("resnet20", "param sparsity = 95%", "for 10 epochs", "\nghost("):
         assert words in text
+
+
+def test_a_sparsity_without_a_mask_is_refused(tost: Tost) -> None:
+    """What is given and cannot be in the recipe is not dropped in silence."""
+    said = tost("new", "a.tost", "--yes", "--mask", "none", "--sparsity", "90%")
+    assert (2, True) == (said.code, "--sparsity" in said.err)
+    assert not Path("a.tost").exists()
+    dense = tost("new", "-", "--yes", "--mask", "none").out
+    assert "init" not in dense
+
+
+def test_what_is_refused_is_said_not_to_be_written(tost: Tost) -> None:
+    """A warning is enough to write nothing; no place in a file that is not there is named."""
+    said = tost("new", "-", "--yes", "--sparsity", "0.98")
+    assert (2, "") == (said.code, said.out)
+    assert said.err.endswith("nothing is written\n")
+    assert "write `98%`" in said.err
+    assert "recipe.tost" not in said.err

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tostdsl.cli.main import tost
+from tostdsl.diagnostics import TostError
 
 BASE = """\
 param w = 3x
@@ -143,3 +144,51 @@ def test_setting_a_name_twice_is_refused() -> None:
     result = ran("check", "top.tost", "--set", "w=2x", "--set", "w=3x")
     assert result.exception is not None
     assert "`w` is set twice" in str(result.exception)
+
+
+def test_the_first_stage_of_a_name_is_number_one(folder: Path) -> None:
+    """`#1` is the one stage there is, and of two the first alone."""
+    alone = ran("plan", "base.tost", "--why", "stages.ghost#1.width").stdout
+    assert ran("plan", "base.tost", "--why", "stages.ghost.width").stdout == alone
+    first = ran("plan", "top.tost", "--why", "stages.ghost#1.activation").stdout
+    assert ["stages.ghost.activation = not set", "  default of `ghost`"] == first.splitlines()
+    whole = ran("plan", "top.tost", "--why", "stages.ghost#1").stdout
+    assert "#2" not in whole
+    assert "\nstages.ghost.width = " in whole
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("ghost", "`stages.ghost`"),
+        ("lr", "`optimizer.lr`"),
+        ("mask.lr", "`optimizer.lr`"),
+        ("mask.sparsty", "`mask.sparsity`"),
+        ("stages.ghst.width", "`stages.ghost.width`"),
+        ("width", "`model.width` or `stages.ghost.width` or `stages.ghost#2.width`"),
+    ],
+)
+def test_a_path_that_leads_nowhere_gets_whole_ones(folder: Path, path: str, meant: str) -> None:
+    """By its end, by its letters part by part, by its last word."""
+    (folder / "top.tost").write_text("model cifar_resnet(8)\n" + TOP)
+    result = CliRunner().invoke(tost, ["plan", "top.tost", "--why", path], standalone_mode=False)
+    assert isinstance(result.exception, TostError)
+    assert f"did you mean {meant}?" == result.exception.diagnostics[0].help
+
+
+def test_what_was_taken_out_is_told(folder: Path) -> None:
+    """A default that `without` brought back has the way there."""
+    (folder / "top.tost").write_text('extends "base.tost"\nwithout mask\n')
+    assert [
+        "mask = none: dense training",
+        "  default of the language",
+        "  after `without mask` at top.tost:2:9",
+        "  replaces `mask random(sparsity=90%)` at base.tost:4:1",
+    ] == ran("plan", "top.tost", "--why", "mask").stdout.splitlines()
+
+
+def test_json_says_which_run_of_a_sweep(folder: Path) -> None:
+    """The values it was explained for."""
+    (folder / "top.tost").write_text(TOP + "sweep seed over [7, 8]\n")
+    (row,) = json.loads(ran("plan", "top.tost", "--why", "seed", "--json").stdout)
+    assert ({"seed": "7"}, "7") == (row["run"], row["value"])

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.plans import sound_recipes
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.compile.print import print_plan
 from tostdsl.diagnostics import Diagnostic
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
+from tostdsl.syntax.format import format_text
 
 HEAD = """\
 model resnet20
@@ -298,3 +300,96 @@ def test_splitting_a_recipe_in_two_changes_nothing(
             Path(folder), base="\n".join(base), top="\n".join(['extends "base.tost"', *top])
         )
         assert [plan.fingerprint] == [each.fingerprint for each in result.plans]
+
+
+FULL = """\
+model resnet20
+data cifar10
+mask random(sparsity=90%)
+optimizer adam
+schedule constant
+train for 160 epochs
+seed 3
+precision bf16
+skip until epoch 40
+expect accuracy >= 90%
+expect loss <= 1
+"""
+
+
+@pytest.mark.parametrize("word", ["mask", "optimizer", "schedule", "seed", "precision", "expect"])
+def test_without_puts_a_word_back_to_its_default(tmp_path: Path, word: str) -> None:
+    """The plan, its fingerprint and its printed form are those of a base that never said it."""
+    lines = [line for line in FULL.splitlines() if not line.startswith(word)]
+    (plain,) = compiled(tmp_path, top="\n".join(lines)).plans
+    top = f'extends "base.tost"\nwithout {word}\n'
+    (made,) = compiled(tmp_path, base=FULL, top=top).plans
+    assert plain.fingerprint == made.fingerprint
+    assert print_plan(plain) == print_plan(made)
+    text, found = format_text(Source("top.tost", top))
+    assert (top, []) == ((text or "").replace("\n\n", "\n"), found)
+
+
+def test_without_a_word_and_saying_it_anew(tmp_path: Path) -> None:
+    """What is taken out and said in one file is what that file says; stages go along with it."""
+    top = 'extends "base.tost"\nwithout mask, expect, skip\nmask magnitude(sparsity=50%)\n'
+    (made,) = compiled(tmp_path, base=FULL, top=top + "expect loss <= 0.5\n").plans
+    assert ("magnitude", "50%") == (made.mask.method.name, str(made.mask.method.sparsity))  # type: ignore[union-attr]
+    assert (["loss <= 0.5"], ()) == ([str(expect) for expect in made.expect], made.stages)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "help"),
+    [
+        ("without model", "T232", "write `model` anew"),
+        ("without data, train", "T232", "write `data` anew"),
+        ("without sweep", "T232", "ends an inherited sweep"),
+        ("without mask until epoch 3", "T409", "remove it"),
+        ("without mask, mask", "T210", "has no `mask`"),
+        ("without msak", "T210", "did you mean `mask`?"),
+        ("mask none", "T201", "write `without mask`"),
+        ("schedule none", "T201", "write `without schedule`"),
+        ("without mask\ninit(rescale=fanin_masked)", "T521", "add a `mask`, or remove `init`"),
+    ],
+)
+def test_what_without_cannot_do_is_told(tmp_path: Path, line: str, code: str, help: str) -> None:
+    """Each with what to write."""
+    top = f'extends "base.tost"\n{line}\n'
+    first, *_ = compiled(tmp_path, base=FULL, top=top).diagnostics
+    assert (code, True) == (first.code, help in (first.help or ""))
+
+
+def test_an_inherited_stage_that_needs_the_mask_taken_out(tmp_path: Path) -> None:
+    """The help names the `without` that mends it, and writing it does."""
+    base = FULL + "init(rescale=fanin_masked)\n"
+    top = 'extends "base.tost"\nwithout mask\n'
+    (found,) = compiled(tmp_path, base=base, top=top).diagnostics
+    assert ("T521", True) == (found.code, "`without init`" in (found.help or ""))
+    assert () == compiled(tmp_path, base=base, top=top + "without init\n").diagnostics
+
+
+@pytest.mark.parametrize(
+    ("line", "write"),
+    [
+        ("without ghost#2", "`without ghost from epoch 60`"),
+        ("without skip, ghost#1, labels", "`without ghost until epoch 45`"),
+        ("without ghost#9", "`without ghost until epoch 40`"),
+        ("seed 3\nskip#2", "put a space before `#`"),
+    ],
+)
+def test_a_number_behind_a_name_is_told_to_be_a_comment(
+    tmp_path: Path, line: str, write: str
+) -> None:
+    """`ghost#2` is all ghosts and a comment; a warning says so, with the window to write."""
+    base = FULL + "ghost(width=2x) until epoch 45\nghost(width=3x) from epoch 60\n"
+    found = compiled(tmp_path, base=base, top=f'extends "base.tost"\n{line}\n').diagnostics
+    (warning,) = [d for d in found if d.severity == "warning"]
+    assert ("W040", True) == (warning.code, write in (warning.help or ""))
+
+
+@pytest.mark.parametrize("line", ["without ghost # 2", "without ghost #2", "ghost(width=2x)#2"])
+def test_other_comments_are_no_numbers(tmp_path: Path, line: str) -> None:
+    """A space, or a bracket, and nobody takes the comment for part of a name."""
+    base = FULL + "ghost(activation=swish) until epoch 45\n"
+    top = f'extends "base.tost"\n{line}\n'
+    assert [] == [d for d in compiled(tmp_path, base=base, top=top).diagnostics if d.code == "W040"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tostdsl import api
-from tostdsl.compile.fix import ROUNDS, apply_fixes
+from tostdsl.compile.fix import MAX_READ, ROUNDS, apply_fixes
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Severity
 from tostdsl.source import Source
 
@@ -175,3 +175,19 @@ def test_damaged_recipes_never_get_worse(damage: list[tuple[int, int, str]], loo
 
 def _errors(found: Sequence[Diagnostic]) -> int:
     return sum(diagnostic.severity is Severity.ERROR for diagnostic in found)
+
+
+def test_a_long_text_is_read_a_few_times_only() -> None:
+    """Where there is no time for all rounds, what was applied is kept and the rest is told."""
+    reads = 0
+
+    def longer(source: Source) -> list[Diagnostic]:
+        nonlocal reads
+        reads += 1
+        end = len(source.text)
+        return [error(Fix((Edit(source.span(end, end), "x"),)))]
+
+    fixed = apply_fixes(Source("r", "y" * MAX_READ), longer)
+    assert (3, 2, True) == (reads, fixed.applied, fixed.unfinished)
+    assert fixed.source.text.endswith("yxx")
+    assert not apply_fixes(Source("r", "a"), rules(a="b")).unfinished

@@ -51,6 +51,7 @@ SEEN_ONLY = {
     "R413": "needs a run of another version; in tests/engine/verify",
     "R602": "a mistake in a fix, which nobody knows of",
     "R603": "`tost new` is tried in its own tests",
+    "R604": "a page is short",
     "R901": "a mistake that nobody thought of",
 }
 """Codes whose page shows a message instead of examples, and why."""

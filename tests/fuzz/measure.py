@@ -1,4 +1,4 @@
-"""Checks, formats and shows one input in this process: seconds and megabytes as JSON."""
+"""Checks, plans, formats and fixes one input in this process: seconds and megabytes as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import time
 
 from tests.fuzz.nasty import NASTY
+from tostdsl.api import fix
+from tostdsl.cli.screen import plan_lines
 from tostdsl.compile.compiler import compile_source
 from tostdsl.diagnostics.render import render_all
 from tostdsl.source import Source
@@ -24,6 +26,13 @@ def main(name: str) -> None:
     rendered = time.process_time()
     format_text(Source("nasty.tost", text))
     formatted = time.process_time()
+    if not compiled.errors:
+        for variant in compiled.variants[:1]:
+            assert variant.plan is not None
+            plan_lines(variant.plan, variant.recipe)
+    planned = time.process_time()
+    fix(Source("nasty.tost", text))
+    fixed = time.process_time()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     codes = sorted({diagnostic.code for diagnostic in compiled.diagnostics})
     sys.stdout.write(
@@ -33,6 +42,8 @@ def main(name: str) -> None:
                 "check": round(checked - before, 2),
                 "show": round(rendered - checked, 2),
                 "format": round(formatted - rendered, 2),
+                "plan": round(planned - formatted, 2),
+                "fix": round(fixed - planned, 2),
                 "megabytes": round(megabytes),
                 "size": len(text),
                 "shown": shown,

@@ -166,6 +166,60 @@ def starry_selectors() -> str:
 
 
 @nasty
+def globs_of_many_layers() -> str:
+    """Globs of a deep network that match nothing, as many as a list may have."""
+    globs = ", ".join(f'"*.*{i}"' for i in range(9000))
+    deep = "model cifar_resnet(200)\ndata cifar10\ntrain for 20 epochs\n"
+    return deep + f"ghost(width=2x) until epoch 5 on {globs}\n"
+
+
+@nasty
+def globs_that_match_many_layers() -> str:
+    """Globs of a deep network that all match, each in a way of its own."""
+    stars = ("*".join(f"{i:b}".translate({48: "?", 49: "*?"})) for i in range(1, 9000))
+    globs = ", ".join(f'"{each}*"' for each in stars)
+    deep = "model cifar_resnet(200)\ndata cifar10\ntrain for 20 epochs\n"
+    return deep + f"ghost(width=2x) until epoch 5 on {globs}\n"
+
+
+@nasty
+def long_globs() -> str:
+    """Globs as long as strings may be, of stars and letters."""
+    globs = ", ".join(f'"{"*a" * 31_000}{i}"' for i in range(15))
+    return HEAD + f"ghost(width=2x) until 25% on {globs}\n"
+
+
+@nasty
+def long_classes_in_globs() -> str:
+    """Globs as long as strings may be, whose brackets hold thousands of letters or never close."""
+    forms = (f"[{'ab' * 31_000}]", "[a]" * 20_000, "[" * 62_000, "[]" * 31_000)
+    globs = ", ".join(f'"{form}{i}"' for i in range(4) for form in forms[: 4 - (i == 3)])
+    return HEAD + f"ghost(width=2x) until 25% on {globs}\n"
+
+
+@nasty
+def windows_one_after_the_other() -> str:
+    """A plan of as many segments as stages."""
+    head = "model resnet20\ndata cifar10\ntrain for 999999 epochs\n"
+    return head + "".join(
+        f"ghost(width=2x) from epoch {i} until epoch {i + 1}\n" for i in range(16_000)
+    )
+
+
+@nasty
+def windows_in_windows() -> str:
+    """A plan in whose segments thousands of stages are at work."""
+    head = "model resnet20\ndata cifar10\ntrain for 999999 epochs\n"
+    return head + "".join(f"skip from epoch {i} until epoch {40_000 - i}\n" for i in range(16_000))
+
+
+@nasty
+def lookalikes() -> str:
+    """A letter of another script on every line, each with a certain fix."""
+    return HEAD + "gh\u043est(width=2x)\n" * 30_000
+
+
+@nasty
 def params_in_a_chain() -> str:
     """Each param refers to the one before."""
     return lines(lambda i: f"param a{i} = $a{i - 1}" if i else "param a0 = 1") + "seed $a9000\n"

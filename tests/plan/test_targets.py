@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tostdsl.plan.bases import ModuleFact
 from tostdsl.plan.targets import NoMatch, matches, select
@@ -107,3 +110,17 @@ def test_selecting_and_the_techniques_load_no_torch() -> None:
         "t.Ghost(activation='swish').check(None); sys.exit('torch' in sys.modules)"
     )
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+@given(st.text("c*?[]!ar1.", max_size=8))
+def test_globs_are_those_of_fnmatch(pattern: str) -> None:
+    """Shortcuts for long and for literal globs change nothing: each name is matched as by hand."""
+    names = {name: {name} for name in LAYERS}
+    for name in LAYERS:
+        parts = name.split(".")
+        names[name] |= {".".join(parts[:end]) for end in range(1, len(parts))}
+    by_hand = [n for n in LAYERS if any(fnmatchcase(each, pattern) for each in names[n])]
+    try:
+        assert by_hand == matches(NET, glob(pattern))
+    except NoMatch:
+        assert [] == by_hand

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
-from tostdsl.cli.files import STDIN, paths_argument, recipe_files, source_of
-from tostdsl.cli.report import say, set_file_option, set_option, show, status
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.cli.files import STDIN, compiled, paths_argument, recipe_files
+from tostdsl.cli.report import say, seed_option, set_file_option, set_option, show, status
+from tostdsl.diagnostics import Diagnostic
 
 
 @click.command("check")
 @paths_argument
 @set_option
 @set_file_option
+@seed_option
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
     "--format",
@@ -26,7 +27,12 @@ from tostdsl.diagnostics import Diagnostic, TostError
     help="How to print what is found.",
 )
 def command(
-    paths: tuple[Path, ...], sets: dict[str, str], set_file: Path | None, strict: bool, form: str
+    paths: tuple[Path, ...],
+    sets: dict[str, str],
+    set_file: Path | None,
+    seed: int | None,
+    strict: bool,
+    form: str,
 ) -> int:
     """Check recipes without training; every mistake at its place.
 
@@ -38,7 +44,7 @@ def command(
     everything: list[Diagnostic] = []
     told: set[object] = set()
     for item in recipe_files(paths):
-        found, shown = _one(item, sets, set_file)
+        found, shown = _one(item, sets, seed, set_file)
         code = status(found)
         if strict and not code and any(d.severity == "warning" for d in found):
             code = 1
@@ -56,27 +62,17 @@ def command(
 
 
 def _one(
-    item: Path | Diagnostic, sets: dict[str, str], set_file: Path | None
+    item: Path | Diagnostic, sets: dict[str, str], seed: int | None, set_file: Path | None
 ) -> tuple[tuple[Diagnostic, ...], str]:
     """What is found in a file, and in words what it stands for."""
-    from tostdsl.compile.compiler import compile_file, compile_source
-    from tostdsl.compile.load import read
-
     if isinstance(item, Diagnostic):
         return (item,), ""
-    if item == STDIN:
-        try:
-            values = read(set_file) if set_file is not None else None
-            compiled = compile_source(source_of(item), None, sets, set_file=values)
-        except TostError as error:
-            return error.diagnostics, ""
-    else:
-        compiled = compile_file(item, sets, set_file=set_file)
-    if compiled.errors:
-        return compiled.diagnostics, ""
-    plans = compiled.plans
+    made = compiled(item, sets, seed, set_file)
+    if made.errors:
+        return made.diagnostics, ""
+    plans = made.plans
     shown = f"plan {plans[0].short}" if len(plans) == 1 else f"{len(plans)} plans"
-    return compiled.diagnostics, shown
+    return made.diagnostics, shown
 
 
 def _key(diagnostic: Diagnostic) -> object:

@@ -89,20 +89,38 @@ def _recipe(word: str) -> Recipe | None:
         return None
 
 
+def values(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """The paths of the values of the recipe on the line, for `--why`."""
+    from tostdsl.compile.compiler import compile_file
+    from tostdsl.compile.origins import trace
+
+    for word in _words(ctx):
+        path = Path(word).expanduser()
+        variants = compile_file(path).variants if path.is_file() else ()
+        if variants and variants[0].plan is not None:
+            origins = trace(variants[0].recipe, variants[0].lowered).by_path
+            return _items(((each, origins[each].value) for each in origins), incomplete)
+    return []
+
+
 def kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """The kinds that `tost list` knows."""
     from tostdsl.compile.describe import kind_words
 
-    return _items(((word, None) for word in [*kind_words(), "codes"]), incomplete)
+    return _items(((word, None) for word in [*kind_words(), "statements", "codes"]), incomplete)
 
 
 def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Everything that `tost explain` knows."""
     from tostdsl import registry
     from tostdsl.compile.describe import summary
+    from tostdsl.compile.language import LANGUAGE
     from tostdsl.diagnostics import CATALOGUE
 
-    known: dict[str, str | None] = {cls.name: summary(cls) for cls in registry.everything()}
+    known: dict[str, str | None] = {
+        word: entry.meaning for entry in LANGUAGE for word in entry.names if word.isidentifier()
+    }
+    known |= {cls.name: summary(cls) for cls in registry.everything()}
     codes = {code: entry.message for code, entry in CATALOGUE.items()} if incomplete else {}
     return _items(sorted({**known, **codes}.items()), incomplete)
 

@@ -82,16 +82,20 @@ fi
 """
 
 
-@click.command("completion")
+# the control character keeps the lines as they are
+HELP = """Print the completion script for a shell.
+
+\b
+bash  eval "$(tost completion bash)" in ~/.bashrc
+zsh   eval "$(tost completion zsh)" in ~/.zshrc, after compinit
+fish  tost completion fish > ~/.config/fish/completions/tost.fish
+"""
+
+
+@click.command("completion", help=HELP)
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> int:
-    r"""Print the completion script for a shell.
-
-    \b
-    bash  eval "$(tost completion bash)" in ~/.bashrc
-    zsh   eval "$(tost completion zsh)" in ~/.zshrc, after compinit
-    fish  tost completion fish > ~/.config/fish/completions/tost.fish
-    """
+    """Print the completion script for a shell."""
     click.echo(script(shell), nl=False)
     return 0
 

@@ -26,15 +26,15 @@ WIDEST = 100
     "names", nargs=-1, required=True, metavar="NAME|CODE...", shell_complete=complete.names
 )
 def command(names: tuple[str, ...]) -> int:
-    """Explain what a name does and takes, or what a message's code means.
+    """Explain a name, a word of the language, or what a message's code means.
 
-    A name that several kinds share, such as `linear`, is explained for each.
+    What several kinds share, such as `linear`, is explained for each.
     """
     width = min(WIDEST, shutil.get_terminal_size((88, 24)).columns)
     blocks: list[list[str]] = []
     unknown: list[Diagnostic] = []
     for name in names:
-        found = _code(name.upper(), width) or _name(name, width)
+        found = _code(name.upper(), width) or [*_words(name, width), *_name(name, width)]
         blocks += found
         if not found:
             unknown.append(_unknown(name))
@@ -63,6 +63,24 @@ def _name(name: str, width: int) -> list[list[str]]:
     from tostdsl.compile.describe import find
 
     return [_lines(description, width) for description in find(name)]
+
+
+def _words(name: str, width: int) -> list[list[str]]:
+    """What the language itself means by a word."""
+    from tostdsl.compile.language import entries
+
+    blocks = []
+    for entry in entries(name.lower()):
+        lines = [_heading(f"{name.lower()} ({entry.kind})"), ""]
+        lines += markdown(f"{entry.form}: {entry.meaning}.", width)
+        lines += ["", *(f"    {text}" for text in entry.examples)]
+        if entry.more:
+            lines += ["", *markdown(entry.more, width)]
+        if entry.codes:
+            lines += ["", _heading("codes")]
+            lines += columns([(code, meaning(code)) for code in entry.codes], width, indent=2)
+        blocks.append(lines)
+    return blocks
 
 
 def _heading(text: str) -> str:
@@ -110,12 +128,17 @@ def _rows(argument: Argument, positional: str | None) -> list[tuple[str, str]]:
 def _unknown(name: str) -> Diagnostic:
     from tostdsl import registry
     from tostdsl.compile.describe import kind_words
+    from tostdsl.compile.language import ELSEWHERE, LANGUAGE
 
-    words = kind_words()
+    words = {**kind_words(), "statements": "statement", "codes": "code"}
     for word, kind in words.items():
         if name.lower() in (word, kind):
             return diagnose("T201", kind="name", name=name, help=f"see `tost list {word}`")
+    if name.lower() in ELSEWHERE:
+        help = "it is not there yet; `tost list` shows every name"
+        return diagnose("T201", kind="name", name=name, help=help)
     known = {cls.name for cls in registry.everything()}
+    known |= {word for entry in LANGUAGE for word in entry.names}
     meant = nearest(name, known) or nearest(name.upper(), CATALOGUE)
     help = f"did you mean `{meant}`?" if meant else "`tost list` shows every name"
     return diagnose("T201", kind="name", name=name, help=help)

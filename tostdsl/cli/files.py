@@ -5,48 +5,100 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tostdsl.cli.complete import recipes
+from tostdsl.cli.report import Named, say
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.plan.marker import MARKER, holds_run
 from tostdsl.source import Source
+
+if TYPE_CHECKING:
+    from tostdsl.compile.compiler import Compiled
 
 STDIN = Path("-")
 SUFFIX = ".tost"
 
 paths_argument = click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    type=click.Path(readable=False, path_type=Path, allow_dash=True),
-    shell_complete=recipes,
+    "paths", nargs=-1, required=True, type=Named(), shell_complete=recipes
 )
 
 
 def recipe_files(paths: Iterable[Path]) -> Iterator[Path | Diagnostic]:
     """The files meant, each once, in order: a folder stands for every recipe below it.
 
-    Hidden folders below it are skipped; a folder without a recipe is a diagnostic.
+    Hidden folders below it are skipped, and so are those that hold a run, whose recipes are a
+    record; that is said in a line. A folder that cannot be read, or without a recipe, is a
+    diagnostic.
     """
     seen: set[str] = set()
     for path in paths:
-        below = sorted(_below(path)) if path != STDIN and path.is_dir() else [path]
-        if not below:
-            yield diagnose("R601", path=path)
-        for file in below:
+        if path == STDIN or not path.is_dir():
+            walk = _Walk([path])
+        else:
+            walk = _Walk()
+            walk.below(path)
+            yield from walk.unreadable
+            if not walk.files and not walk.unreadable:
+                inside = f"it holds a run; name a file, such as `{path / 'recipe.tost'}`"
+                yield diagnose("R601", path=path, help=inside if walk.runs == [path] else None)
+            if walk.runs and walk.runs != [path]:
+                say(f"{path}: left out {_runs(walk.runs)}", err=True)
+        for file in sorted(walk.files):
             key = str(file) if file == STDIN else os.path.realpath(file)
             if key not in seen:
                 seen.add(key)
                 yield file
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in files if name.endswith(SUFFIX))
+@dataclass(slots=True)
+class _Walk:
+    """What lies below a folder."""
+
+    files: list[Path] = field(default_factory=list)
+    runs: list[Path] = field(default_factory=list)
+    unreadable: list[Diagnostic] = field(default_factory=list)
+
+    def below(self, folder: Path) -> None:
+        """Look through a folder and those in it."""
+        for place, folders, files in os.walk(folder, onerror=self._failed):
+            if MARKER in files and holds_run(Path(place)):
+                self.runs.append(Path(place))
+                folders.clear()
+                continue
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            self.files += (Path(place, name) for name in files if name.endswith(SUFFIX))
+
+    def _failed(self, error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        self.unreadable.append(diagnose("T213", path=error.filename, reason=reason))
+
+
+def _runs(folders: list[Path]) -> str:
+    if len(folders) == 1:
+        return f"`{folders[0]}`, which holds a run"
+    return f"{len(folders)} folders that hold runs, such as `{folders[0]}`"
+
+
+def compiled(
+    recipe: Path, sets: Mapping[str, str], seed: int | None, set_file: Path | None
+) -> Compiled:
+    """A recipe compiled, from a file or from standard input."""
+    from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+    from tostdsl.compile.load import read
+
+    if recipe != STDIN:
+        return compile_file(recipe, sets, seed, set_file)
+    try:
+        values = read(set_file, hints=False) if set_file is not None else None
+        return compile_source(source_of(recipe), None, sets, seed, values)
+    except TostError as error:
+        return Compiled(None, (), error.diagnostics)
 
 
 def source_of(path: Path) -> Source:

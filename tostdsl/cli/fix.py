@@ -17,8 +17,8 @@ from tostdsl.cli.files import (
     source_of,
     write_text,
 )
-from tostdsl.cli.report import say, set_file_option, set_option, show, status
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.cli.report import say, seed_option, set_file_option, set_option, show, status
+from tostdsl.diagnostics import Diagnostic, TostError, diagnose
 
 if TYPE_CHECKING:
     from tostdsl.compile.fix import Fixed
@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 @paths_argument
 @set_option
 @set_file_option
+@seed_option
 @click.option("--diff", is_flag=True, help="Print what would change, and write nothing.")
 @click.option("--all", "look", is_flag=True, help="Also the fixes that need a look.")
 def command(
-    paths: tuple[Path, ...], sets: dict[str, str], set_file: Path | None, diff: bool, look: bool
+    paths: tuple[Path, ...],
+    sets: dict[str, str],
+    set_file: Path | None,
+    seed: int | None,
+    diff: bool,
+    look: bool,
 ) -> int:
     """Apply the certain fixes of every mistake and warning, then say what is left.
 
@@ -48,7 +54,9 @@ def command(
     worst = 0
     for item in recipe_files(paths):
         try:
-            code = _one(item, diff, lambda source, path: fix(source, path, sets, look, params))
+            code = _one(
+                item, diff, lambda source, path: fix(source, path, sets, look, params, seed)
+            )
         except TostError as error:
             show(error.diagnostics)
             code = status(error.diagnostics)
@@ -77,6 +85,8 @@ def _one(item: Path | Diagnostic, diff: bool, fix: Callable[[Source, Path | None
     show([*fixed.found, *fixed.refused])
     if changed and not piped and not diff:
         say(f"{item}: {_count(fixed.applied)} applied")
+    if fixed.unfinished:
+        show([diagnose("R604", path=source.name, applied=_count(fixed.applied))])
     if fixed.offered:
         one = fixed.offered == 1
         click.echo(

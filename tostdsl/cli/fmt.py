@@ -8,7 +8,7 @@ import click
 
 from tostdsl.cli.complete import recipes
 from tostdsl.cli.files import STDIN, recipe_files, show_diff, source_of, write_text
-from tostdsl.cli.report import say, show, status
+from tostdsl.cli.report import Named, say, show, status
 from tostdsl.diagnostics import Diagnostic, TostError
 
 
@@ -16,7 +16,7 @@ from tostdsl.diagnostics import Diagnostic, TostError
 @click.argument(
     "paths",
     nargs=-1,
-    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    type=Named(),
     shell_complete=recipes,
 )
 @click.option("--check", "only_check", is_flag=True, help="Only say which files would change.")

@@ -11,6 +11,9 @@ from tostdsl.cli import complete
 from tostdsl.cli.prose import columns
 from tostdsl.diagnostics import CATALOGUE, TostError, diagnose, nearest
 
+OTHERS = {"statements": "statement", "codes": "code"}
+"""What is listed besides the registry's kinds."""
+
 
 @click.command("list")
 @click.argument("kind", required=False, shell_complete=complete.kinds)
@@ -25,19 +28,22 @@ from tostdsl.diagnostics import CATALOGUE, TostError, diagnose, nearest
 def command(kind: str | None, form: str) -> int:
     """List what a recipe can name, and the codes of messages.
 
-    KIND is one of techniques, masks, models, data, optimizers, schedules, anneals, augmentations
-    and codes; without it all names are shown by kind.
+    KIND is one of techniques, masks, models, data, optimizers, schedules, anneals, augmentations,
+    statements and codes; without it all names are shown by kind.
     """
     from tostdsl import registry
     from tostdsl.compile.describe import kind_words, summary
+    from tostdsl.compile.language import statements
 
-    words = {**kind_words(), "codes": "code"}
+    words = {**kind_words(), **OTHERS}
     wanted = list(words) if kind is None else [_word(kind, words)]
     found: dict[str, dict[str, str]] = {word: {} for word in wanted}
     for cls in registry.everything():
         for word in wanted:
             if words[word] == cls.kind:
                 found[word][cls.name] = summary(cls)
+    if "statements" in found:
+        found["statements"] = statements()
     if "codes" in found:
         found["codes"] = {code: meaning(code) for code in sorted(CATALOGUE)}
     if form == "json":

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -28,6 +30,10 @@ COMMANDS = {
     "explain": "Explain a name or the code of a message.",
     "completion": "Print the completion script for a shell.",
 }
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+"""How writing to a file that a stream was redirected to fails."""
 
 
 class Lazy(click.Group):
@@ -88,8 +94,19 @@ def entry() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # no traceback may reach a user
+        if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+            sys.exit(_output_failed(error))
         if os.environ.get("TOST_DEBUG"):
             raise
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         show(TostError.of("R901", reason=reason).diagnostics)
         sys.exit(1)
+
+
+def _output_failed(error: OSError) -> int:
+    """Say that what is printed cannot be written; gives the exit status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    reason = (error.strerror or str(error)).lower()
+    with contextlib.suppress(OSError):  # it may be the error stream
+        show(TostError.of("R202", path="to the output", reason=reason).diagnostics)
+    return 3

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from tostdsl.cli import complete
 from tostdsl.cli.files import STDIN
-from tostdsl.cli.report import say, show
+from tostdsl.cli.report import Named, say, show
 from tostdsl.diagnostics import TostError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ DEFAULTS: dict[str, str] = {
 }
 TECHNIQUES = ("init", "ghost", "skip", "labels")
 """The default, as far as they fit the rest."""
+DENSE = ("ghost", "skip", "labels")
+"""The default without a mask, whose weights `init` would rescale."""
 ASKED = ("model", "data", "mask", "sparsity", "epochs", "techniques")
 QUESTIONS = {
     "model": "The network",
@@ -58,7 +60,7 @@ def _named(kind: str) -> Callable[[Any], Any]:
 @click.argument(
     "path",
     required=False,
-    type=click.Path(readable=False, path_type=Path, allow_dash=True),
+    type=Named(),
     metavar="[PATH]",
 )
 @_named("model")
@@ -106,6 +108,8 @@ def command(
     answers = {name: text for name, text in given.items() if text is not None}
     if epochs is not None:
         answers["epochs"] = str(epochs)
+    if answers.get("mask", "").strip() == NONE and "sparsity" in answers:
+        raise click.UsageError("`--mask none` has no sparsity: leave `--sparsity` or `--mask` out")
     asking = not yes and _terminal()
     if not asking and not (yes or answers or techniques or seed is not None):
         click.echo("no terminal to ask in, so the defaults are used", err=True)
@@ -124,6 +128,7 @@ def command(
     source, wrong = _made(wishes)
     if wrong:
         show(wrong)
+        click.echo("nothing is written", err=True)
         return 2
     _write(path, source.text)
     return 0
@@ -199,7 +204,8 @@ def _fitting(wishes: Wishes) -> tuple[str, ...]:
     from tostdsl.api import compile_source
     from tostdsl.compile.starter import fitting
 
-    return fitting(wishes, TECHNIQUES, lambda source: compile_source(source).diagnostics)
+    names = TECHNIQUES if wishes.mask is not None else DENSE
+    return fitting(wishes, names, lambda source: compile_source(source).diagnostics)
 
 
 def _ask(name: str, wishes: Wishes) -> Wishes:

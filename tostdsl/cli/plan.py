@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tostdsl.cli import complete
+from tostdsl.cli.files import compiled
 from tostdsl.cli.report import (
     recipe_argument,
     say,
@@ -38,6 +40,7 @@ MAX_ROWS = 20
     "paths",
     multiple=True,
     metavar="PATH",
+    shell_complete=complete.values,
     help="Tell where a value came from, for example `stages.ghost.width`; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the canonical JSON.")
@@ -52,32 +55,31 @@ def command(
 ) -> int:
     """Show the resolved values, the phases and the timeline of a recipe.
 
-    A sweep is shown as a table of its runs. PATH is a value of the plan (`train`,
-    `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of some (`mask`), or a
-    pattern (`stages.*.anneal`).
+    RECIPE may be `-` for standard input. A sweep is shown as a table of its runs. PATH is a value
+    of the plan (`train`, `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of
+    some (`mask`), or a pattern (`stages.*.anneal`).
     """
     from tostdsl.cli.screen import plan_lines
-    from tostdsl.compile.compiler import compile_file
 
-    compiled = compile_file(recipe, sets, seed, set_file)
-    show(compiled.diagnostics)
-    code = status(compiled.diagnostics)
+    made = compiled(recipe, sets, seed, set_file)
+    show(made.diagnostics)
+    code = status(made.diagnostics)
     if code:
         return code
     if paths:
-        return _why(compiled.variants, paths, as_json)
+        return _why(made.variants, paths, as_json)
     if as_json:
-        content = [{"fingerprint": p.fingerprint, "plan": p.to_json()} for p in compiled.plans]
+        content = [{"fingerprint": p.fingerprint, "plan": p.to_json()} for p in made.plans]
         shown = content[0] if len(content) == 1 else content
         click.echo(json.dumps(shown, indent=2, sort_keys=True))
         return 0
-    if len(compiled.variants) > 1:
-        click.echo("\n".join(_table(compiled.variants, everything)))
+    if len(made.variants) > 1:
+        click.echo("\n".join(_table(made.variants, everything)))
         if not everything:
             return 0
         click.echo()
     width = min(110, shutil.get_terminal_size((88, 24)).columns)
-    for variant in compiled.variants:
+    for variant in made.variants:
         if variant.values:
             say(f"-- {_values(variant)}")
         if variant.plan is not None:
@@ -113,11 +115,12 @@ def _why(variants: Sequence[Variant], paths: Sequence[str], as_json: bool) -> in
     first = variants[0]
     origins = trace(first.recipe, first.lowered)
     if as_json:
-        content = [row for path in paths for row in why_json(origins, path)]
+        run = {"run": first.values} if len(variants) > 1 else {}
+        content = [{**row, **run} for path in paths for row in why_json(origins, path)]
         click.echo(json.dumps(content, indent=2))
         return 0
     blocks = ["\n".join(why_lines(origins, path)) for path in paths]
     if len(variants) > 1:
-        click.echo(f"in the first of {len(variants)} runs: {_values(first)}\n")
+        say(f"in the first of {len(variants)} runs: {_values(first)}\n")
     click.echo("\n\n".join(blocks))
     return 0

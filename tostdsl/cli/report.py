@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,22 +47,42 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 
 def _unreadable(diagnostic: Diagnostic) -> bool:
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
-    return diagnostic.code == "T106" or (
+    return diagnostic.code in ("T106", "T158") or (
         diagnostic.code in ("T109", "T213", "R411", "R413", "R601") and not diagnostic.labels
     )
 
 
+class Named(click.Path):
+    """A path that says something: an empty one would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False, path_type=Path, allow_dash=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; an empty one is a mistake on the command line."""
+        if not str(value).strip():
+            self.fail("the path is empty; `.` is the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 recipe_argument = click.argument(
     "recipe",
-    type=click.Path(readable=False, path_type=Path),
+    type=Named(),
     metavar="RECIPE",
     shell_complete=complete.recipes,
 )
 
 
+_SEVERAL = re.compile(r"\s*\w+\s*=[^,=()\[\]\"]+(,\s*\w+\s*=[^,=()\[\]\"]+)+$")
+"""`a=1,b=2`."""
+
+
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
     for value in values:
+        if _SEVERAL.match(value):
+            each = " ".join(f"--set {part.strip()}" for part in value.split(","))
+            raise click.BadParameter(f"`{value}` sets more than one; repeat it: `{each}`")
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
             raise click.BadParameter(f"`{value}` is not NAME=VALUE, for example sparsity=95%")
@@ -88,7 +109,7 @@ def set_file_option(function: Any) -> Any:
     """`--set-file FILE`, a path."""
     return click.option(
         "--set-file",
-        type=click.Path(path_type=Path),
+        type=Named(),
         metavar="FILE",
         help="Set params from lines `NAME = value`; `--set` wins.",
     )(function)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tostdsl.cli.files import compiled
 from tostdsl.cli.progress import screen, sweep_lines, verdicts
 from tostdsl.cli.report import (
+    Named,
     recipe_argument,
     say,
     seed_option,
@@ -34,7 +36,7 @@ TRACE_EVERY = 50
 @seed_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Named(),
     help="The run folder; must be new or empty. A sweep's runs go into numbered folders below it.",
 )
 @click.option(
@@ -44,7 +46,7 @@ TRACE_EVERY = 50
     show_default=True,
     help="Where to compute.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where data sets lie.")
+@click.option("--data-root", type=Named(), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @click.option("--fake-data", is_flag=True, help="Random images of the data set's shape instead.")
 @click.option(
@@ -78,16 +80,14 @@ def command(
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
-    from tostdsl.compile.compiler import compile_file
-
     if trace_every is not None and trace is None:
         raise click.UsageError("`--trace-every` says how often to trace; add `--trace gradients`")
-    compiled = compile_file(recipe, sets, seed, set_file)
-    show(compiled.diagnostics)
-    code = status(compiled.diagnostics)
+    made = compiled(recipe, sets, seed, set_file)
+    show(made.diagnostics)
+    code = status(made.diagnostics)
     if code:
         return code
-    assert compiled.recipe is not None
+    assert made.recipe is not None
     # threads that wait for one another give their core up soon: on a busy machine the default
     # burns it for minutes, while not spinning at all doubles the time on an idle one
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -97,19 +97,19 @@ def command(
     from tostdsl.engine.run import RunOptions
 
     results: list[tuple[str, Result]] = []
-    for index, variant in enumerate(compiled.variants, 1):
+    for index, variant in enumerate(made.variants, 1):
         assert variant.plan is not None
         values = ", ".join(f"{name} = {text}" for name, text in variant.values.items())
         if values:
-            say(f"-- {index} of {len(compiled.variants)}: {values}")
+            say(f"-- {index} of {len(made.variants)}: {values}")
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
             (trace_every or TRACE_EVERY) if trace else None,
         )  # fmt: skip
         observer = screen()
-        said = given(compiled.recipe, seed)
-        result = run(variant.plan, options, observer, compiled.recipe.sources, said)
+        said = given(made.recipe, seed)
+        result = run(variant.plan, options, observer, made.recipe.sources, said)
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))

@@ -17,8 +17,9 @@ MAX_LEFT = 48
 def why_lines(origins: Origins, path: str) -> list[str]:
     """A value's whole chain; of several values each its origin on a line, below that chain."""
     found = origins.why(path)
-    lines = _chain(origins.by_path[path]) if path in origins.by_path else []
-    rest = [origin for origin in found if origin.path != path]
+    exact = origins.at(path)
+    lines = _chain(exact) if exact is not None else []
+    rest = [origin for origin in found if origin is not exact]
     if lines and rest:
         lines.append("")
     return [printable(line) for line in [*lines, *_table(rest)]]

@@ -66,7 +66,9 @@ def compile_file(
     """
     try:
         source = read(path)
-        given = Given(sets or {}, read(set_file) if set_file is not None else None, seed)
+        given = Given(
+            sets or {}, read(set_file, hints=False) if set_file is not None else None, seed
+        )
     except TostError as error:
         return Compiled(None, (), error.diagnostics)
     return _compile(source, path, given)
@@ -101,6 +103,11 @@ def _compile(
     resolver = resolver or Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)
     found = [*registry.warnings(), *resolver.found, *settle(recipe, given)]
+    if sum(d.severity == "error" for d in found) >= MAX_REPORTS:
+        # no more are shown, and finding them takes time that a stranger's file is to waste
+        shown = _in_order(found)
+        more = () if len(shown) > MAX_REPORTS else (diagnose("W090", count="any"),)
+        return Compiled(recipe, (), (*shown, *more))
     used: set[str] = set()
     told: set[Diagnostic] = set()
     variants = []

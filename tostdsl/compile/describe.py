@@ -121,6 +121,8 @@ def _argument(name: str, info: FieldInfo) -> Argument:
     extra = info.json_schema_extra
     unit = extra.get("unit") if isinstance(extra, dict) else None
     words = describe(info.annotation)
+    if _default(info) is not None:  # which shows how it is written
+        words = re.sub(r"(percent|factor|moment|length) such as `[^`]*`", r"\1", words)
     return Argument(
         name,
         words,
@@ -189,7 +191,7 @@ def _codes(cls: type[Spec]) -> Iterator[str]:
     for code, applies in (
         ("T203", bool(cls.model_fields)),
         ("T209", any(info.is_required() for info in cls.model_fields.values())),
-        ("T302", "a percent" in words),
+        ("T302", "percent" in words),
         ("T303", bool(metadata)),
         ("T304", "` or `" in words),
         ("T404", bool(_claims(cls))),
@@ -203,7 +205,7 @@ def _codes(cls: type[Spec]) -> Iterator[str]:
         ("T505", issubclass(cls, MaskMethod)),
         ("T506", issubclass(cls, ModelSpec)),
         ("T507", issubclass(cls, MaskMethod)),
-        ("W001", "a percent" in words),
+        ("W001", "percent" in words),
         ("W002", "anneal" in cls.model_fields),
         ("R101", issubclass(cls, DataSet)),
         ("R102", issubclass(cls, DataSet)),

@@ -48,7 +48,10 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
         ):
             continue
         if statement is None:
-            help = f"add a `mask`, or remove `{name}`"
+            out = f"remove `{name}`"
+            if site.node.span.source is not recipe.source:
+                out = f"write `without {name}` to take the inherited one out"
+            help = f"add a `mask`, or {out}"
             reason = "this recipe has no mask"
             yield diagnose("T521", site.node.span, name=name, reason=reason, help=help)
             continue

@@ -12,6 +12,8 @@ ROUNDS = 20
 """How often a text is fixed and read again; fixing one mistake may show the next."""
 TRIES = 50
 """How many fixes of a round are tried one by one, where all of them together made it worse."""
+MAX_READ = 2 << 20
+"""Characters that are read in all: a long text gets fewer rounds, three at least."""
 
 Check = Callable[[Source], Sequence[Diagnostic]]
 """What finds the mistakes of a text; their spans lie in the source it is given."""
@@ -28,6 +30,8 @@ class Fixed:
     """A note for each fix that was left out because it would have made more mistakes."""
     offered: int = 0
     """How many fixes of `found` there are that need a look."""
+    unfinished: bool = False
+    """Whether the text is so long that there was no time for all its rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +55,19 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
     Only edits of `source` itself count. Overlapping ones wait for the next round. No round may
     raise the number of errors: where one would, its fixes are tried one by one.
     """
-    state = _State(source, tuple(check(source)))
+    budget = _Budget(check, MAX_READ // max(1, len(source.text)))
+    state = _State(source, tuple(budget(source)))
     seen = {source.text: state}
     refused: list[Diagnostic] = []
     for _ in range(ROUNDS):
         chosen = _chosen(state, look)
-        if not chosen:
+        if not chosen or budget.spent:
             refused = []
             break
-        after = state.after([fix for _, fix in chosen], check)
+        after = state.after([fix for _, fix in chosen], budget)
         refused = []
         if after.errors > state.errors:
-            after, refused = _one_by_one(state, chosen, check)
+            after, refused = _one_by_one(state, chosen, budget)
         if after is state:
             break
         if after.source.text in seen:  # two fixes that undo one another
@@ -70,16 +75,38 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
             break
         state = seen[after.source.text] = after
     offered = 0 if look else len(_chosen(state, True)) - len(_chosen(state, False))
-    return Fixed(state.source, state.applied, state.found, tuple(refused), max(0, offered))
+    unfinished = budget.spent and bool(_chosen(state, look))
+    return Fixed(
+        state.source, state.applied, state.found, tuple(refused), max(0, offered), unfinished
+    )
+
+
+class _Budget:
+    """A check that may be made so many times."""
+
+    def __init__(self, check: Check, times: int) -> None:
+        self.check = check
+        self.left = max(3, times)
+
+    @property
+    def spent(self) -> bool:
+        """Whether there is no time for more."""
+        return self.left <= 0
+
+    def __call__(self, source: Source) -> Sequence[Diagnostic]:
+        self.left -= 1
+        return self.check(source)
 
 
 def _one_by_one(
-    state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: Check
+    state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: _Budget
 ) -> tuple[_State, list[Diagnostic]]:
     """The state after those fixes that do not make more errors, and a note for each other."""
     kept: list[Fix] = []
     best, refused = state, []
     for diagnostic, fix in chosen[:TRIES]:
+        if check.spent:
+            break
         trial = state.after([*kept, fix], check)
         if trial.errors <= best.errors:
             kept.append(fix)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import groupby
 
 from tostdsl.compile.lower import Lowered, StageSite
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
@@ -66,9 +65,15 @@ def _still_ramps(site: StageSite) -> Iterator[Diagnostic]:
 
 def _doubles(stages: list[StageSite]) -> Iterator[Diagnostic]:
     """The same stage written twice: the second adds to the first, which nobody means."""
-    ordered = sorted(stages, key=lambda site: repr(site.plan))
-    for _, group in groupby(ordered, key=lambda site: repr(site.plan)):
-        first, *others = sorted(group, key=lambda site: site.node.span.start)
-        for other in others:
-            label = Label(first.node.span, "first here")
-            yield diagnose("T424", other.node.span, label, name=other.built.spec.name)
+    alike: dict[object, list[StageSite]] = {}
+    for site in stages:
+        plan = site.plan
+        key = (site.built.spec.name, plan.window, plan.targets.on, plan.targets.exclude)
+        alike.setdefault(key, []).append(site)
+    for group in alike.values():
+        said: dict[str, StageSite] = {}
+        for site in sorted(group, key=lambda site: site.node.span.start) if group[1:] else ():
+            first = said.setdefault(repr(site.plan), site)
+            if first is not site:
+                label = Label(first.node.span, "first here")
+                yield diagnose("T424", site.node.span, label, name=site.built.spec.name)

@@ -1,10 +1,13 @@
-"""A recipe as a run folder keeps it: `recipe.tost`, what it extends in `recipe/`, in order."""
+"""A recipe as a run folder keeps it: `recipe.tost`, with what it extends where it finds it.
+
+Where that place is taken, all that is extended lies in `recipe/` by its depth instead.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tostdsl.compile.load import MAX_TOTAL, read, relocate
+from tostdsl.compile.load import MAX_TOTAL, locate, read, relocate
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.resolve import MAX_DEPTH, Resolver
 from tostdsl.diagnostics import TostError, diagnose
@@ -19,7 +22,7 @@ def kept_name(depth: int, name: str) -> str:
 
 
 class KeptResolver(Resolver):
-    """Finds what a recipe extends by its depth, as each file extends one other at most.
+    """Finds what a recipe extends in a run folder; each file extends one other at most.
 
     Checksums written in an `extends` are of the files as they were, byte by byte; what is kept is
     their text, so they are not compared again.
@@ -35,17 +38,12 @@ class KeptResolver(Resolver):
         if depth >= MAX_DEPTH:
             self.found.append(diagnose("T219", span, limit=MAX_DEPTH))
             return
-        folder = self.root / FOLDER
+        found, name = self.root / kept_name(depth, wanted), kept_name(depth, wanted)
         try:
-            found = sorted(each for each in folder.iterdir() if each.match(f"{depth}-*"))
-        except OSError:
-            found = []
-        if len(found) != 1:
-            reason = f"{len(found)} files `{FOLDER}/{depth}-*` are kept, not one"
-            self.found.append(diagnose("T213", span, path=wanted, reason=reason))
-            return
-        try:
-            base = read(found[0], f"{FOLDER}/{found[0].name}")
+            if not found.is_file():
+                found = locate(wanted, path.parent, self.root)
+                name = found.relative_to(self.root.resolve()).as_posix()
+            base = read(found, name)
         except TostError as error:
             self.found += relocate(error, span)
             return
@@ -53,4 +51,4 @@ class KeptResolver(Resolver):
         if self.size > MAX_TOTAL:
             self.found.append(diagnose("T263", span, size=self.size, limit=MAX_TOTAL))
             return
-        self._file(base, found[0], (*chain, path), recipe)
+        self._file(base, found, (*chain, path), recipe)

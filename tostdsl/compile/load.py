@@ -7,15 +7,25 @@ import re
 import stat
 import unicodedata
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from tostdsl.diagnostics import Diagnostic, Label, TostError, diagnose
+from tostdsl.diagnostics import Diagnostic, Label, TostError, diagnose, nearest
+from tostdsl.plan.marker import holds_run
 from tostdsl.source import Source, Span
 from tostdsl.syntax.words import MAX_BYTES as MAX_BYTES
 
 MAX_TOTAL = 4 << 20
 """Size of a recipe with everything it extends. How many files that are is limited by how deep
 they may extend one another."""
+
+SUFFIX = ".tost"
+SHIPPED = "recipes"
+"""The folder in which one looks for recipes by name alone."""
+RECORD = "plan.tost"
+"""The recipe of a run folder that stands for itself."""
+MAX_LOOKED = 1000
+"""Files of a folder among which one is looked for that may be meant."""
 
 _MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -61,9 +71,55 @@ def _line(data: bytes, offset: int, name: str) -> Span:
     return Source(name, readable).span(before, before + 1)
 
 
-def read(path: Path, name: str | None = None) -> Source:
-    """The source of a file; `TostError` says why it cannot be read."""
-    return decode(fetch(path, name), name or str(path))
+def read(path: Path, name: str | None = None, hints: bool = True) -> Source:
+    """The source of a file; `TostError` says why it cannot be read, and what may be meant.
+
+    `name` is what messages call it, else its path. Without `hints` it need not be a recipe.
+    """
+    shown = str(path) if name is None else name
+    try:
+        return decode(fetch(path, shown), shown)
+    except TostError as error:
+        help = meant(path, str(path)) if hints else None
+        raise TostError([replace(d, help=d.help or help) for d in error.diagnostics]) from None
+
+
+def meant(path: Path, shown: str) -> str | None:
+    """What a path that leads to no recipe may be meant to say; `shown` is how it is written."""
+    try:
+        here, there = path.is_dir(), path.exists()
+    except (OSError, ValueError):  # too long to be a name
+        return None
+    if here:
+        inside = [RECORD] if holds_run(path) else _recipes(path)
+        example = _beside(f"{shown}/_", inside[0]) if inside else None
+        return f"name a recipe in it, such as `{example}`" if example else None
+    if there or not path.name:
+        return None
+    stem = path.name.removesuffix(SUFFIX)
+    whole, known = f"{stem}{SUFFIX}", _recipes(path.parent)
+    name = whole if whole in known else None
+    if name is None and len(stem) > 2:  # any two letters are near to one another
+        near = nearest(stem, (each.removesuffix(SUFFIX) for each in known))
+        name = f"{near}{SUFFIX}" if near else None
+    if name is None and (path.parent / SHIPPED / whole).is_file():
+        name = f"{SHIPPED}/{whole}"
+    return f"did you mean `{_beside(shown, name)}`?" if name else None
+
+
+def _recipes(folder: Path) -> list[str]:
+    """The recipes in a folder, by name."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, MAX_LOOKED)]
+    except (OSError, ValueError):
+        return []
+    return sorted(name for name in names if name.endswith(SUFFIX))
+
+
+def _beside(shown: str, name: str) -> str:
+    folder = str(PurePosixPath(shown.replace("\\", "/")).parent)
+    return name if folder == "." else f"{folder.removesuffix('/')}/{name}"
 
 
 def fetch(path: Path, name: str | None = None) -> bytes:
@@ -146,6 +202,9 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def relocate(error: TostError, span: Span) -> list[Diagnostic]:
+def relocate(error: TostError, span: Span, help: str | None = None) -> list[Diagnostic]:
     """An error of loading, shown at the statement that asked for the file."""
-    return [d if d.labels else replace(d, labels=(Label(span),)) for d in error.diagnostics]
+    return [
+        d if d.labels else replace(d, labels=(Label(span),), help=d.help or help)
+        for d in error.diagnostics
+    ]

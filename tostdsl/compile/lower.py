@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from tostdsl import registry
-from tostdsl.compile import windows
+from tostdsl.compile import guess, windows
 from tostdsl.compile.calls import Built, build
 from tostdsl.compile.guess import statement_meant
-from tostdsl.compile.inherit import remaining
+from tostdsl.compile.inherit import OPTIONAL, remaining
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING
@@ -151,7 +151,17 @@ class Lowering:
             self.reader.report("T409", bound, name=word)
         for value in statement.targets.on + statement.targets.exclude:
             self.reader.report("T410", value, name=word)
-        return build(self.reader, statement.call, word)
+        return self._built(statement, word)
+
+    def _built(self, statement: n.Slot, word: str) -> Built | None:
+        """A slot's spec; `none` in the place of an inherited one is told how to be rid of it."""
+        before = len(self.found)
+        built = build(self.reader, statement.call, word)
+        inherited = word in OPTIONAL and word in self.recipe.replaced
+        if built is None and inherited and statement.call.name.text.lower() in guess.NOTHING:
+            help = f"write `without {word}` to take the inherited one out"
+            self.found[before:] = [replace(d, help=help) for d in self.found[before:]]
+        return built
 
     def _length(self) -> windows.Length | None:
         statement = self.recipe.settings.get("train")
@@ -193,7 +203,7 @@ class Lowering:
         if statement is None:
             return None
         out.mask = statement
-        built = build(self.reader, statement.call, "mask")
+        built = self._built(statement, "mask")
         window = windows.window(statement.window, out.length, self.reader)
         targets = windows.targets(statement.targets, self.reader)
         if statement.window and built is not None:

@@ -23,6 +23,8 @@ from tostdsl.syntax import nodes as n
 from tostdsl.units import Duration, Percent
 
 LANGUAGE = "default of the language"
+MAX_MEANT = 3
+"""Paths that are suggested for one that leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +66,29 @@ class Origins:
         leads to nothing, with what is near it.
         """
         any_number = "" if "#" in path else r"(#\d+)?"
-        pattern = re.escape(path).replace(r"\*", ".*").replace(r"\.", any_number + r"\.")
+        exact = _first(path)
+        pattern = re.escape(exact).replace(r"\*", ".*").replace(r"\.", any_number + r"\.")
         if "*" not in path:
             pattern += any_number + r"([.\[].*)?"
         found = [o for known, o in self.by_path.items() if re.fullmatch(pattern, known)]
         if not found:
-            raise TostError([diagnose("T231", path=path, help=self._help(path))])
+            raise TostError([diagnose("T231", path=path, help=self._help(exact))])
         return found
 
+    def at(self, path: str) -> Origin | None:
+        """The value at exactly this path, where there is one."""
+        return self.by_path.get(_first(path))
+
     def _help(self, path: str) -> str:
-        ends: dict[str, str] = {}  # a path may be near to the end of a known one
+        ends: dict[str, list[str]] = {}  # a path may be near to the end of a known one
         for known in self.by_path:
             parts = known.split(".")
             for index in range(len(parts)):
-                ends.setdefault(".".join(parts[index:]), known)
-        meant = ends.get(path) or ends.get(nearest(path, ends) or "")
+                ends.setdefault(".".join(parts[index:]), []).append(known)
+        near = nearest(path, [end for end in ends if _alike(path, end)])
+        meant = ends.get(path) or ends.get(near or "") or ends.get(path.rpartition(".")[2])
         if meant:
-            return f"did you mean `{meant}`?"
+            return f"did you mean {' or '.join(f'`{known}`' for known in meant[:MAX_MEANT])}?"
         head = path
         while head and not any(known.startswith(f"{head}.") for known in self.by_path):
             head = re.sub(r"(^|[.\[])[^.\[]*$", "", head)
@@ -89,6 +97,21 @@ class Origins:
         names = list(dict.fromkeys(re.split(r"[.\[]", name)[0] for name in below))
         listed = ", ".join(f"`{start}{name}`" for name in names)
         return f"there is {listed}"
+
+
+def _first(path: str) -> str:
+    """The path with `ghost#1` as plans call it, `ghost`."""
+    return re.sub(r"#1(?!\d)", "", path)
+
+
+def _alike(path: str, known: str) -> bool:
+    """Whether each part of a path is near to the one of another."""
+    ours, theirs = path.split("."), known.split(".")
+    return len(ours) == len(theirs) and all(map(_near, ours, theirs))
+
+
+def _near(ours: str, theirs: str) -> bool:
+    return ours == theirs or nearest(ours, [theirs]) is not None
 
 
 def trace(recipe: Recipe, lowered: Lowered) -> Origins:
@@ -130,7 +153,7 @@ class _Tracer:
         """A slot, its arguments and, of a mask, its targets."""
         statement, built = self.recipe.slots.get(word), self.lowered.built.get(word)
         if built is None:
-            yield _origin(word, "none: dense training", Link(LANGUAGE))
+            yield _origin(word, "none: dense training", Link(LANGUAGE), *self.replaced(word))
             return
         links = [*_written(statement, LANGUAGE), *self.replaced(word)]
         yield _origin(word, call_text(built.spec), *links)
@@ -143,7 +166,7 @@ class _Tracer:
         statement, plan = self.recipe.settings.get(word), self.lowered.plan
         value = getattr(plan, word) if plan is not None else None
         if statement is None:
-            return _origin(word, value_text(value), Link(LANGUAGE))
+            return _origin(word, value_text(value), Link(LANGUAGE), *self.replaced(word))
         node = statement.value
         sweep = next((s for s in self.recipe.sweeps if s.name.text == word), None)
         if sweep is not None:
@@ -295,7 +318,10 @@ class _Tracer:
     def replaced(self, word: str) -> Iterator[Link]:
         """What a slot or setting took the place of."""
         for statement in self.recipe.replaced.get(word, ()):
-            yield Link(f"replaces `{one_line(statement.span)}`", statement.span)
+            if isinstance(statement, n.Removal):
+                yield Link(f"after `without {word}`", statement.span)
+            else:
+                yield Link(f"replaces `{one_line(statement.span)}`", statement.span)
 
 
 def _origin(path: str, value: str, *chain: Link) -> Origin:

@@ -12,6 +12,7 @@ from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
+from tostdsl.syntax.words import KEYWORDS
 from tostdsl.units import Moment, Percent
 
 
@@ -77,6 +78,10 @@ def _unknown(recipe: Recipe, name: str, place: Span | None) -> Diagnostic:
         help = f"did you mean `{meant}`? {help}"
     if name == "seed":
         help = "write `--seed` to set the seed"
+    elif "." in name or name in KEYWORDS:
+        last = name.rpartition(".")[2]
+        param = f"{last}_value" if last in KEYWORDS else last
+        help = f"only params are set from outside: declare `param {param} = …` and use `${param}`"
     given = f"--set {name}" if place is None else name
     return diagnose("T212", place, given=given, help=help)
 

@@ -76,8 +76,8 @@ class Recipe:
     params: dict[str, ParamValue] = field(default_factory=dict)
     slots: dict[str, n.Slot] = field(default_factory=dict)
     settings: dict[str, n.Setting] = field(default_factory=dict)
-    replaced: dict[str, tuple[n.Slot | n.Setting, ...]] = field(default_factory=dict)
-    """What stood in place of a slot or setting before, the latest first."""
+    replaced: dict[str, tuple[n.Slot | n.Setting | n.Removal, ...]] = field(default_factory=dict)
+    """What stood in place of a slot or setting before, or took it out, the latest first."""
     stages: list[n.Stage] = field(default_factory=list)
     removals: list[Taking] = field(default_factory=list)
     sweeps: list[n.Sweep] = field(default_factory=list)
@@ -90,10 +90,24 @@ class Recipe:
     def put(self, statement: n.Slot | n.Setting) -> None:
         """Set a slot or a setting, in place of what it was."""
         word = statement.word.text
-        before = self.slots.get(word) or self.settings.get(word)
-        if before is not None:
-            self.replaced[word] = (before, *self.replaced.get(word, ()))
+        self._leave(word)
         if isinstance(statement, n.Slot):
             self.slots[word] = statement
         else:
             self.settings[word] = statement
+
+    def take_out(self, removal: n.Removal) -> bool:
+        """Put a slot or setting back to its default; False where nothing was said of it."""
+        word = removal.name.text
+        if not self._leave(word):
+            return False
+        self.slots.pop(word, None)
+        self.settings.pop(word, None)
+        self.replaced[word] = (removal, *self.replaced[word])
+        return True
+
+    def _leave(self, word: str) -> bool:
+        before = self.slots.get(word) or self.settings.get(word)
+        if before is not None:
+            self.replaced[word] = (before, *self.replaced.get(word, ()))
+        return before is not None

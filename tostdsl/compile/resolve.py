@@ -10,15 +10,25 @@ from pathlib import Path, PurePosixPath
 
 from tostdsl import registry
 from tostdsl.compile import guess
-from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, relocate
+from tostdsl.compile.inherit import OPTIONAL, numbered
+from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, meant, relocate
 from tostdsl.compile.recipe import ParamValue, Recipe, Taking
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
+from tostdsl.syntax.words import KEYWORDS
 
 EDITION = 1
 MAX_DEPTH = 8
+_INSTEAD = {
+    "sweep": "a `param` or `seed` statement ends an inherited sweep over it",
+    "param": "a param that nothing uses does nothing: it may stay",
+    "recipe": "the name is not inherited: leave this out",
+    "tost": "the edition is not inherited: leave this out",
+    "extends": "leave `extends` out, or extend another file",
+    "without": "what is taken out stays out: write the stage again",
+}
 SLOTS = ("model", "data", "mask", "optimizer", "schedule")
 
 
@@ -60,6 +70,7 @@ class Resolver:
             self._extend(extends[0], path, chain, recipe)
             if len(recipe.sources) == reached:
                 recipe.broken.add("extends")
+        self.found += numbered(file, recipe.stages)
         recipe.sources.insert(0, source)
         stem = PurePosixPath(source.name.replace("\\", "/")).stem
         recipe.name, recipe.title, recipe.named = as_name(stem), "", None
@@ -98,7 +109,7 @@ class Resolver:
             data = fetch(target, name)
             base = decode(data, name)
         except TostError as error:
-            self.found += relocate(error, span)
+            self.found += relocate(error, span, meant(target, wanted))
             return
         if statement.checksum is not None:
             digest = hashlib.sha256(data).hexdigest()
@@ -217,7 +228,27 @@ class _Merge:
         if not self.extending:
             self.found.append(diagnose("T220", statement.span))
             return
-        self.recipe.removals += [Taking(removal, inherited) for removal in statement.removals]
+        for removal in statement.removals:
+            if removal.name.text in KEYWORDS:
+                self._word(removal)
+            else:
+                self.recipe.removals.append(Taking(removal, inherited))
+
+    def _word(self, removal: n.Removal) -> None:
+        """A part of a `without` that names a word of the language instead of a technique."""
+        word, recipe = removal.name.text, self.recipe
+        if word not in (*OPTIONAL, "expect"):
+            help = _INSTEAD.get(word, f"write `{word}` anew: it replaces the inherited one")
+            self.found.append(diagnose("T232", removal.name.span, name=word, help=help))
+            return
+        for bound in removal.window[:1]:
+            self.found.append(diagnose("T409", bound.span, name=f"without {word}"))
+        there = bool(recipe.expects) if word == "expect" else recipe.take_out(removal)
+        if word == "expect":
+            recipe.expects = []
+        if not there and word not in recipe.broken:
+            help = f"the recipe it extends has no `{word}`: leave this out"
+            self.found.append(diagnose("T210", removal.name.span, name=word, help=help))
 
 
 def _subject(statement: n.Statement) -> str:

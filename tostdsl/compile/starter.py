@@ -142,7 +142,7 @@ def _source(wishes: Wishes, calls: dict[str, str], stages: Sequence[tuple[str, s
         lines.append(f"seed {wishes.seed}")
     for doc, stage in stages:
         lines += ["", *_comment(doc), stage]
-    return Source(f"{wishes.name}.tost", "\n".join(lines) + "\n")
+    return Source("<new recipe>", "\n".join(lines) + "\n")
 
 
 def _comment(text: str) -> list[str]:

@@ -30,6 +30,10 @@ WORDS: dict[Any, str] = {
 }
 
 
+LISTS: dict[Any, str] = {Percent: "[50%, 75%]", Moment: "[50%, 75%]"}
+"""Lists as one would write them, where it takes more than one to see what they are for."""
+
+
 def name_of(kind: str) -> str:
     """What a name of a kind is, in words."""
     shown = "data set" if kind == "data" else kind
@@ -46,10 +50,20 @@ def describe(want: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(want))
     if origin is tuple:
-        return f"a list of {describe(get_args(want)[0])}"
+        return f"a list of {_several(get_args(want)[0])}"
     if isinstance(want, type) and issubclass(want, Spec):
         return name_of(want.kind)
     return WORDS.get(want, str(want))
+
+
+def _several(want: Any) -> str:
+    """More than one value of a type, in words."""
+    if get_origin(want) is Annotated:
+        return _several(get_args(want)[0])
+    if isinstance(want, type) and issubclass(want, Spec):
+        return f"{'data set' if want.kind == 'data' else want.kind}s"
+    words = describe(want).partition(" such as ")[0]
+    return f"{words.partition(' ')[2]}s" if words.startswith("a ") else words
 
 
 def example(want: Any) -> str:
@@ -62,7 +76,7 @@ def example(want: Any) -> str:
     if origin is Literal:
         return str(get_args(want)[0])
     if origin is tuple:
-        return f"[{example(get_args(want)[0])}]"
+        return LISTS.get(get_args(want)[0]) or f"[{example(get_args(want)[0])}]"
     if isinstance(want, type) and issubclass(want, Spec):
         return registry.names(want.kind)[0]
     samples = {

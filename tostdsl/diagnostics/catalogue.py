@@ -91,14 +91,14 @@ CATALOGUE: dict[str, Entry] = {
     "T207": Entry("param `{name}` is declared twice", "keep one of the two"),
     "T208": Entry("this recipe has no `{name}`", "add a line such as `{example}`"),
     "T209": Entry("`{owner}` needs the argument `{name}`", "write `{owner}({name}={example})`"),
-    "T210": Entry("`without {name}` removes nothing: no inherited stage has this name"),
+    "T210": Entry("`without {name}` removes nothing: nothing inherited has this name"),
     "T211": Entry("`{owner}` takes named arguments only"),
     "T212": Entry("`{given}`: this recipe declares no such param"),
     "T213": Entry("cannot read `{path}`: {reason}"),
     "T214": Entry("`{path}` extends itself: {chain}", "remove one `extends` of the circle"),
     "T215": Entry(
         "`{path}` lies outside the folder of the top recipe",
-        "extend a file in the recipe's own folder or below it",
+        "a recipe extends files in its own folder or below it: move this one there",
     ),
     "T216": Entry(
         "`{path}` is remote; remote recipes are not opened",
@@ -111,6 +111,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "T220": Entry("`without` is for recipes that extend another", "add `extends`, or remove it"),
     "T230": Entry("`{removal}` removes nothing: no inherited `{name}` has this window"),
+    "T232": Entry("`{name}` cannot be taken out with `without`"),
     "T231": Entry("`{path}` is not a value of this plan"),
     # -- names: files that a recipe extends
     "T260": Entry(
@@ -131,7 +132,7 @@ CATALOGUE: dict[str, Entry] = {
     "T305": Entry("`{name}` wants {expected}, found {found}", "write `{write}`"),
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
-    "T308": Entry("param `{name}` refers to a param declared after it", "declare that one first"),
+    "T308": Entry("param `{name}` refers to itself, in a circle", "give one of them a value"),
     "T310": Entry(
         "the recipe's sweeps stand for {count} runs, the limit is {limit}", "sweep fewer values"
     ),
@@ -253,6 +254,9 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` stays in the network, so the certificate fails",
         "remove `keep=yes`, or run with `--allow-ghosts`",
     ),
+    "W040": _warning(
+        "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"
+    ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
@@ -299,5 +303,10 @@ CATALOGUE: dict[str, Entry] = {
         severity="note",
     ),
     "R603": Entry("`{path}` is there already", "choose another name; nothing is overwritten"),
+    "R604": Entry(
+        "`{path}` is so long that there was time for {applied} only",
+        "run `tost fix` again for the next ones",
+        "note",
+    ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

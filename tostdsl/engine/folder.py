@@ -1,6 +1,6 @@
 """The run folder: what ran, what came out, and the proof.
 
-recipe.tost          the recipe's text as it was; what it extends lies in recipe/
+recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads
@@ -46,10 +46,9 @@ from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.manifest import MANIFEST, Entry, manifest
+from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
-MARKER = "plan.json"
-METRICS = "metrics.jsonl"
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 

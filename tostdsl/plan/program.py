@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -20,17 +21,29 @@ from tostdsl.units import Clock, Ramp
 Occasion = Literal["keep_rewind", "epoch"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """Steps [start, stop) with the same stages attached; `steps` are those that run."""
 
     start: int
     stop: int
-    attached: tuple[int, ...]
-    """Indices into the plan's stages, in the order they attach."""
+    windows: tuple[tuple[int, int], ...] = field(repr=False)
+    """The steps over which each of the plan's stages is at work; all segments share them."""
     instants: tuple[int, ...] = ()
     """Stages that act once, right before the first step."""
     steps: Sequence[int] = ()
+
+    @cached_property
+    def attached(self) -> tuple[int, ...]:
+        """Indices into the plan's stages, in the order they attach.
+
+        Found when asked for: those of all segments are as many as the square of the stages.
+        """
+        return tuple(
+            index
+            for index, (first, last) in enumerate(self.windows)
+            if first <= self.start and self.stop <= last
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +159,16 @@ def _phase(
     index: int,
     sparsity: Fraction | None,
 ) -> Phase:
-    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    windows = tuple(clip(clock.window(stage.window), clock.total) for stage in stages)
+    instants: dict[int, tuple[int, ...]] = {}
+    for number, (first, last) in enumerate(windows):
+        if first == last:
+            instants[first] = (*instants.get(first, ()), number)
     cuts = sorted({0, clock.total, *(edge for window in windows for edge in window)})
-    segments = []
-    for start, stop in pairwise(cuts):
-        attached = tuple(
-            i for i, (first, last) in enumerate(windows) if first <= start and stop <= last
-        )
-        instants = tuple(i for i, (first, last) in enumerate(windows) if first == last == start)
-        segments.append(Segment(start, stop, attached, instants, range(start, stop)))
+    segments = [
+        Segment(start, stop, windows, instants.get(start, ()), range(start, stop))
+        for start, stop in pairwise(cuts)
+    ]
     return Phase(kind, index, clock, tuple(segments), {}, sparsity)
 
 

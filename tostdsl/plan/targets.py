@@ -7,8 +7,10 @@ every layer below `layer3`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import translate
+from functools import cached_property
 
 from tostdsl.diagnostics import nearest
 from tostdsl.plan.bases import ModuleFact
@@ -21,10 +23,15 @@ SHOWN = 4
 class NoMatch(Exception):
     """A selector that matches no layer, and in `help` what would match."""
 
-    def __init__(self, selector: Selector, help: str) -> None:
+    def __init__(self, selector: Selector, help: Callable[[], str]) -> None:
         super().__init__(f"{selector} matches no layer")
         self.selector = selector
-        self.help = help
+        self._help = help
+
+    @cached_property
+    def help(self) -> str:
+        """What would match; found out when it is asked for, as few misses are shown."""
+        return self._help()
 
 
 def layers(modules: Iterable[ModuleFact]) -> list[ModuleFact]:
@@ -34,18 +41,7 @@ def layers(modules: Iterable[ModuleFact]) -> list[ModuleFact]:
 
 def matches(modules: Sequence[ModuleFact], selector: Selector) -> list[str]:
     """Names of the layers a selector matches, in the network's order; `NoMatch` for none."""
-    known = layers(modules)
-    if selector.form == "glob":
-        found = [fact.name for fact in known if _within(fact.name, selector.text)]
-    elif selector.text == "first":
-        found = [fact.name for fact in known[:1]]
-    elif selector.text == "last":
-        found = [fact.name for fact in known[-1:]]
-    else:
-        found = [fact.name for fact in known if fact.form == selector.text]
-    if not found:
-        raise NoMatch(selector, _help(modules, selector))
-    return found
+    return Selection(modules).matches(selector)
 
 
 def select(
@@ -54,13 +50,19 @@ def select(
     """Names of the layers that `on` matches (all when empty) and `exclude` does not.
 
     In the network's order, each once. May be empty when `exclude` matches all that `on` does.
+    `NoMatch` for a selector that matches nothing.
     """
-    known = [fact.name for fact in layers(modules)]
-    if {("class", "conv"), ("class", "linear")} <= {(each.form, each.text) for each in on}:
-        on = ()  # every layer is one of the two; a network need not have both
-    wanted = {name for each in on for name in matches(modules, each)} if on else set(known)
-    unwanted = {name for each in exclude for name in matches(modules, each)}
-    return [name for name in known if name in wanted and name not in unwanted]
+    known = Selection(modules)
+    if _everything(on):
+        on = ()
+    for each in (*on, *exclude):
+        known.matches(each)
+    return list(known.select(on, exclude))
+
+
+def _everything(on: Sequence[Selector]) -> bool:
+    """Whether every layer is one of what is asked for; a network need not have both classes."""
+    return {("class", "conv"), ("class", "linear")} <= {(each.form, each.text) for each in on}
 
 
 class Selection:
@@ -68,9 +70,17 @@ class Selection:
 
     def __init__(self, modules: Sequence[ModuleFact]) -> None:
         self.modules = modules
-        self.names = tuple(fact.name for fact in layers(modules))
+        self.layers = layers(modules)
+        self.names = tuple(fact.name for fact in self.layers)
         self._matches: dict[Selector, frozenset[str] | NoMatch] = {}
         self._selected: dict[object, tuple[str, ...]] = {}
+
+    def matches(self, selector: Selector) -> list[str]:
+        """Names of the layers a selector matches, in the network's order; `NoMatch` for none."""
+        found = self._match(selector)
+        if isinstance(found, NoMatch):
+            raise found
+        return [name for name in self.names if name in found]
 
     def miss(self, selector: Selector) -> NoMatch | None:
         """Why a selector matches nothing, if it does."""
@@ -96,16 +106,58 @@ class Selection:
         return names
 
     def _match(self, selector: Selector) -> frozenset[str] | NoMatch:
-        if selector not in self._matches:
-            try:
-                self._matches[selector] = frozenset(matches(self.modules, selector))
-            except NoMatch as miss:
-                self._matches[selector] = miss
-        return self._matches[selector]
+        known = self._matches.get(selector)
+        if known is None:
+            found = frozenset(self._found(selector))
+            known = found or NoMatch(selector, lambda: _help(self.modules, selector))
+            self._matches[selector] = known
+        return known
+
+    def _found(self, selector: Selector) -> Iterable[str]:
+        match selector.form, selector.text:
+            case "glob", pattern:
+                return self._globbed(pattern)
+            case _, "first":
+                return self.names[:1]
+            case _, "last":
+                return self.names[-1:]
+            case _, form:
+                return (fact.name for fact in self.layers if fact.form == form)
+
+    @cached_property
+    def _below(self) -> dict[str, list[str]]:
+        """The layers below each module that has some, and each layer itself."""
+        below: dict[str, list[str]] = {}
+        for name in self.names:
+            for path in (name, *_parents(name)):
+                below.setdefault(path, []).append(name)
+        return below
+
+    @cached_property
+    def _paths(self) -> str:
+        """All names that a glob is matched against."""
+        return "\n".join(self._below)
+
+    def _globbed(self, pattern: str) -> Iterator[str]:
+        """The layers of a glob. Most that match nothing are told by their letters alone."""
+        if not re.search(r"[*?[]", pattern):
+            yield from self._below.get(pattern, ())
+        elif _could_match(pattern, self._paths):
+            matched = re.compile(translate(re.sub(r"\*+", "*", pattern))).match
+            for path, names in self._below.items():
+                if matched(path):
+                    yield from names
 
 
-def _within(name: str, pattern: str) -> bool:
-    return any(fnmatchcase(each, pattern) for each in (name, *_parents(name)))
+_CLASS = re.compile(r"\[!?\]?[^\]]*\]")
+
+
+def _could_match(pattern: str, paths: str) -> bool:
+    """Whether a glob is short enough for one of the names, and each of its words in one."""
+    least = _CLASS.sub("?", pattern) if "]" in pattern else pattern
+    if len(least) - least.count("*") > max(map(len, paths.split("\n"))):
+        return False
+    return "[" in pattern or all(word in paths for word in re.split(r"[*?]", pattern))
 
 
 def _parents(name: str) -> list[str]:

@@ -92,13 +92,14 @@ def _row(curves: Curves, phase: Phase, columns: int) -> str:
     if curves.start == curves.stop:
         at = min(columns - 1, curves.start * columns // phase.clock.total)
         return " " * at + "◆"
-    cells = []
-    for column in range(columns):
-        first = column * phase.clock.total // columns
-        last = max(first, (column + 1) * phase.clock.total // columns - 1)
-        if last < curves.start or first >= curves.stop:
-            cells.append(" ")
-            continue
-        weight = curves.at(max(first, curves.start))[0]
-        cells.append(BLOCKS[max(1, min(8, round(8 * weight)))])
+    total = phase.clock.total
+    cells = [" "] * columns
+    for column in range(curves.start * columns // total, columns):
+        first = column * total // columns
+        last = max(first, (column + 1) * total // columns - 1)
+        if first >= curves.stop:
+            break
+        if last >= curves.start:
+            weight = curves.at(max(first, curves.start))[0]
+            cells[column] = BLOCKS[max(1, min(8, round(8 * weight)))]
     return "".join(cells)

@@ -15,6 +15,10 @@ from tostdsl.syntax.parser import parse
 _WORD = "param "
 """What makes a statement of an assignment; places are moved back by its length."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
+_FORMS = re.compile(r"\s*(\{|\[|---)")
+"""How JSON begins, and how YAML may."""
+_ENTRY = re.compile(r"[\"']?([A-Za-z_][A-Za-z0-9_]*)[\"']?:[ \t]*(\S[^\n`]{0,40})")
+"""`name: value`."""
 _FIRST = re.compile(r"\S+")
 
 T = TypeVar("T")
@@ -24,6 +28,11 @@ def parse_assignments(source: Source) -> tuple[list[n.Param], list[Diagnostic]]:
     """The assignments of a text, and every mistake in their form at its place in it."""
     given: list[n.Param] = []
     found: list[Diagnostic] = []
+    help: str | None
+    form = _FORMS.match(source.text)
+    if form is not None:
+        help = "this looks like JSON or YAML; a line is `NAME = value`, such as `sparsity = 95%`"
+        return [], [diagnose("T120", source.span(*form.span(1)), text=form[1], help=help)]
     chunks, comments = cut(source)
     for comment in comments:
         _, mistakes = parse(Source(source.name, comment.text))
@@ -33,7 +42,9 @@ def parse_assignments(source: Source) -> tuple[list[n.Param], list[Diagnostic]]:
         if not _ASSIGNMENT.match(text):
             first = _FIRST.match(text)
             span = source.span(chunk.start, chunk.start + (first.end() if first else 1))
-            found.append(diagnose("T120", span, text=span.text))
+            entry = _ENTRY.fullmatch(text)
+            help = f"write `{entry[1]} = {entry[2]}`" if entry else None
+            found.append(diagnose("T120", span, text=span.text, help=help))
             continue
         file, mistakes = parse(Source(source.name, _WORD + text))
         found += _moved(mistakes, source, chunk.start, chunk.start - len(_WORD))

@@ -30,7 +30,7 @@ FILES = (
     "plan.json",
     "plan.tost",
     "recipe.tost",
-    "recipe/1-base.tost",
+    "base.tost",
     "result.json",
 )
 
@@ -84,7 +84,7 @@ def test_a_file_cut_off_is_found(run: Path, name: str, resealed: bool) -> None:
     (run / name).write_bytes(data[: len(data) // 2])
     if resealed and name != "manifest.json":
         reseal(run)
-    told = "recipe.tost" if resealed and name.startswith("recipe/") else name
+    told = "recipe.tost" if resealed and name == "base.tost" else name
     assert f": {told} " in failures(run)
 
 
@@ -232,8 +232,8 @@ def other_recipe(run: Path) -> None:
 
 
 def other_base(run: Path) -> None:
-    text = (run / "recipe/1-base.tost").read_text("utf-8").replace("90%", "91%")
-    (run / "recipe/1-base.tost").write_text(text, encoding="utf-8")
+    text = (run / "base.tost").read_text("utf-8").replace("90%", "91%")
+    (run / "base.tost").write_text(text, encoding="utf-8")
 
 
 def other_expectation(run: Path) -> None:

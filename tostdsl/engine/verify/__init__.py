@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from tostdsl.diagnostics import Diagnostic, TostError
-from tostdsl.engine.folder import MARKER, METRICS
 from tostdsl.engine.kept import FILE as GHOSTS
 from tostdsl.engine.manifest import MANIFEST, Entry, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
@@ -45,6 +44,7 @@ from tostdsl.engine.verify.records import (
     read_manifest,
     read_record,
 )
+from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE, ENVIRONMENT = "result.json", "certificate.json", "environment.json"
