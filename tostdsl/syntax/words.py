@@ -22,6 +22,8 @@ KEYWORDS = (
     "schedule",
 )
 
+SLOTS = ("model", "data", "mask", "optimizer", "schedule")
+
 WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 MAX_BYTES = 1 << 20
