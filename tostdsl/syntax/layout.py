@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tostdsl.source import Source, Span
 from tostdsl.syntax.nodes import Comment
-from tostdsl.syntax.words import MAX_NAME, MAX_NESTING, MAX_TOKEN
+from tostdsl.syntax.words import KEYWORDS, MAX_NAME, MAX_NESTING, MAX_TOKEN, WORD
 
 _PIECE = re.compile(
     r"""
@@ -98,7 +98,9 @@ def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
         inside = -1
         if before is not None and text.startswith(_REACH, chunk.start):
             deeper = _indent(text, chunk.start) > _indent(text, before.start)
-            if _WINDOW_LINE.match(text, chunk.start) and (deeper or not before.open):
+            word = WORD.match(text, before.start)
+            own = word is None or word.group() not in KEYWORDS or word.group() == "mask"
+            if own and _WINDOW_LINE.match(text, chunk.start) and (deeper or not before.open):
                 before.joins += ((before.end, chunk.start),)
                 _add(before, chunk)
                 continue

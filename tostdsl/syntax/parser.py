@@ -152,9 +152,9 @@ class _Statement:
         self.text, controls = letters.uncontrolled(self.text)
         tree = tables().read(self.text)
         if self.text in KEYWORDS:
-            from tostdsl.syntax.recover import unfinished
+            from tostdsl.syntax.recover import report_unfinished
 
-            self.report(unfinished(self.span))
+            self.report(report_unfinished(self.span))
             return None
         if tree is not None and tree.data in ("slot", "stage") and self.is_strange(tree):
             tree = None

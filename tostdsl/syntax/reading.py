@@ -39,12 +39,14 @@ class State:
 class Bracket:
     """One that is open, and the states in it that a repair may go back to.
 
-    `item`: where the item that is read now began. `comma`: before the last comma. `named`: behind
-    the last argument with a name. `value`: behind the last `=`.
+    `start`: its offset. `index`: its token among what has been read. `item`: where the item that is
+    read now began. `comma`: before the last comma. `named`: behind the last argument with a name.
+    `value`: behind the last `=`.
     """
 
     kind: str
     start: int
+    index: int
     item: State
     comma: State | None = None
     named: State | None = None
@@ -109,7 +111,7 @@ class Reading:
         self.read.append(token)
         if kind in CLOSERS:
             state = State(stack, len(self.read), len(self.brackets) + 1)
-            self.brackets += (Bracket(kind, token.start_pos, state),)
+            self.brackets += (Bracket(kind, token.start_pos, before.size, state),)
         elif kind in ("RPAR", "RSQB"):
             self.brackets = self.brackets[:-1]
         elif not self.brackets:

@@ -24,6 +24,7 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     blocks.blocks,
     blocks.dashed,
     phrases.capitals,
+    phrases.doubled,
     leads.leads,
     sentences.sweep,
     sentences.param,

@@ -57,6 +57,8 @@ def brackets(text: Statement) -> None:
     if match is None or match[1] in KEYWORDS:
         return
     start, end = match.span(3)
+    if re.match(either(KEYWORDS) + r"\b", match[3]):
+        return
     arguments = [(start + m.start(), start + m.end()) for m in re.finditer(_ARGUMENT, match[3])]
     edits = [(match.end(1), start, "("), (end, end, ")")]
     edits += [(stop, begin, ", ") for (_, stop), (begin, _) in pairwise(arguments)]

@@ -6,7 +6,7 @@ import re
 
 from tostdsl.diagnostics import nearest
 from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either, shown
-from tostdsl.syntax.words import KEYWORDS, SLOTS
+from tostdsl.syntax.words import KEYWORDS, NEUTRAL, SLOTS
 
 MEANT = {
     "extends": ("include", "import", "inherits", "inherit", "extend", "base", "use_recipe"),
@@ -24,8 +24,6 @@ MEANT = {
 REMOVING = ("no", "not", "disable", "delete", "never", "drop", "exclude", "remove", "disabled",
             "del", "unset", "omit", "dont", "avoid", "ignore", "off", "minus")  # fmt: skip
 """Words that take away what follows them."""
-NEUTRAL = ("use", "with", "stage", "add", "technique", "apply", "enable", "techniques", "stages")
-"""Words that say nothing beyond what follows them."""
 GROUPS = ("techniques", "technique", "stages", "stage", "hooks", "callbacks", "methods")
 """Words that others write over the list of what is at work."""
 OPTIONS = {
@@ -66,16 +64,17 @@ def leads(text: Statement) -> None:
     if word in REMOVING and glue.isspace():
         removal(text, where, rest, "T202", word)
         return
-    if rest.rstrip() in YES and word.lower() not in _OPTION:
-        start, end = match.start(2), match.end()
-        mark = rest.strip()
+    reached = re.split(rf"\s+(?={either(REACH)}\s)", rest, maxsplit=1)[0].rstrip()
+    if reached in YES and word.lower() not in _OPTION:
+        start, end = match.start(2), match.start(3) + len(reached)
+        mark = reached
         text.report(
             "T134", (match.start(3), end), (start, end, ""), help=f"write `{word}`", mark=mark,
             reason="",
         )  # fmt: skip
         text.put(start, end, "")
         return
-    if rest.rstrip() in NO and word.lower() not in _OPTION:
+    if reached in NO and word.lower() not in _OPTION:
         removal(text, match.span(3), word, "T134", rest.strip())
         return
     option = _OPTION.get(word.lower())

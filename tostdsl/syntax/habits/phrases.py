@@ -36,6 +36,8 @@ _CAPITALS = re.compile(
     r"|(?<=\d)\s+(?:epoch|step)s?\b|\b(?:epoch|step)s?(?=\s+\d)",
     re.IGNORECASE,
 )
+_DOUBLED = re.compile(r"(?<![\w.])(epoch|step|(?<=[A-Za-z] )\d[\w.%]*)(\s+\1)(?![\w.%])")
+_BARE_LENGTH = re.compile(r"for\s+\d+\s+(?:epoch|step)s?\s*$")
 _LENGTH = re.compile(r"(?:max_|num_|n_)?(epoch|step)s?\s*[=:]?\s*(\d+)\s*(?:epochs?|steps?)?\s*$")
 _TRAIN = re.compile(
     r"train(\s*[:=]\s*|\s+)((?:for|until|to)?\s*(?:(epoch|step)s?\s*[=:]?\s*)?(\d+)"
@@ -71,8 +73,22 @@ def capitals(text: Statement) -> None:
     text.each(_CAPITALS, text.outer, mend)
 
 
+def doubled(text: Statement) -> None:
+    """`until epoch epoch 40`, `for 180 180 epochs`."""
+
+    def mend(match: re.Match[str]) -> None:
+        where = match.span(2)
+        text.mend("T134", where, "", help="remove it", mark=match[1], reason="")
+
+    text.each(_DOUBLED, text.bare, mend)
+
+
 def length(text: Statement) -> None:
-    """`epochs 10`, `epochs = 10`."""
+    """`epochs 10`, `epochs = 10`, `for 10 epochs`."""
+    if _BARE_LENGTH.match(text.bare):
+        help = f"write `train {text.text}`"
+        text.mend("T103", (0, 0), "train ", False, help, (0, 3), name="for")
+        return
     match = _LENGTH.match(text.bare)
     if match is None:
         return

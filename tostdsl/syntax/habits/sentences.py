@@ -16,6 +16,7 @@ _WORDS = "|".join(re.escape(word).replace("\\ ", r"\s+") for word in (*AT_LEAST,
 _COMPARED = re.compile(rf"expect\s+{NAME}\s*({_WORDS})(?=[\s\d])(?![<>=])")
 _UNCOMPARED = re.compile(rf"expect\s+{NAME}(\s+)-?[\d.]+\S*\s*$")
 _REVERSED = re.compile(rf"expect\s+((-?[\d.]+%?)\s*(>=|<=|>|<)\s*({NAME}))\s*$")
+_METRIC = re.compile(rf"({NAME})\s*(?:>=|<=|>|<)\s*-?[\d.]+[%\w]*\s*$")
 _TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 _SWEEP = re.compile(
     rf"sweep(\s*\(\s*|\s+)({NAME})\b(\s*(?:\bover\b|\bin\b|\bof\b|[=:])?\s*)(\S.*?)\s*$", re.DOTALL
@@ -97,6 +98,11 @@ def comparison(text: Statement) -> None:
             token=">=",
         )
         text.put(start, end, " >= ")
+    match = _METRIC.match(text.outer)
+    if match is not None and match[1] not in KEYWORDS:
+        help = f"write `{shown('expect ' + text.text)}`"
+        place = match.span(1)
+        text.mend("T103", (0, 0), "expect ", False, help, place, name=match[1])
     match = _REVERSED.match(text.outer)
     if match is not None:
         write = f"{match[4]} {_TURNED[match[3]]} {match[2]}"
@@ -131,7 +137,8 @@ def several(text: Statement) -> None:
         (start, end), mark = match.span(), match.group().strip()
         rest = text.text[end:]
         word = re.match(NAME, rest)
-        if not start or word is None or tables().read(text.text[:start]) is None:
+        before = text.text[:start]
+        if before in ("", *KEYWORDS) or word is None or tables().read(before) is None:
             continue
         line = re.split(r"[;\n]", rest)[0]
         own = word.group() in KEYWORDS and (bool(mark) or tables().read(line) is not None)

@@ -198,7 +198,7 @@ def tuples(text: Statement) -> None:
         found = text.text[start : end + 1]
         inside = found[1:-1].strip()
         bare = match[2] in ("on", "except", "in")
-        if not inside:
+        if not inside or "=" in text.bare[start + 1 : end].split("(")[0]:
             continue
         write = inside if bare else f"[{inside}]"
         edits = (start, start + 1, "" if bare else "["), (end, end + 1, "" if bare else "]")
