@@ -210,7 +210,7 @@ def test_missing_statements_are_named_together() -> None:
 def test_a_broken_line_is_not_reported_missing_too() -> None:
     """One mistake, one report: a model line that cannot be read is not also missing."""
     text = BASE.replace("model resnet20", "model resnet20(width=+2x)")
-    assert ["T105"] == [code for code, _, _ in mistakes(text)]
+    assert ["T144"] == [code for code, _, _ in mistakes(text)]
 
 
 def test_three_mistakes_give_three_reports() -> None:

@@ -28,7 +28,7 @@ def codes(text: str) -> list[str]:
         ("mask random(sparsity=90%) except first\n", "init on first", ["T521"]),
         ("mask random(sparsity=90%)\n", "init on first", []),
         ("mask radnom(sparsity=90%)\n", "init", ["T201"]),
-        ("mask random(sparsity=+90%)\n", "init", ["T105"]),
+        ("mask random(sparsity=+90%)\n", "init", ["T144"]),
         ("", "labels", []),
     ],
 )

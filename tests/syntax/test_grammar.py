@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 
 from tostdsl import assets
-from tostdsl.syntax.parser import KEYWORDS, kinds
+from tostdsl.syntax.wanted import kinds
+from tostdsl.syntax.words import KEYWORDS
 
 
 def test_every_terminal_has_a_phrase() -> None:

@@ -239,10 +239,10 @@ def test_a_bracket_left_open_shows_where() -> None:
         ("a(=1)", "T101", "=", "expected `)` or a value, found `=`"),
         ("a(x=)", "T101", ")", "expected a value, found `)`"),
         ("a until", "T101", "", "expected a value, found the end of the statement"),
-        ("a)", "T101", ")", "found `)`"),
+        ("a)", "T134", ")", "`)` does not belong here"),
         ("1", "T101", "1", "expected a statement, found `1`"),
         ("a(x=1]", "T101", "]", "expected `)`, `,` or `->`, found `]`"),
-        ("expect m 3", "T101", "3", "expected a comparison such as `>=`, found `3`"),
+        ("expect m 3", "T102", "3", "missing `>=`"),
         ('foo "x"', "T103", "foo", "unknown statement `foo`"),
         (f'a b "{LONG}"', "T101", f'"{LONG}"', "found `" + '"' + LONG[:38] + "…`"),
         ("modle 3", "T103", "modle", "unknown statement `modle`"),
@@ -251,7 +251,7 @@ def test_a_bracket_left_open_shows_where() -> None:
         (r'a("x\n")', "T105", "\\", "unexpected character `\\`"),
         ("\u0430 1", "T154", "\u0430", "`\u0430` looks like `a`"),
         ("a(x=2.5 epochs)", "T301", "2.5 epochs", "whole epochs or steps"),
-        ("a(x=1.2.3)", "T105", "1", "unexpected character `1`"),
+        ("a(x=1.2.3)", "T101", "1.2.3", "expected a value, found `1.2.3`"),
         ("a(x=1e999)", "T306", "1e999", "too large"),
         ("a(x=1e-99999999999)", "T306", "1e-99999999999", "too large"),
         ("a(x=0.1234567890123456)", "T306", "0.1234567890123456", "too precise"),
@@ -292,7 +292,7 @@ def test_every_independent_mistake_is_reported() -> None:
     file, found = read(text)
     assert ["T105", "T102", "T102", "T101", "T102"] == [d.code for d in found]
     assert [1, 2, 4, 5, 6] == [d.span.line for d in found if d.span]
-    assert ["Hole", "Stage", "Stage", "Stage", "Hole", "Setting", "Stage"] == [
+    assert ["Setting", "Stage", "Stage", "Stage", "Hole", "Setting", "Stage"] == [
         type(statement).__name__ for statement in file.statements
     ]
 

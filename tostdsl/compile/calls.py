@@ -56,11 +56,13 @@ def build(reader: Reader, node: n.Value, kind: str) -> Built | None:
         if value is not MISSING:
             values[field_name] = value
     for field_name, info in cls.model_fields.items():
-        if info.is_required() and field_name not in given:
+        if info.is_required() and field_name not in given and not _meant(node, field_name, cls):
             reader.report(
                 "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
             )
-    if len(values) < len(given) or any(d.severity == "error" for d in reader.found[before:]):
+    if any(map(_lost, node.arguments)) or len(values) < len(given):
+        return None
+    if any(d.severity == "error" for d in reader.found[before:]):
         return None
     try:
         spec = cls(**values)
@@ -104,6 +106,9 @@ def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Arg
     given: dict[str, n.Argument] = {}
     owner = node.name.text
     for index, argument in enumerate(node.arguments):
+        before = node.arguments[index - 1 : index]
+        if argument.name is None and (_lost(argument) or any(map(_lost, before))):
+            continue  # it has its report
         if argument.name is None:
             if index > 0 and any(earlier.name for earlier in node.arguments[:index]):
                 if not guess.decimal_comma(reader, node.arguments[index - 1], argument):
@@ -115,6 +120,8 @@ def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Arg
             given[cls.positional] = argument
             continue
         name = argument.name.text
+        if name not in cls.model_fields and _lost(argument):
+            continue
         if name not in cls.model_fields:
             meant = related(name, cls.model_fields)
             help = f"did you mean `{meant}`?" if meant else signature(cls)
@@ -135,6 +142,18 @@ def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Arg
         else:
             given[name] = argument
     return given
+
+
+def _lost(argument: n.Argument) -> bool:
+    """Whether the value of an argument could not be read."""
+    return isinstance(argument.value, n.Reference) and argument.value.name == n.LOST
+
+
+def _meant(node: n.Call, wanted: str, cls: type[Spec]) -> bool:
+    """Whether a missing argument is there under a misspelt name, or where nothing could be read."""
+    unknown = [a for a in node.arguments if a.name is None or a.name.text not in cls.model_fields]
+    names = (a.name.text for a in unknown if a.name is not None)
+    return any(map(_lost, unknown)) or wanted in (related(each, cls.model_fields) for each in names)
 
 
 def _bound(

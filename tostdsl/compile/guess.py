@@ -11,7 +11,9 @@ from tostdsl import registry
 from tostdsl.compile.words import MISSING, signature
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, nearest, related
 from tostdsl.plan.spec import Spec
+from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
+from tostdsl.syntax.parser import parse
 from tostdsl.syntax.words import KEYWORDS
 
 if TYPE_CHECKING:
@@ -83,6 +85,15 @@ def _at_home(diagnostic: Diagnostic, file: n.File) -> Diagnostic:
     if match is None:
         return diagnostic
     word, value = match.groups()
+    if registry.find("technique", word) is not None:
+        start = span.start + match.start(2)
+        value = re.split(r"\s+(?=(?:from|until|for|at|on|except)\s)", value, maxsplit=1)[0]
+        place = Span(span.source, start, start + len(value.rstrip()))
+        read, mistakes = parse(Source("", f"param p = {place.text}"))
+        for param in read.statements:
+            if isinstance(param, n.Param) and not mistakes:
+                help, fix = setting(word, param.value, place)
+                return replace(diagnostic, help=help, fix=fix)
     for slot in SLOTS:
         home = _home(slot, word, file)
         if home is None:
@@ -96,6 +107,24 @@ def _at_home(diagnostic: Diagnostic, file: n.File) -> Diagnostic:
             )
         return replace(diagnostic, help=help)
     return diagnostic
+
+
+def setting(word: str, value: n.Value, place: Span) -> tuple[str, Fix | None]:
+    """Help for a technique with a value behind it, `ghost swish`, and the edit where it is one."""
+    cls = registry.find("technique", word)
+    field = None
+    if cls is not None:
+        from tostdsl.compile.values import Reader
+
+        field = field_of(Reader({}, []), cls, value, {})
+    if field is None:
+        return "the arguments of a technique stand in brackets, by their names", None
+    write = f"{word}({field}={place.text})"
+    start = replace(place, end=place.start)
+    before = place.source.text[: place.start]
+    gap = replace(start, start=before.rindex(word) + len(word))
+    end = replace(place, start=place.end)
+    return f"write `{write}`", Fix((Edit(gap, f"({field}="), Edit(end, ")")), certain=False)
 
 
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*[=:]*\s*([^\s#=:][^\n#]{0,40})")

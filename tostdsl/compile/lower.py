@@ -123,16 +123,12 @@ class Lowering:
     def _missing(self) -> None:
         recipe = self.recipe
         place = recipe.source.span(0, 0)
-        if all(word in recipe.slots or word in recipe.settings for word in REQUIRED):
-            return
         names = {stage.call.name.text for stage in recipe.stages[:MAX_REPORTS]}
-        meant = set(map(statement_meant, names))
+        recipe.broken |= {word for word in map(statement_meant, names) if word is not None}
         for word, example in REQUIRED.items():
             if "extends" in recipe.broken:  # it may stand there
                 return
             if word in recipe.slots or word in recipe.settings or word in recipe.broken:
-                continue
-            if word in meant:  # reported there
                 continue
             self.found.append(diagnose("T208", place, name=word, example=example))
 

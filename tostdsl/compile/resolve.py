@@ -17,7 +17,7 @@ from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnos
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
-from tostdsl.syntax.words import KEYWORDS
+from tostdsl.syntax.words import KEYWORDS, NEUTRAL
 
 EDITION = 1
 MAX_DEPTH = 8
@@ -212,7 +212,9 @@ class _Merge:
             if registry.find("technique", statement.call.name.text) is not None:
                 rest = statement.span.source.text[statement.call.span.start : statement.span.end]
                 help = f"a technique has no word before it: write `{rest}`"
-                fix = Fix((Edit(statement.span, rest),))
+                fix = Fix((Edit(statement.span, rest),), certain=word in NEUTRAL)
+            elif registry.find("technique", word) is not None:
+                help, fix = guess.setting(word, statement.call, statement.call.span)
             elif meant == word.lower():
                 fix = Fix((Edit(statement.word.span, meant),))
                 self._slot(replace(statement, word=replace(statement.word, text=meant)))

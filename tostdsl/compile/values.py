@@ -86,9 +86,11 @@ class Reader:
         return None if reader is None else (reader, value)
 
     def _step(self, node: n.Reference) -> tuple[Reader, n.Value] | None:
+        if node.name == n.LOST:  # it has its report
+            return None
         known = self.params.get(node.name)
         self.used.add(node.name)
-        if known is None and self.broken & {f"${node.name}", "extends"}:
+        if known is None and self.broken & {f"${node.name}", "param", "extends"}:
             return None
         if known is None:
             meant = nearest(node.name, self.params)

@@ -81,6 +81,8 @@ CATALOGUE: dict[str, Entry] = {
     "T141": Entry("`{found}` is not a comparison", "write `{write}`"),
     "T142": Entry("a second statement on one line", "put `{write}` on a line of its own"),
     "T143": Entry("`{found}` has capital letters", "write `{write}`"),
+    "T144": Entry("`{found}` is not how a value is written", "write `{write}`"),
+    "T145": Entry("nothing is computed in a recipe: `{found}`", "write `{write}`"),
     # -- names
     "T201": Entry("unknown {kind} `{name}`"),
     "T202": Entry("unknown slot `{name}`"),

@@ -13,6 +13,7 @@ from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.tree import Child, Token, Tree
 from tostdsl.syntax.words import MAX_ITEMS, MAX_VALUES
+from tostdsl.syntax.written import Written
 from tostdsl.units import Duration, Factor, Moment, Pattern, Percent
 
 MAX_DIGITS = 15
@@ -104,9 +105,13 @@ class Builder:
     diagnostics: list[Diagnostic]
     room: int = MAX_VALUES
     """How many values the file may still have."""
+    written: Written | None = None
+    """Where the text stands in the source, if it is not the one written there."""
 
     def span(self, item: Tree | Token) -> Span:
         """The span a tree or token covers."""
+        if self.written is not None:
+            return self.written.span(item.start_pos, item.end_pos)
         start, end = self.base + item.start_pos, self.base + item.end_pos
         if end > self.limit:
             start, end = min(start, self.limit), self.limit
@@ -215,7 +220,7 @@ class Builder:
             case "sweep":
                 return n.Sweep(span, self.ident(kids[0]), self.value(kids[1]))
             case "train" | "precision" as word:
-                start = self.source.span(span.start, span.start + len(word))
+                start = self.source.span(span.start, min(span.end, span.start + len(word)))
                 return n.Setting(span, n.Ident(start, str(word)), self.value(kids[0]))
             case "seed":
                 return n.Setting(span, self.ident(kids[0]), self.value(kids[1]))

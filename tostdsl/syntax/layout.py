@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tostdsl.source import Source, Span
 from tostdsl.syntax.nodes import Comment
-from tostdsl.syntax.words import MAX_NAME, MAX_NESTING, MAX_TOKEN
+from tostdsl.syntax.words import KEYWORDS, MAX_NAME, MAX_NESTING, MAX_TOKEN, WORD
 
 _PIECE = re.compile(
     r"""
@@ -46,6 +46,8 @@ class Chunk:
     depth: int = 0
     long: tuple[str, int, int] | None = None
     """A piece past the limits: what it is, and its range."""
+    joins: tuple[tuple[int, int], ...] = ()
+    """The ranges between the parts of it that were written on lines of their own."""
 
 
 def _indent(text: str, offset: int) -> int:
@@ -73,6 +75,49 @@ def _long(kind: str | None, start: int, value: str) -> tuple[str, int, int] | No
     return None
 
 
+_REACH = ("from ", "until ", "for ", "at ", "on ", "except ")
+_WINDOW_LINE = re.compile(
+    r"(?:from|until|at)[ \t]+(?:epoch|step|start|end|\d|\$)"
+    r"|for[ \t]+[\d$]|(?:on|except)[ \t]+[\w\"]"
+)
+
+
+def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
+    """The chunks, with windows on lines of their own and blocks of YAML put together.
+
+    Neither is a statement by itself, and what is wrong is wrong once.
+    """
+    text = source.text
+    joined: list[Chunk] = []
+    inside = -1
+    for chunk in chunks:
+        before = joined[-1] if joined else None
+        if before is not None and inside >= 0 and _indent(text, chunk.start) > inside:
+            _add(before, chunk)
+            continue
+        inside = -1
+        if before is not None and text.startswith(_REACH, chunk.start):
+            deeper = _indent(text, chunk.start) > _indent(text, before.start)
+            word = WORD.match(text, before.start)
+            own = word is None or word.group() not in KEYWORDS or word.group() == "mask"
+            if own and _WINDOW_LINE.match(text, chunk.start) and (deeper or not before.open):
+                before.joins += ((before.end, chunk.start),)
+                _add(before, chunk)
+                continue
+        joined.append(chunk)
+        if text[chunk.end - 1] == ":" and not chunk.open:
+            inside = _indent(text, chunk.start)
+    return joined
+
+
+def _add(chunk: Chunk, other: Chunk) -> None:
+    chunk.end = other.end
+    chunk.open += other.open
+    chunk.unclosed += other.unclosed
+    chunk.depth = max(chunk.depth, other.depth)
+    chunk.long = chunk.long or other.long
+
+
 def cut(source: Source) -> tuple[list[Chunk], list[Comment]]:
     """The statements' chunks and all comments, in order."""
     chunks: list[Chunk] = []
@@ -82,7 +127,7 @@ def cut(source: Source) -> tuple[list[Chunk], list[Comment]]:
             chunks.append(item)
         else:
             comments.append(item)
-    return chunks, comments
+    return _join(source, chunks), comments
 
 
 def _walk(source: Source) -> Iterator[Chunk | Comment]:

@@ -47,6 +47,13 @@ _MARK = f"[{''.join(MARKS)}]"
 _WORD = f"[A-Za-z0-9_]*(?:[^\\x00-\\x7f{''.join(MARKS)}][A-Za-z0-9_]*)+"
 
 
+_NO_TEXT = re.compile(
+    rf"(?:=|\b(?:from|until|for|at|model|data|mask|optimizer|schedule)\s)\s*"
+    rf"([{QUOTES}](?:[A-Za-z_]\w*|-?[\d.]+[%x]?|(?:epoch|step)\s\d+|\d+\s(?:epoch|step)s?)[{QUOTES}])"
+)
+"""Quotes around what is no text."""
+_ARROW = re.compile(r"[\d%x]\s[‒–—―]\s[\d.$]")
+
 _SPACES = str.maketrans("", "", "\n\t\r")
 
 
@@ -96,12 +103,17 @@ class Plain:
 
     def read(self) -> Plain:
         """Report every strange character outside of strings and comments once."""
-        self._each(QUOTES, '"', [i for i, c in enumerate(self._open()) if c in QUOTES])
-        places: dict[str, list[int]] = {}
+        bare = [i for match in _NO_TEXT.finditer(self._open()) for i in match.span(1)]
+        bare[1::2] = [i - 1 for i in bare[1::2]]
+        self._each("", [i for i in bare if self.text[i] in QUOTES])
+        self._each('"', [i for i, c in enumerate(self._open()) if c in QUOTES])
+        places: dict[tuple[str, str], list[int]] = {}
         for match in re.finditer(_MARK, self._open()):
-            places.setdefault(match.group(), []).append(match.start())
-        for char, offsets in places.items():
-            self._each(char, MARKS[char], offsets)
+            char, at = match.group(), match.start()
+            write = "->" if _ARROW.match(self.text, max(0, at - 2)) else MARKS[char]
+            places.setdefault((char, write), []).append(at)
+        for (_, write), offsets in places.items():
+            self._each(write, offsets)
         for match in list(re.finditer(_WORD, self._open())):
             self._word(match.group(), *match.span())
         return self
@@ -110,7 +122,7 @@ class Plain:
         """The text with what is in strings and comments blanked out."""
         return re.sub(_QUOTED, lambda match: " " * len(match.group()), self.text)
 
-    def _each(self, chars: str, write: str, offsets: list[int]) -> None:
+    def _each(self, write: str, offsets: list[int]) -> None:
         if not offsets:
             return
         spans = [self.source.span(self.start + at, self.start + at + 1) for at in offsets]
@@ -123,7 +135,9 @@ class Plain:
 
     def _put(self, at: int, write: str) -> None:
         """Put what was meant in a character's place, if it fits there."""
-        if len(write) == 1:
+        if not write and self.text[at] in QUOTES:
+            self.text = self.text[:at] + " " + self.text[at + 1 :]
+        elif len(write) == 1:
             self.text = self.text[:at] + write + self.text[at + 1 :]
         elif len(write) == 2 and self.text[at + 1 : at + 2] == " ":
             self.text = self.text[:at] + write + self.text[at + 2 :]

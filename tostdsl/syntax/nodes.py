@@ -65,6 +65,10 @@ class Literal(Node):
     value: Scalar
 
 
+LOST = ""
+"""The name of a reference that stands for a value that could not be read."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reference(Node):
     """`$name`."""

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, diagnose
 from tostdsl.quiet import quiet
-from tostdsl.source import Source
+from tostdsl.source import Source, Span
 from tostdsl.syntax import letters
 from tostdsl.syntax.build import Builder, TooLong
 from tostdsl.syntax.layout import Chunk, cut
 from tostdsl.syntax.nodes import File, Hole, Statement
 from tostdsl.syntax.tables import tables
-from tostdsl.syntax.tree import Tree
+from tostdsl.syntax.tree import Token, Tree
 from tostdsl.syntax.words import (
     KEYWORDS,
     MAX_NAME,
@@ -27,10 +27,15 @@ from tostdsl.syntax.words import (
     MAX_STATEMENTS,
     MAX_TOKEN,
     MAX_VALUES,
+    SLOTS,
     WORD,
 )
+from tostdsl.syntax.written import Written
 
 __all__ = ["KEYWORDS", "MAX_NESTING", "MAX_REPORTS", "parse"]
+
+MAX_LINE = 60
+"""Characters of a line that a help line repeats."""
 
 _PARAM = re.compile(r"param\s+([A-Za-z_]\w*)", re.ASCII)
 
@@ -63,29 +68,46 @@ class _Statement:
     """Reads one chunk."""
 
     def __init__(
-        self, source: Source, chunk: Chunk, found: list[Diagnostic], room: list[int]
+        self,
+        source: Source,
+        chunk: Chunk,
+        found: list[Diagnostic],
+        room: list[int],
+        written: Written | None = None,
     ) -> None:
         self.source = source
         self.room = room
         self.chunk = chunk
         self.found = found
-        self.text = source.text[chunk.start : chunk.end]
-        self.span = source.span(chunk.start, chunk.end)
+        self.text = source.text[chunk.start : chunk.end] if written is None else written.text
+        self.written = written
+        """The text as it was meant, where that is not what stands in the source."""
         self.strange = False
         """Whether characters were reported; what else is wrong comes from them."""
         self.word: str | None = None
         """What a hole here begins with, where that was found out."""
-        self.more: list[tuple[int, str]] = []
+        self.more: list[Written] = []
         """Statements that were written on the same line."""
+
+    @property
+    def span(self) -> Span:
+        """The range the statement stands in."""
+        if self.written is None:
+            return self.source.span(self.chunk.start, self.chunk.end)
+        span = self.written.span(0, len(self.written.text))
+        if span.start < span.end:
+            return span
+        return self.source.span(max(0, span.start - 1), max(1, span.end))
 
     def all(self) -> Iterator[Statement]:
         """The statement, and those that were written on its line."""
         yield self.read()
-        for offset, text in self.more:
-            start = self.chunk.start + offset
-            other = _Statement(self.source, Chunk(start, start + len(text)), self.found, self.room)
-            other.text = text
+        more = self.more
+        while more:
+            piece = more.pop(0)
+            other = _Statement(self.source, self.chunk, self.found, self.room, piece)
             yield other.read()
+            more = other.more + more
 
     def read(self) -> Statement:
         """The statement, or a hole."""
@@ -94,7 +116,7 @@ class _Statement:
             return self.hole()
         before = len(self.found)
         base, limit = self.chunk.start, self.chunk.end
-        builder = Builder(self.source, base, limit, self.found, self.room[0])
+        builder = Builder(self.source, base, limit, self.found, self.room[0], self.written)
         try:
             return builder.statement(tree, self.span)
         except TooLong as long:
@@ -109,6 +131,8 @@ class _Statement:
     def tree(self) -> Tree | None:
         """The tree of the statement, as it stands or as it was meant."""
         chunk = self.chunk
+        if self.written is not None:
+            return tables().read(self.text) or self.meant()
         refused = None
         if chunk.depth > MAX_NESTING:
             refused = diagnose("T110", self.span, limit=MAX_NESTING)
@@ -123,18 +147,52 @@ class _Statement:
         if refused is not None:
             self.report(refused)
             return None
+        for join in chunk.joins:
+            self.joined(*join)
         self.text, controls = letters.uncontrolled(self.text)
         tree = tables().read(self.text)
+        if self.text in KEYWORDS:
+            from tostdsl.syntax.recover import report_unfinished
+
+            self.report(report_unfinished(self.span))
+            return None
+        if tree is not None and tree.data in ("slot", "stage") and self.is_strange(tree):
+            tree = None
         if tree is not None or controls or self.strange or len(self.found) >= MAX_REPORTS:
             return tree
         return self.meant()
+
+    def joined(self, start: int, end: int) -> None:
+        """Report a window that stands on a line of its own."""
+        word = WORD.match(self.source.text, end)
+        assert word is not None
+        between = self.source.span(start, end)
+        fix = Fix((Edit(between, " "),)) if "#" not in between.text else None
+        line = " ".join(self.text.split())
+        help = "a statement ends with its line: put this at the end of the line above"
+        if "#" not in line and len(line) <= MAX_LINE:
+            help = f"a statement ends with its line: write `{line}`"
+        span = self.source.span(*word.span())
+        self.report(diagnose("T134", span, help=help, fix=fix, mark=word.group(), reason=""))
+
+    def is_strange(self, tree: Tree) -> bool:
+        """Whether a statement has the form of one but is none: `device cuda`, `model`."""
+        first = tree.children[0]
+        if isinstance(first, Token):
+            if first in SLOTS:
+                return False
+            from tostdsl.syntax.habits import leads
+
+            return leads.strange(first, self.text[first.end_pos :].strip())
+        return False
 
     def meant(self) -> Tree | None:
         """The tree of a statement that cannot be read, with what was meant put in its place."""
         from tostdsl.syntax import habits
         from tostdsl.syntax.recover import recover
 
-        guess = habits.meant(self.source, self.chunk.start, self.text)
+        written = self.written or Written.at(self.source, self.chunk.start, self.text)
+        guess = habits.meant(written)
         if guess is not None:
             read, reports = guess
             for report in reports:
@@ -142,14 +200,13 @@ class _Statement:
             if not read.pieces:
                 self.word = read.word
                 return None
-            (offset, text), *self.more = read.pieces
-            start = self.chunk.start + offset
-            self.span = self.source.span(start, min(self.chunk.end, start + len(text)))
-            self.text = " " * offset + text
+            self.written, *self.more = read.pieces
+            self.text = self.written.text
             tree = tables().read(self.text)
             if tree is not None:
                 return tree
-        return recover(self.source, self.chunk, self.text, self.found)
+            written = self.written
+        return recover(written, self.found)
 
     def plain(self) -> bool:
         """Put what was meant in the place of strange characters; whether that is certain."""
@@ -174,10 +231,3 @@ class _Statement:
         match = _PARAM.match(self.text) or WORD.match(self.text)
         word = match.group() if match else ""
         return Hole(self.span, f"${match[1]}" if match is not None and match.lastindex else word)
-
-
-def kinds() -> dict[str, str | None]:
-    """Terminals a statement is made of, with the words messages use for them."""
-    from tostdsl.syntax import recover
-
-    return recover.kinds()

@@ -123,10 +123,9 @@ class Tables:
         """The terminals a statement is made of."""
         return [*(name for name in self.pattern.groupindex), *self.words.values()]
 
-    def tokens(self, text: str) -> Iterator[tuple[str, int, int]]:
-        """Kind, start and end of each token, up to where no token begins."""
-        at = 0
-        for match in self.pattern.finditer(text):
+    def tokens(self, text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
+        """Kind, start and end of each token from a place on, up to where no token begins."""
+        for match in self.pattern.finditer(text, at):
             if match.start() != at:
                 return
             kind = cast(str, match.lastgroup)
@@ -154,9 +153,10 @@ class Tables:
     def accepted(self, stack: Stack) -> set[str]:
         """The terminals that can stand next, `$END` where the statement can end."""
         kinds = {kind for kind in self.kinds if self.after(stack, kind) is not None}
-        return kinds | {"$END"} if self._ends(stack) else kinds
+        return kinds | {"$END"} if self.ends(stack) else kinds
 
-    def _ends(self, stack: Stack) -> bool:
+    def ends(self, stack: Stack) -> bool:
+        """Whether the statement can end in these states."""
         stack = stack.copy()
         while stack[-1] != self.end:
             action = self.states[stack[-1]].get("$END")

@@ -22,6 +22,11 @@ KEYWORDS = (
     "schedule",
 )
 
+SLOTS = ("model", "data", "mask", "optimizer", "schedule")
+
+NEUTRAL = ("use", "with", "stage", "add", "technique", "apply", "enable", "techniques", "stages")
+"""Words people put before a technique that say nothing beyond it."""
+
 WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 MAX_BYTES = 1 << 20

@@ -1,38 +1,46 @@
-"""Habits of punctuation: colons, commas, quotes, brackets, comments."""
+"""Habits of punctuation: colons, commas, quotes, comments."""
 
 from __future__ import annotations
 
 import re
 
-from tostdsl.syntax.habits.statement import NAME, REACH, SLOTS, Statement, either, shown
-from tostdsl.syntax.words import KEYWORDS
+from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either, shown
+from tostdsl.syntax.words import KEYWORDS, SLOTS
 
 _ENDS_LINE = "a statement ends with its line"
 _SIDE_BY_SIDE = "the parts of a statement stand side by side"
 _ASSIGNED = re.compile(rf"({NAME})\s*(:=|==|=(?!=)|:)[ \t]*")
-_QUOTED = re.compile(rf"({either(SLOTS)})\s+([\"'])({NAME})\2")
+_QUOTED = re.compile(rf"({either((*SLOTS, 'precision'))})\s+([\"'])({NAME})\2")
+_QUOTED_VALUE = re.compile(rf"\s*([\"'])({NAME})\1")
 _SINGLE = re.compile(r"'([^'\"\\\n]*)'")
-_SLASHES = re.compile(r"(?<![:/])//[^\n]*")
+_SLASHES = re.compile(r"(?<![:/])//[^\n]*|(?:^|(?<=\s))--+(?=\s|$)[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|:)(?=\s*\S)")
+_GLUED = re.compile(r"(?<![\w.$=])([A-Za-z_]+)(\d*\.\d+[%x]?|\d+%|\d+[eE]-\d+)(?=\s*[,)])")
 _COMMA = re.compile(rf",\s*(?={either(REACH)}\b)")
-_ARGUMENT = rf"{NAME}\s*=\s*(?:\[[^\]]*\]|{NAME}\([^()]*\)|[^\s,()\[\]]+)"
-_BARE = re.compile(
-    rf"(?:{either(SLOTS)}\s+)?({NAME})(\s+)({_ARGUMENT}(?:\s*,\s*{_ARGUMENT}|\s+{_ARGUMENT})*)"
-    rf"(?=\s*$|\s+{either(REACH)}\b)"
-)
+_SEMICOLON = re.compile(r";")
 _UNQUOTED_PATH = re.compile(r"extends\s+([^\s\"']+)")
 _REACHED = re.compile(r"\b(?:on|except)\b")
 _GLOB = re.compile(r"[\w.*?\[\]-]*[.*?][\w.*?\[\]-]*")
 _CALLED = re.compile(rf"({either(KEYWORDS)})\s*\((.*)\)\s*$", re.DOTALL)
-_BRACED = re.compile(rf"(?:{either(SLOTS)}\s+)?({NAME})\s*([\[{{])([^\[\]{{}}]*)([\]}}])")
 
 
-def slashes(text: Statement) -> None:
-    """`// a comment`."""
-    for match in _SLASHES.finditer(text.bare):
+def comments(text: Statement) -> None:
+    """`// a comment`, `-- a comment`, `/* a comment */`, `---`."""
+
+    def mend(match: re.Match[str]) -> None:
         start, end = match.span()
-        text.report("T138", (start, start + 2), (start, start + 2, "#"), mark="//")
+        found = text.text[start:end]
+        mark = found[:2] if found.strip("-") else found
+        edits = [(start, start + len(mark), "" if mark == found else "#")]
+        if mark == "/*":
+            edits.append((end - 2, end, ""))
+        help = "remove it" if mark == found else None
+        text.report("T138", (start, start + len(mark)), *edits, help=help, mark=mark)
         text.put(start, end, "")
+
+    text.each(_SLASHES, text.bare, mend)
+    if text.found and not text.text.strip():
+        text.word = ""
 
 
 def ended(text: Statement) -> None:
@@ -43,80 +51,80 @@ def ended(text: Statement) -> None:
         end = len(bare[:end].rstrip()) - 1
     if 0 < end < len(bare):
         where = (end, len(bare))
-        text.report("T134", where, (*where, ""), mark=bare[end], reason=_ENDS_LINE)
-        text.put(*where, "")
-
-
-def joined(text: Statement) -> None:
-    """`seed 1; precision bf16`."""
-    for match in re.finditer(rf";\s*|,\s*(?={either(KEYWORDS)}\s)", text.outer):
-        start, end = match.span()
-        if text.bare[end:].strip():
-            rest = re.split(r"[;\n]", text.text[end:])[0]
-            text.report("T142", (start, start + 1), (start, end, "\n"), write=shown(rest))
-            text.cuts.append((start, end))
+        text.mend("T134", where, "", mark=bare[end], reason=_ENDS_LINE)
 
 
 def commas(text: Statement) -> None:
-    """`ghost(width=2x), until epoch 40`."""
-    for match in _COMMA.finditer(text.outer):
-        start = match.start()
-        where = (start, start + 1)
-        text.report("T134", where, (*where, ""), mark=",", reason=_SIDE_BY_SIDE)
-        text.put(*where, "")
+    """`ghost(width=2x), until epoch 40`, `sgd(lr=0.1; momentum=0.9)`."""
+
+    def outside(match: re.Match[str]) -> None:
+        where = (match.start(), match.start() + 1)
+        text.mend("T134", where, "", mark=",", reason=_SIDE_BY_SIDE)
+
+    def inside(match: re.Match[str]) -> None:
+        text.mend("T134", match.span(), ",", help="write `,`", mark=";", reason="")
+
+    if not text.outer.startswith("without"):
+        text.each(_COMMA, text.outer, outside)
+    text.each(_SEMICOLON, text.inner, inside)
 
 
 def called(text: Statement) -> None:
     """`seed(1)`, `train(epochs=10)`."""
     match = _CALLED.match(text.bare)
-    if match is None:
+    if match is None or match[1] in SLOTS:
         return
     word, value = match[1], re.sub(rf"^{NAME}\s*=\s*", "", match[2].strip())
     if word == "train" and value.isdecimal():
         value += " steps" if "step" in match[2] else " epochs"
     lead = "train for" if word == "train" and not value.startswith("for") else word
     write = f"{lead} {text.text[match.start(2) : match.end(2)] if value == match[2] else value}"
-    start = match.end(1)
-    edit = (0, match.end(), write)
-    text.report("T131", (start, match.end()), edit, word=word, mark="(", write=shown(write))
-    text.word = word
+    where = (match.end(1), match.end())
+    text.mend("T131", (0, match.end()), write, place=where, word=word, mark="(")
 
 
 def assigned(text: Statement) -> None:
     """`model: resnet18`, `model = resnet18`, `sparsity = 90%`."""
     match = _ASSIGNED.match(text.outer)
-    if match is None:
+    if match is None or match[1] in ("param", "sweep"):
         return
     word, (start, end) = match[1], match.span(2)
-    rest = shown(text.text[match.end() :])
+    rest = text.text[match.end() :]
+    if not rest.strip():
+        return
     if word.lower() in KEYWORDS:
+        stop = match.end()
+        quoted = _QUOTED_VALUE.fullmatch(rest)
+        if quoted is not None and word.lower() in (*SLOTS, "precision"):
+            rest, stop = quoted[2], len(text.text)
         lead = f"{word.lower()} "
         if word.lower() == "train" and not rest.startswith("for"):
             lead = "train for "
-        edit = (0, match.end(), lead)
-        mark = match[2]
-        text.report("T131", (start, end), edit, word=word, mark=mark, write=f"{lead}{rest}")
-        if lead == "train for ":
-            text.word = "train"
-        text.put(0, len(word), word.lower())
-        text.put(start, end, "")
+        write = f"{lead}{rest if stop > match.end() else ''}"
+        line, place = shown(f"{lead}{rest}"), (start, end)
+        edit = (0, stop, write)
+        text.report("T131", place, edit, word=word, mark=match[2], write=line)
+        text.put(*edit)
         return
+    value = shown(rest)
     help = (
-        f"to name a value, write `param {word} = {rest}`; an argument stands in the brackets of "
-        f"what it belongs to, as in `name({word}={rest})`"
+        f"to name a value, write `param {word} = {value}`; an argument stands in the brackets of "
+        f"what it belongs to, as in `name({word}={value})`"
     )
-    edit = (0, match.end(), f"param {word} = ")
-    text.report("T132", (0, end), edit, certain=False, help=help, name=word, mark=match[2])
+    used = re.search(rf"\${word}\b", text.written.source.text) is not None
+    edits = [(0, match.end(), f"param {word} = ")] if used else []
+    text.report("T132", (0, end), *edits, certain=False, help=help, name=word, mark=match[2])
     text.word = f"${word}"
 
 
 def named(text: Statement) -> None:
-    """`ghost(width: 2x)`, `param s: 90%`."""
+    """`ghost(width: 2x)`, `param s: 90%`, `sgd(lr0.1)`."""
     inside = text.inner
     param = re.match(r"param\s+", text.bare)
     if param:
         inside = text.outer[: param.end()].replace("param", "     ") + text.outer[param.end() :]
-    for match in _NAMED.finditer(inside):
+
+    def mend(match: re.Match[str]) -> None:
         start, end = match.span(3)
         before = match.start(2)
         after = end + len(text.text[end:]) - len(text.text[end:].lstrip())
@@ -124,7 +132,15 @@ def named(text: Statement) -> None:
         value = re.match(r"[^\s,()]*", text.text[after:])
         write = f"{match[1]}{glue}{value.group() if value else ''}"
         text.report("T135", (start, end), (before, after, glue), mark=match[3], write=write)
-        text.put(start, end, "=")
+        text.put(before, after, glue)
+
+    def glued(match: re.Match[str]) -> None:
+        at = match.end(1)
+        text.report("T102", (at, at + 1), (at, at, "="), token="=")
+        text.put(at, at, "=")
+
+    text.each(_NAMED, inside, mend)
+    text.each(_GLUED, text.bare, glued)
 
 
 def quoted(text: Statement) -> None:
@@ -132,62 +148,28 @@ def quoted(text: Statement) -> None:
     match = _QUOTED.match(text.text)
     if match is None:
         return
-    start, end = match.start(2), match.end()
-    text.report("T133", (start, end), (start, end, match[3]), write=f"{match[1]} {match[3]}")
-    text.put(start, end, f" {match[3]} ")
+    where = (match.start(2), match.end())
+    text.report("T133", where, (*where, match[3]), write=f"{match[1]} {match[3]}")
+    text.put(*where, match[3])
 
 
 def single(text: Statement) -> None:
     """`'text'`."""
-    for match in _SINGLE.finditer(text.bare):
-        start, end = match.span()
-        write = f'"{text.text[start + 1 : end - 1]}"'
-        text.report("T139", (start, end), (start, end, write), write=write)
-        text.put(start, end, write)
+
+    def mend(match: re.Match[str]) -> None:
+        text.mend("T139", match.span(), f'"{text.text[match.start() + 1 : match.end() - 1]}"')
+
+    text.each(_SINGLE, text.bare, mend)
 
 
 def unquoted(text: Statement) -> None:
     """`extends base.tost`, `on layer3.*`."""
-    ranges = []
     path = _UNQUOTED_PATH.match(text.bare)
     if path:
-        ranges.append(path.span(1))
-    reached = _REACHED.search(text.outer)
-    if reached and not path:
-        at = reached.end()
-        ranges += [(at + m.start(), at + m.end()) for m in _GLOB.finditer(text.outer[at:])]
-    for start, end in ranges:
-        write = f'"{text.text[start:end]}"'
-        text.report("T139", (start, end), (start, end, write), write=write)
-        if not text.wrap(start, end, '"', '"'):
-            text.give_up()
-
-
-def braced(text: Statement) -> None:
-    """`ghost[width=2x]`, `ghost {width=2x}`."""
-    match = _BRACED.match(text.bare)
-    if match is None or match[1] in KEYWORDS:
-        return
-    (start, end), (first, last) = match.span(2), match.span(4)
-    write = f"{match[1]}({text.text[end:first]})"
-    edit = (match.start(1), last, write)
-    text.report("T137", (start, last), edit, name=match[1], write=shown(write))
-    text.put(start, end, "(")
-    text.put(first, last, ")")
-
-
-def brackets(text: Statement) -> None:
-    """`optimizer sgd lr=0.1`."""
-    match = _BARE.match(text.bare)
-    if match is None or match[1] in KEYWORDS:
-        return
-    start, end = match.span(3)
-    arguments = [(start + m.start(), start + m.end()) for m in re.finditer(_ARGUMENT, match[3])]
-    listed = ", ".join(re.sub(r"\s*=\s*", "=", text.text[a:b], count=1) for a, b in arguments)
-    write = f"{match[1]}({listed})"
-    place = (match.start(1), end)
-    text.report("T137", (start, end), (*place, write), name=match[1], write=write)
-    for _, stop in arguments[:-1]:
-        if text.text[stop].isspace():
-            text.put(stop, stop + 1, ",")
-    text.wrap(start, end, "(", ")")
+        ranges = [path.span(1)]
+    else:
+        reached = _REACHED.search(text.outer)
+        at = reached.end() if reached else len(text.text)
+        ranges = [(at + m.start(), at + m.end()) for m in _GLOB.finditer(text.outer[at:])]
+    for start, end in reversed(ranges):
+        text.mend("T139", (start, end), f'"{text.text[start:end]}"')

@@ -1,26 +1,29 @@
-"""A statement that cannot be read, and the ways to rewrite it without moving anything."""
+"""A statement that cannot be read, and the ways to rewrite it into what was meant."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose
-from tostdsl.source import Source, Span
+from tostdsl.source import Span
+from tostdsl.syntax.tables import tables
+from tostdsl.syntax.written import Written
 
-MAX_SHOWN = 50
+MAX_SHOWN = 60
 """Characters of a statement that a help line repeats."""
 
-SLOTS = ("model", "data", "mask", "optimizer", "schedule")
 BOUNDS = ("from", "until", "for", "at")
 REACH = (*BOUNDS, "on", "except")
 """The words that may follow a call in a statement."""
 
 NAME = r"[A-Za-z_]\w*"
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*')
+_OPEN, _CLOSE = "([{", ")]}"
 
 
-def either(words: tuple[str, ...]) -> str:
+def either(words: Sequence[str]) -> str:
     """The pattern of one of some words."""
     return f"(?:{'|'.join(words)})"
 
@@ -29,24 +32,22 @@ def either(words: tuple[str, ...]) -> str:
 class Meant:
     """A statement as it was probably meant.
 
-    `pieces` are the statements in it, each by its offset in the chunk and its text; a piece is
-    never moved, but may be longer at its end. No piece, and a `word`: it cannot be read further,
-    and stands for a statement that begins with that word.
+    `pieces` are the statements in it. No piece, and a `word`: it cannot be read further, and
+    stands for a statement that begins with that word.
     """
 
-    pieces: list[tuple[int, str]] = field(default_factory=list)
+    pieces: list[Written] = field(default_factory=list)
     word: str = ""
 
 
 class Statement:
-    """Reads one statement, which `start` places in the source."""
+    """Reads one statement."""
 
-    def __init__(self, source: Source, start: int, text: str) -> None:
-        self.source = source
-        self.start = start
-        self.text = text
+    def __init__(self, written: Written) -> None:
+        self.written = written
         self.found: list[Diagnostic] = []
-        self.cuts: list[tuple[int, int]] = []
+        self.more: list[Written] = []
+        """Statements on the same line, behind this one."""
         self.word: str | None = None
 
     def read(self) -> Meant | None:
@@ -55,15 +56,13 @@ class Statement:
             return Meant([], self.word)
         if not self.found:
             return None
-        starts = [0, *(end for _, end in self.cuts)]
-        ends = [*(start for start, _ in self.cuts), len(self.text)]
-        pieces = []
-        for start, end in zip(starts, ends, strict=True):
-            piece = self.text[start:end]
-            if piece.strip():
-                lead = len(piece) - len(piece.lstrip())
-                pieces.append((start + lead, piece.strip()))
-        return Meant(pieces)
+        whole = self.written.part(0, len(self.text))
+        return Meant([piece for piece in (whole, *self.more) if piece.text])
+
+    @property
+    def text(self) -> str:
+        """The statement as it is read now."""
+        return self.written.text
 
     # -- the text in other forms, all of one length
 
@@ -77,9 +76,9 @@ class Statement:
         """The same, and without what stands in brackets."""
         depth, out = 0, []
         for char in self.bare:
-            depth -= char in ")]" and depth > 0
+            depth -= char in _CLOSE and depth > 0
             out.append("_" if depth and not char.isspace() else char)
-            depth += char in "(["
+            depth += char in _OPEN
         return "".join(out)
 
     @property
@@ -87,10 +86,24 @@ class Statement:
         """The text without what stands outside of brackets."""
         depth, out = 0, []
         for char in self.bare:
-            depth -= char in ")]" and depth > 0
+            depth -= char in _CLOSE and depth > 0
             out.append(char if depth else " ")
-            depth += char in "(["
+            depth += char in _OPEN
         return "".join(out)
+
+    def closing(self, at: int) -> int | None:
+        """Where the bracket that is opened at a place is closed, by whatever closes one."""
+        depth = 0
+        bare = self.bare
+        for end in range(at, len(bare)):
+            depth += (bare[end] in _OPEN) - (bare[end] in _CLOSE)
+            if depth == 0:
+                return end
+        return None
+
+    def reads_with(self, start: int, end: int, text: str) -> bool:
+        """Whether the statement can be read with something else in a range."""
+        return tables().read(self.text[:start] + text + self.text[end:]) is not None
 
     # -- changes
 
@@ -101,20 +114,26 @@ class Statement:
 
     def span(self, start: int, end: int) -> Span:
         """The span of a range of the statement."""
-        return self.source.span(self.start + start, self.start + end)
+        return self.written.span(start, end)
 
     def put(self, start: int, end: int, text: str) -> None:
-        """Write over a range; what is shorter is filled up with blanks."""
-        self.text = self.text[:start] + text.ljust(end - start) + self.text[end:]
+        """Write over a range."""
+        self.written = self.written.with_put(start, end, text)
 
-    def wrap(self, start: int, end: int, opening: str, closing: str) -> bool:
-        """Put a mark into the blank before a range and one into the blank after it."""
-        before, after = self.text[start - 1 : start], self.text[end : end + 1]
-        if not before.isspace() or (after and not after.isspace()):
-            return False
-        self.put(start - 1, start, opening)
-        self.put(end, end + 1, closing)
-        return True
+    def mend(
+        self,
+        code: str,
+        where: tuple[int, int],
+        write: str,
+        certain: bool = True,
+        help: str | None = None,
+        place: tuple[int, int] | None = None,
+        **values: object,
+    ) -> None:
+        """Report a range (or a `place` in it), with its fix, and read it as that was meant."""
+        values.setdefault("write", shown(write))
+        self.report(code, place or where, (*where, write), certain=certain, help=help, **values)
+        self.put(*where, write)
 
     def report(
         self,
@@ -129,6 +148,13 @@ class Statement:
         made = tuple(Edit(self.span(start, end), text) for start, end, text in edits)
         fix = Fix(made, certain) if made else None
         self.found.append(diagnose(code, Label(self.span(*where)), help=help, fix=fix, **values))
+
+    def each(
+        self, pattern: re.Pattern[str], view: str, habit: Callable[[re.Match[str]], None]
+    ) -> None:
+        """Look at each match in a view of the text, the last one first, so that places stay."""
+        for match in reversed(list(pattern.finditer(view))):
+            habit(match)
 
 
 def _blanked(match: re.Match[str]) -> str:
