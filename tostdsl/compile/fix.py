@@ -10,6 +10,8 @@ from tostdsl.source import Source
 
 ROUNDS = 20
 """How often a text is fixed and read again; fixing one mistake may show the next."""
+AHEAD = 3
+"""How many rounds more are tried where one has brought mistakes to light."""
 TRIES = 50
 """How many fixes of a round are tried one by one, where all of them together made it worse."""
 
@@ -44,6 +46,16 @@ class _State:
         source = Source(self.source.name, _edited(self.source.text, fixes))
         return _State(source, tuple(check(source)), self.applied + len(fixes))
 
+    def ahead(self, check: Check, look: bool) -> _State:
+        """The state after some more rounds: what a fix brings to light may have one as well."""
+        state = self
+        for _ in range(AHEAD):
+            chosen = _chosen(state, look)
+            if not chosen:
+                break
+            state = state.after([fix for _, fix in chosen], check)
+        return state
+
 
 def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
     """Apply the certain fixes of a text, with `look` all of them, until nothing changes.
@@ -62,7 +74,9 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
         after = state.after([fix for _, fix in chosen], check)
         refused = []
         if after.errors > state.errors:
-            after, refused = _one_by_one(state, chosen, check)
+            after = after.ahead(check, look)
+        if after.errors > state.errors:
+            after, refused = _one_by_one(state, chosen, check, look)
         if after is state:
             break
         if after.source.text in seen:  # two fixes that undo one another
@@ -74,7 +88,7 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
 
 
 def _one_by_one(
-    state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: Check
+    state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: Check, look: bool
 ) -> tuple[_State, list[Diagnostic]]:
     """The state after those fixes that do not make more errors, and a note for each other."""
     kept: list[Fix] = []

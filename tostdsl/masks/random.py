@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import (
@@ -47,6 +48,10 @@ class Random(MaskMethod):
 
     examples = ("random(sparsity=95%, distribution=erk)",)
 
+    other_names = MappingProxyType({"erk": "random(distribution=erk)", "uniform": "random"})
+    other_arguments = MappingProxyType(
+        {"erk": "distribution=erk", "uniform": "distribution=uniform"}
+    )
     distribution: Literal["uniform", "erk"] = arg(
         "uniform", "how the kept weights are shared out among the layers"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
@@ -105,6 +106,15 @@ class MaskMethod(Spec):
     """Base of masks: which of the scope's weights are kept."""
 
     kind = "mask"
+    other_arguments = MappingProxyType(
+        {
+            "density": "sparsity={rest}",
+            "keep": "sparsity={rest}",
+            "amount": "sparsity",
+            "ratio": "sparsity",
+            "prune_ratio": "sparsity",
+        }
+    )
     sparsity: Percent = arg(doc="share of the weights in scope that are zero")
 
     def rounds(self) -> tuple[Round, ...]:
@@ -195,6 +205,20 @@ class DataSet(Spec):
     """Base of data sets of images held in memory."""
 
     kind = "data"
+    other_arguments = MappingProxyType(
+        {
+            "batch_size": "batch",
+            "bs": "batch",
+            "transforms": "augment",
+            "transform": "augment",
+            "augmentation": "augment",
+            "augmentations": "augment",
+            "val": "validation",
+            "val_split": "validation",
+            "shuffle": "leave it out: training images are always shuffled",
+            "num_workers": "leave it out: images are held in memory",
+        }
+    )
     batch: int = arg(128, "images a training step; a last short batch is left out", ge=1, le=65536)
     augment: tuple[AnyAugmentation, ...] = arg((), "random changes of training images, in order")
     validation: Percent = arg(
@@ -254,6 +278,9 @@ class OptimizerSpec(Spec):
     """Base of optimizers."""
 
     kind = "optimizer"
+    other_arguments = MappingProxyType(
+        {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}
+    )
     lr: float = arg(doc="learning rate at the schedule's factor 1", gt=0)
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:

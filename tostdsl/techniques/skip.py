@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tostdsl.anneals import Linear
@@ -81,6 +82,7 @@ class Skip(Technique):
         "skip(projection=conv, fill=kaiming) until 25%",
     )
 
+    other_arguments = MappingProxyType({"strength": "alpha", "scale": "alpha"})
     form: Literal["convex", "normalised", "add"] = arg("convex", "how the skip joins")
     span: Literal["layer", "block"] = arg("layer", "what a skip runs around")
     projection: Literal["auto", "identity", "conv"] = arg(
