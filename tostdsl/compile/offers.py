@@ -5,7 +5,8 @@ A fix changes the text of one value. Where that is a param's, it changes every u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,9 @@ def vet(reader: Reader, before: int, node: n.Value, read: Read, fits: Fits) -> N
     reports = reader.found[before:]
     for index, report in enumerate(reports, before):
         if report.fix is None:
+            continue
+        if reader.budget.tries <= 0:
+            reader.found[index] = replace(report, fix=Fix(report.fix.edits, certain=False))
             continue
         changed = _changed(reader, node, report.fix.edits)
         if changed is None:
@@ -82,8 +86,6 @@ def _changed(
 
 
 def _after(reader: Reader, node: n.Value, edits: Sequence[Edit]) -> n.Value | None:
-    if reader.budget.tries <= 0:
-        return None
     reader.budget.tries -= 1
     text = node.span.text
     for edit in sorted(edits, key=lambda edit: -edit.span.start):
@@ -107,54 +109,84 @@ def shared(recipe: Recipe, found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """
     asked: dict[tuple[Edit, ...], set[Span]] = {}
     for report in found:
-        if report.fix is not None and report.span is not None:
+        if report.fix is not None and report.span is not None and _elsewhere(report):
             asked.setdefault(report.fix.edits, set()).add(report.span)
-    return [_shared(recipe, report, asked) for report in found]
+    allowed: dict[tuple[Edit, ...], tuple[bool, str]] = {}
+    used = Uses(recipe) if asked else None
+    homes = _homes(recipe) if asked else []
+    for edits, spans in asked.items():
+        home = _home(homes, edits)
+        if home is not None and used is not None:
+            name, swept = home
+            allowed[edits] = (swept, "" if used.of(name) <= spans else name)
+    return [_shared(report, allowed) for report in found]
 
 
-def _shared(
-    recipe: Recipe, report: Diagnostic, asked: dict[tuple[Edit, ...], set[Span]]
-) -> Diagnostic:
-    fix = report.fix
-    if fix is None:
-        return report
-    for sweep in recipe.sweeps:
-        if any(_within(edit.span, sweep.values.span) for edit in fix.edits):
-            return _judged(report, sweep.name.text, recipe, asked[fix.edits], certain=False)
-    for name, known in recipe.params.items():
-        if any(_within(edit.span, known.value.span) for edit in fix.edits):
-            return _judged(report, name, recipe, asked[fix.edits], certain=fix.certain)
-    return report
-
-
-def _judged(
-    report: Diagnostic, name: str, recipe: Recipe, asked: set[Span], certain: bool
-) -> Diagnostic:
+def _elsewhere(report: Diagnostic) -> bool:
+    """Whether a report's fix changes another place than the one it is about."""
     assert report.fix is not None
-    if report.span is not None and report.code == "T301":  # at the value itself
-        return replace(report, fix=Fix(report.fix.edits, certain=False))
-    if set(uses(recipe, name)) <= asked:
-        return replace(report, fix=Fix(report.fix.edits, certain))
-    write = report.fix.edits[0].text
-    help = (
-        f"write `{write}` in a param of its own: `${name}` is used elsewhere, where that is wrong"
+    span = report.span
+    return span is None or not any(
+        edit.span.source is span.source
+        and edit.span.start <= span.end
+        and span.start <= edit.span.end
+        for edit in report.fix.edits
     )
+
+
+_Home = tuple[int, int, Span, str, bool]
+
+
+def _homes(recipe: Recipe) -> list[_Home]:
+    """Where values of params stand, in an order to search in, and whether that is a sweep."""
+    places = [(known.value.span, name, False) for name, known in recipe.params.items()]
+    places += [(sweep.values.span, sweep.name.text, True) for sweep in recipe.sweeps]
+    homes = [(id(span.source), span.start, span, name, swept) for span, name, swept in places]
+    return sorted(homes, key=lambda home: home[:2])
+
+
+def _home(homes: Sequence[_Home], edits: Sequence[Edit]) -> tuple[str, bool] | None:
+    """The param whose value edits change, and whether they do so in a sweep."""
+    for edit in edits:
+        key = (id(edit.span.source), edit.span.start)
+        index = bisect_right(homes, key, key=lambda home: home[:2])
+        if index and _within(edit.span, homes[index - 1][2]):
+            return homes[index - 1][3:]
+    return None
+
+
+def _shared(report: Diagnostic, allowed: Mapping[tuple[Edit, ...], tuple[bool, str]]) -> Diagnostic:
+    fix = report.fix
+    verdict = allowed.get(fix.edits) if fix is not None else None
+    if fix is None or verdict is None or not _elsewhere(report):
+        return report
+    swept, name = verdict
+    if not name:
+        return replace(report, fix=Fix(fix.edits, fix.certain and not swept))
+    where = f"`${name}` is used elsewhere, where that is wrong"
+    help = f"write `{fix.edits[0].text}` in a param of its own: {where}"
     return replace(report, fix=None, help=help)
 
 
-def uses(recipe: Recipe, name: str) -> Iterator[Span]:
-    """Where statements refer to a param, or to another that comes to it."""
-    through = {name}
-    while more := set(_through(recipe, through)) - through:
-        through |= more
-    said: list[Iterable[n.Node]] = [recipe.slots.values(), recipe.settings.values()]
-    said += [recipe.stages, recipe.expects, [taking.node for taking in recipe.removals]]
-    for reference in references([list(part) for part in said]):
-        if reference.name in through:
-            yield reference.span
+class Uses:
+    """Where a recipe's statements refer to its params."""
 
+    def __init__(self, recipe: Recipe) -> None:
+        self.behind: dict[str, list[str]] = {}
+        for other, known in recipe.params.items():
+            for reference in references(known.value):
+                self.behind.setdefault(reference.name, []).append(other)
+        said: list[Iterable[n.Node]] = [recipe.slots.values(), recipe.settings.values()]
+        said += [recipe.stages, recipe.expects, [taking.node for taking in recipe.removals]]
+        self.places: dict[str, set[Span]] = {}
+        for reference in references([list(part) for part in said]):
+            self.places.setdefault(reference.name, set()).add(reference.span)
 
-def _through(recipe: Recipe, names: set[str]) -> Iterator[str]:
-    for name, known in recipe.params.items():
-        if any(reference.name in names for reference in references(known.value)):
-            yield name
+    def of(self, name: str) -> set[Span]:
+        """The references to a param, or to another that comes to it."""
+        through, waiting = {name}, [name]
+        while waiting:
+            more = [each for each in self.behind.get(waiting.pop(), ()) if each not in through]
+            through.update(more)
+            waiting += more
+        return {span for each in through for span in self.places.get(each, ())}

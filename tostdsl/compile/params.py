@@ -12,6 +12,7 @@ from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
+from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import Moment, Percent
 
 
@@ -204,9 +205,10 @@ def with_param(recipe: Recipe, name: str, value: n.Value) -> Recipe:
 
 
 def circles(params: Mapping[str, ParamValue]) -> list[tuple[str, ...]]:
-    """The params that lead back to themselves, a tuple for each circle, as they are declared."""
+    """Circles of params that lead back to themselves; each has one that no other before it has."""
     found: list[tuple[str, ...]] = []
     done: set[str] = set()
+    inside: set[str] = set()
     for first in params:
         path: dict[str, None] = {}
         waiting = [(first, 0)]
@@ -216,7 +218,10 @@ def circles(params: Mapping[str, ParamValue]) -> list[tuple[str, ...]]:
                 done.add(path.popitem()[0])
             if name in path:
                 names = list(path)
-                found.append(tuple(names[names.index(name) :]))
+                circle = tuple(names[names.index(name) :])
+                if not inside.issuperset(circle):
+                    inside.update(circle)
+                    found.append(circle)
             elif name in params and name not in done:
                 path[name] = None
                 waiting += [(r.name, depth + 1) for r in references(params[name].value)]
@@ -227,16 +232,17 @@ def circles(params: Mapping[str, ParamValue]) -> list[tuple[str, ...]]:
 def circular(params: Mapping[str, ParamValue]) -> Iterator[Diagnostic]:
     """A report for each circle, at the param of it that is declared first."""
     order = {name: place for place, name in enumerate(params)}
-    for circle in circles(params):
+    for circle in circles(params)[:MAX_REPORTS]:
         start = circle.index(min(circle, key=lambda name: order[name]))
         names = circle[start:] + circle[:start]
-        chain = " -> ".join(f"`${name}`" for name in (*names, names[0]))
-        labels = [Label(params[name].span) for name in names]
-        yield diagnose("T308", *labels[:MAX_CIRCLE], chain=chain)
+        shown = [f"`${name}`" for name in names[:MAX_CIRCLE]]
+        shown += ["…"] if len(names) > MAX_CIRCLE else []
+        labels = [Label(params[name].span) for name in names[:MAX_CIRCLE]]
+        yield diagnose("T308", *labels, chain=" -> ".join([*shown, shown[0]]))
 
 
 MAX_CIRCLE = 8
-"""Params of a circle that a message underlines."""
+"""Params of a circle that a message names."""
 
 
 # -- uses

@@ -167,7 +167,8 @@ def _counted(reader: Reader, node: n.Value, wanted: str, name: str, epochs: str,
     """Report a bare number: it counts what training is counted in, where it would fit."""
     count, length = node.span.text, reader.length
     if length is None:
-        return reader.wrong(node, wanted, name, epochs.format(count), certain=False)
+        certain = name == "train"  # nobody counts all of training in steps without saying so
+        return reader.wrong(node, wanted, name, epochs.format(count), certain)
     if int(count) <= length.value:
         chosen = epochs if length.unit == "epochs" else steps
         return reader.wrong(node, wanted, name, chosen.format(count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -155,7 +156,7 @@ class Reader:
         if self.place is not None and not self.budget.take(self.place):
             return MISSING
         if _minus_zero(node):
-            return self.report("T309", node, fix=node.span.text.strip().lstrip("-"))
+            return self.report("T309", node, fix=_MINUS.sub("", node.span.text))
         before = len(self.found)
         value = self._read(node, want, name)
         if value is MISSING and before < len(self.found):
@@ -315,9 +316,12 @@ def is_none(node: n.Value) -> bool:
     return isinstance(node, n.Call) and node.name.text.lower() in ("none", "null", "nil")
 
 
+_MINUS = re.compile(r"(?<!\S)-")
+
+
 def _minus_zero(node: n.Value) -> bool:
     """Whether a minus stands before a zero, which is the same number and looks like another."""
-    if not isinstance(node, n.Literal) or not node.span.text.startswith("-"):
+    if not isinstance(node, n.Literal) or _MINUS.search(node.span.text) is None:
         return False
     value = getattr(node.value, "value", node.value)
     return isinstance(value, int | Decimal) and value == 0
