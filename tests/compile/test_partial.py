@@ -50,6 +50,14 @@ def test_one_mistake_is_one_report(line: str, codes: list[str]) -> None:
     assert codes == sorted(d.code for d in found(line))
 
 
+def test_a_value_without_its_name_gets_the_one_that_must_be_given() -> None:
+    """It counts as given, however it is written."""
+    assert ["write `sparsity=0.9`"] == [
+        d.help for d in found("mask random(0.9)") if d.code == "T211"
+    ]
+    assert ["T211", "T302"] == [d.code for d in found("mask random(90)")]
+
+
 def test_what_an_unknown_name_was_meant_for_is_not_missing() -> None:
     """The one argument that must be given is suggested where the value suits it."""
     (mistake,) = found("mask lottery(share=90%)")
@@ -123,7 +131,8 @@ def test_two_places_that_disagree_are_both_shown(lines: str, second: str) -> Non
     "line",
     ["seed -1", "train for 1.5 epochs", "train for 0 epochs", "skip for -1 epochs",
      "skip from epoch 1.5", "expect loss <= -1", "optimizer sgd(momentum=7)",
-     "labels(smoothing=2)", "labels(mixup=True)"],
+     "labels(smoothing=2)", "labels(mixup=True)", "skip until [50%, 75%]", "train for banana",
+     "expect accuracy >= banana", "seed banana"],
 )  # fmt: skip
 def test_a_value_out_of_range_comes_with_one_in_it(line: str) -> None:
     """Each help line has an example."""

@@ -125,7 +125,7 @@ def unknown_argument(
         names = [meant]
         if _takes(reader, cls, meant, value) and meant not in given:
             fix = Fix((Edit(argument.name.span, meant),), certain=False)
-    elif "=" in said:
+    elif _ASSIGNS.match(said):
         help = f"write `{said}`"
         fix = Fix((Edit(argument.span, said),), certain=False)
         names = _ASSIGNS.findall(said)
@@ -140,7 +140,7 @@ _ASSIGNS = re.compile(r"(\w+)=")
 
 
 def _only(
-    reader: Reader, cls: type[Spec], value: n.Value, given: Mapping[str, n.Argument]
+    reader: Reader, cls: type[Spec], value: n.Value, given: Mapping[str, object]
 ) -> str | None:
     """The one argument that must be given and is not, if the value would do for it."""
     lacking = [
@@ -261,7 +261,8 @@ def without_name(
 ) -> None:
     """Report an argument without a name, with the name it probably lacks."""
     named = {a.name.text for a in node.arguments if a.name is not None}
-    name = field_of(reader, cls, argument.value, {**given, **dict.fromkeys(named)})
+    taken = {**given, **dict.fromkeys(named)}
+    name = field_of(reader, cls, argument.value, taken) or _only(reader, cls, argument.value, taken)
     if name is None:
         reader.report("T211", argument, owner=cls.name, help=signature(cls))
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from tostdsl import registry
-from tostdsl.compile import windows
+from tostdsl.compile import bounds, windows
 from tostdsl.compile.calls import Built, build
 from tostdsl.compile.guess import statement_meant
 from tostdsl.compile.inherit import remaining
@@ -36,7 +36,6 @@ DEFAULT_PRECISION = "fp32"
 MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
 """What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
 METRICS: dict[str, Any] = {"accuracy": Percent, "loss": float, "sparsity": Percent}
-MAX_SEED = 2**63 - 1
 DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
 """Stands for data whose facts only loading tells; module names do not depend on them."""
 
@@ -170,7 +169,9 @@ class Lowering:
         statement = self.recipe.settings.get("train")
         if statement is None:
             return None
-        value = self.reader.argument(statement.value, Duration, "train", _told("train", _long))
+        value = self.reader.argument(
+            statement.value, Duration, "train", bounds.told("train", bounds.length), "train for"
+        )
         if value is MISSING:
             return None
         if value.value < 1:
@@ -179,7 +180,7 @@ class Lowering:
                 statement.value,
                 help="for example `train for 160 epochs`",
                 name="train",
-                bound=_long(value),
+                bound=bounds.length(value),
                 found=f"`{value}`",
             )
             return None
@@ -191,8 +192,8 @@ class Lowering:
             return default
         reader = replace(self.reader, others=SETTINGS.get(word, {}))
         before = len(self.found)
-        bound = _seed if word == "seed" else _any
-        value = reader.argument(statement.value, want, word, _told(word, bound))
+        bound = bounds.seed if word == "seed" else bounds.free
+        value = reader.argument(statement.value, want, word, bounds.told(word, bound), word)
         if value is MISSING:
             if word == "seed" and isinstance(statement.value, n.ListValue):
                 self._seeds(statement, before)
@@ -281,8 +282,11 @@ class Lowering:
             values = {"name": metric, "choices": listed}
             self.found.append(diagnose("T312", span, help=help, fix=fix, **values))
             return
-        value = self.reader.argument(node.value, want, metric, _told(metric, _possible))
-        bound = _possible(value) if value is not MISSING else None
+        words = f"expect {metric} {node.op}"
+        value = self.reader.argument(
+            node.value, want, metric, bounds.told(metric, bounds.metric), words
+        )
+        bound = bounds.metric(value) if value is not MISSING else None
         if bound is not None:
             shown = f"`{one_line(node.value.span)}`"
             example = "90%" if want is Percent else "0.5"
@@ -334,35 +338,6 @@ class Lowering:
                         {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
                     )
                     self._problems(part, inner, site)
-
-
-def _possible(value: Percent | float) -> str | None:
-    """What the value of a metric must be, where it is not that."""
-    if isinstance(value, Percent):
-        return None if 0 <= value.value <= 100 else "between 0% and 100%"
-    return None if value >= 0 else "at least 0"
-
-
-def _told(name: str, bound: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
-    """The same in a sentence of help."""
-
-    def told(value: Any) -> str | None:
-        said = bound(value)
-        return f"`{name}` must be {said}" if said else None
-
-    return told
-
-
-def _seed(value: int) -> str | None:
-    return None if 0 <= value <= MAX_SEED else f"between 0 and {MAX_SEED}"
-
-
-def _long(value: Duration) -> str | None:
-    return None if value.value >= 1 else "at least 1 step long"
-
-
-def _any(value: object) -> None:
-    return None
 
 
 def module_names(lowered: Lowered) -> frozenset[str]:

@@ -64,6 +64,8 @@ def argument_meant(cls: type[Spec], argument: n.Argument) -> str | None:
     """What to say for an argument that the field names so: see `Spec.other_arguments`."""
     assert argument.name is not None
     said = said_otherwise(argument.name.text, merged(cls, "other_arguments"))
+    if said is not None and said.isidentifier() and said not in cls.model_fields:
+        return None  # of a base class, and this one has no such argument
     if said is None or "{" not in said:
         return said
     value = argument.value

@@ -159,7 +159,8 @@ def _duration(reader: Reader, node: n.Value, name: str) -> Any:
             part = value * reader.length.value / 100
             whole = part == part.to_integral_value()
             write = str(Duration(reader.length.unit, int(part))) if whole else None
-            return reader.wrong(node, WORDS[Duration], name, write)
+            # behind `from`, a share may be meant as the end as well
+            return reader.wrong(node, WORDS[Duration], name, write, certain=name != "for")
     return reader.wrong(node, WORDS[Duration], name)
 
 

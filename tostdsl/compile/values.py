@@ -133,15 +133,21 @@ class Reader:
         want: Any,
         name: str,
         fits: Callable[[Any], str | None] = lambda value: None,
+        words: str | None = None,
     ) -> Any:
         """As `read`, with no fix among the reports that would leave the value wrong.
 
-        `fits` says, as help, what a value of the right type must be, where it is not that.
+        `fits` says, as help, what a value of the right type must be, where it is not that; `words`
+        is what stands before the value, for an example.
         """
         before = len(self.found)
         value = self.read(node, want, name)
         if len(self.found) > before:
             offers.vet(self, before, node, lambda reader, it: reader.read(it, want, name), fits)
+        for index, report in enumerate(self.found[before:], before):
+            if words and (report.code, report.help, report.fix) == ("T301", None, None):
+                help = f"for example `{words} {example(want)}`"
+                self.found[index] = replace(report, help=help)
         return value
 
     def trial(self) -> Reader:

@@ -129,8 +129,8 @@ def _bound(bound: n.Bound, starts: bool, reader: Reader) -> Any:
                     )
                 )
                 return MISSING
-        return reader.argument(value, Duration, word)
-    return reader.argument(value, Moment, word)
+        return reader.argument(value, Duration, word, words=word)
+    return reader.argument(value, Moment, word, words=word)
 
 
 def _canonical(values: dict[str, Any], length: Length) -> Window:
