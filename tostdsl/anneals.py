@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from tostdsl import curves
 from tostdsl.plan.bases import Anneal
@@ -23,6 +24,8 @@ class Linear(Anneal):
 class Cosine(Anneal):
     """Falls along half a cosine, flat at both ends: w = (1 + cos(pi p)) / 2."""
 
+    other_names = dict.fromkeys(("cos", "cosine_annealing", "half_cosine"), "cosine")
+
     def weight(self, progress: float) -> float:
         return curves.cosine(progress)
 
@@ -30,6 +33,8 @@ class Cosine(Anneal):
 @register("exponential")
 class Exponential(Anneal):
     """Falls fast first, then slowly: w = (exp(-5 p) - exp(-5)) / (1 - exp(-5))."""
+
+    other_names = MappingProxyType({"exp": "exponential"})
 
     def weight(self, progress: float) -> float:
         return curves.exponential(progress)

@@ -158,6 +158,15 @@ def names(kind: str) -> list[str]:
     return sorted(name for known, name in (*_known, *_later) if known == kind)
 
 
+def loaded(kind: str) -> Iterator[type[Spec]]:
+    """The classes of a kind that need not be made first, by name."""
+    _load()
+    _import(kind)
+    for known, name in sorted(_known):
+        if known == kind:
+            yield _known[known, name]
+
+
 def everything() -> Iterator[type[Spec]]:
     """All registered classes, by kind and name."""
     _load()

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.diagnostics.pages import FENCE, codes_given, example, sections
+from tostdsl.compile import load, resolve, sweeps, values
 from tostdsl.diagnostics import CATALOGUE
 from tostdsl.diagnostics.explain import page, title
+from tostdsl.syntax import words
 
 SEEN_ONLY = {
     "T106": "a page is UTF-8 itself",
@@ -115,3 +117,34 @@ def test_the_right_example_gives_nothing(
     shown = example(sections(code)["Right"])
     shown.write(tmp_path)
     assert [] == codes_given(shown, monkeypatch, capsys)
+
+
+def _limits() -> dict[str, int]:
+    """The limits of the program, by the code of what goes past them."""
+    return {
+        "T109": words.MAX_BYTES,
+        "T110": words.MAX_NESTING,
+        "T150": words.MAX_STATEMENTS,
+        "T151": words.MAX_TOKEN,
+        "T152": words.MAX_NAME,
+        "T153": words.MAX_ITEMS,
+        "T159": words.MAX_VALUES,
+        "T219": resolve.MAX_DEPTH,
+        "T263": load.MAX_TOTAL,
+        "T310": sweeps.MAX_SWEEP,
+        "T350": values.MAX_VALUES,
+        "T351": sweeps.MAX_WORK,
+    }
+
+
+@pytest.mark.parametrize(("code", "limit"), _limits().items())
+def test_a_page_tells_the_program_s_own_limit(code: str, limit: int) -> None:
+    """The page, and what it shows of a message, have the number that the program has."""
+    text = page(code)
+    assert text is not None
+    told = {f"{limit}", f"{limit:,}", f"{limit >> 20} MiB"}
+    numbers = set(re.findall(r"\d[\d,]*(?: MiB)?", text))
+    assert told & numbers, (told, numbers)
+    seen = sections(code).get("Seen", "")
+    for shown in re.findall(r"(?:limit is|more than|deeper than) (\d+)", seen):
+        assert limit == int(shown)

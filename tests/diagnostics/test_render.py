@@ -22,14 +22,19 @@ def late() -> Diagnostic:
     window = RECIPE.span(RECIPE.text.index("until"), RECIPE.text.rindex("\n"))
     train = RECIPE.span(0, RECIPE.text.index("\r"))
     return diagnose(
-        "T401", window, Label(train, "training ends here"), help="write `30`", end="epoch 40"
+        "T401",
+        window,
+        Label(train, "training ends here"),
+        help="write `30`",
+        verb="ends",
+        end="epoch 40",
     )
 
 
 def test_lines_are_shown_with_what_is_wrong_underlined() -> None:
     """The first place is marked with ^, the others with - and their reason."""
     expected = """\
-error[T401]: this window ends at epoch 40, after training does
+error[T401]: this window ends at epoch 40, after training ends
  --> a.tost:2:17
   |
 2 | ghost(width=2x) until epoch 40

@@ -250,7 +250,7 @@ def test_a_bracket_left_open_shows_where() -> None:
         ("a @ b", "T105", "@", "unexpected character `@`"),
         (r'a("x\n")', "T105", "\\", "unexpected character `\\`"),
         ("\u0430 1", "T154", "\u0430", "`\u0430` looks like `a`"),
-        ("a(x=2.5 epochs)", "T301", "2.5 epochs", "whole epochs or steps"),
+        ("a(x=2.5 epochs)", "T301", "2.5 epochs", "a whole number"),
         ("a(x=1.2.3)", "T101", "1.2.3", "expected a value, found `1.2.3`"),
         ("a(x=1e999)", "T306", "1e999", "too large"),
         ("a(x=1e-99999999999)", "T306", "1e-99999999999", "too large"),

@@ -135,3 +135,12 @@ def test_a_newcomer_is_told_what_to_write(name: str, monkeypatch: pytest.MonkeyP
     diagnostics = compile_file(Path(f"{name}.tost")).diagnostics
     assert diagnostics
     assert [] == [d.code for d in diagnostics if not d.help]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_wrong_value_comes_with_help(name: str) -> None:
+    """What says that a value is of a wrong type or out of range also says what to write."""
+    shown = (HERE / f"{name}.stderr").read_text(encoding="utf-8")
+    for message in re.split(r"\n\n", shown):
+        if re.match(r"error\[(T301|T303|T504|T401|T412)\]", message):
+            assert "= help: " in message, message

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from tostdsl import registry
-from tostdsl.compile import guess
-from tostdsl.compile.words import MISSING, example, name_of, signature
-from tostdsl.diagnostics import Edit, Fix, Label, diagnose, related
+from tostdsl.compile import guess, others
+from tostdsl.compile.partial import Partial, bounds, must_be
+from tostdsl.compile.recipe import one_line
+from tostdsl.compile.words import MISSING, bound_text, example, example_of, name_of
+from tostdsl.diagnostics import Label, diagnose
 from tostdsl.plan.spec import Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import KEYWORDS
-from tostdsl.units import number_text
 
 if TYPE_CHECKING:
     from tostdsl.compile.values import Reader
@@ -47,30 +47,58 @@ def build(reader: Reader, node: n.Value, kind: str) -> Built | None:
         _unknown(reader, node, kind)
         return None
     before = len(reader.found)
-    given = _arguments(reader, node, cls)
+    given, meant = _arguments(reader, node, cls)
+    lost = any(map(_lost, node.arguments))
     values, labels = {}, {}
     for field_name, argument in given.items():
-        want = cls.model_fields[field_name].annotation
-        value = reader.read(argument.value, want, field_name)
+        value = _value(reader, cls, field_name, argument.value)
         labels[field_name] = _argument_labels(reader, argument)
         if value is not MISSING:
             values[field_name] = value
     for field_name, info in cls.model_fields.items():
-        if info.is_required() and field_name not in given and not _meant(node, field_name, cls):
+        if info.is_required() and field_name not in {*given, *meant} and not lost:
             reader.report(
                 "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
             )
-    if any(map(_lost, node.arguments)) or len(values) < len(given):
-        return None
-    if any(d.severity == "error" for d in reader.found[before:]):
-        return None
-    try:
-        spec = cls(**values)
-    except ValidationError as error:
-        for mistake in error.errors():
-            _bound(reader, name, given, node, mistake)
-        return None
-    return Built(spec, node, labels)
+    wrong = [d for d in reader.found[before:] if d.severity == "error"]
+    if len(values) == len(given) and not wrong and not lost:
+        try:
+            return Built(cls(**values), node, labels)
+        except ValidationError:
+            pass
+    doubtful = set(given) - set(values)
+    if lost or any(
+        d.code not in _OF_VALUES for d in wrong
+    ):  # it may have been meant for any of them
+        doubtful = set(cls.model_fields) - set(values)
+    for mistake in bounds(cls, values, doubtful):
+        _bound(reader, cls, given, node, mistake)
+        field_name = str(mistake["loc"][0])
+        values.pop(field_name, None)
+        doubtful.add(field_name)
+    reader.partials.append(Partial(cls, node, values, labels, doubtful))
+    return None
+
+
+_OF_VALUES = ("T301", "T302", "T303", "T304", "T305", "T307", "T309", "T403")
+"""Reports that say what is wrong with the value of one argument."""
+
+
+def _value(reader: Reader, cls: type[Spec], name: str, node: n.Value) -> Any:
+    """The value of an argument, with help that suits it."""
+    info = cls.model_fields[name]
+    before = len(reader.found)
+    inner = replace(reader, others=others.merged(cls, "other_values").get(name, {}))
+    value = inner.argument(node, info.annotation, name, lambda it: must_be(cls, name, it))
+    if value is MISSING:
+        for index, report in enumerate(reader.found[before:], before):
+            if report.code not in ("T301", "T304") or report.fix is not None:
+                continue
+            if guess.nothing(node) and not info.is_required():
+                reader.found[index] = replace(report, help=f"leave `{name}` out")
+            elif report.help is None:
+                reader.found[index] = replace(report, help=example_of(cls, name))
+    return value
 
 
 def _argument_labels(reader: Reader, argument: n.Argument) -> tuple[Label, ...]:
@@ -85,6 +113,11 @@ def _argument_labels(reader: Reader, argument: n.Argument) -> tuple[Label, ...]:
 def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
     name = node.name.text
     if kind == "technique" and name in KEYWORDS:
+        named = all(argument.name is not None for argument in node.arguments)
+        if name in guess.SLOTS and node.arguments and named:
+            help = guess.named_slot(name, node)
+            reader.report("T131", node, help, word=name, mark="(", write="")
+            return
         inside = ", ".join(argument.span.text for argument in node.arguments)
         write = f"{name} {inside}".strip()
         reader.report("T131", node, word=name, mark="(", fix=write, certain=False)
@@ -102,16 +135,23 @@ def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
     )
 
 
-def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Argument]:
+def _arguments(
+    reader: Reader, node: n.Call, cls: type[Spec]
+) -> tuple[dict[str, n.Argument], set[str]]:
+    """The arguments by their fields, and the fields that unknown names were meant for."""
     given: dict[str, n.Argument] = {}
-    owner = node.name.text
+    unknown: list[n.Argument] = []
+    split: set[str] = set()
     for index, argument in enumerate(node.arguments):
-        before = node.arguments[index - 1 : index]
-        if argument.name is None and (_lost(argument) or any(map(_lost, before))):
+        preceding = node.arguments[index - 1 : index]
+        if argument.name is None and (_lost(argument) or any(map(_lost, preceding))):
             continue  # it has its report
         if argument.name is None:
             if index > 0 and any(earlier.name for earlier in node.arguments[:index]):
-                if not guess.decimal_comma(reader, node.arguments[index - 1], argument):
+                before = node.arguments[index - 1]
+                if guess.decimal_comma(reader, cls, before, argument):
+                    split.add(before.name.text if before.name is not None else "")
+                else:
                     guess.unnamed(reader, cls, argument, given)
                 continue
             if cls.positional is None or index > 0:
@@ -123,25 +163,15 @@ def _arguments(reader: Reader, node: n.Call, cls: type[Spec]) -> dict[str, n.Arg
         if name not in cls.model_fields and _lost(argument):
             continue
         if name not in cls.model_fields:
-            meant = related(name, cls.model_fields)
-            help = f"did you mean `{meant}`?" if meant else signature(cls)
-            fix = Fix((Edit(argument.name.span, meant),), certain=False) if meant else None
-            reader.found.append(
-                diagnose(
-                    "T203",
-                    *reader.labels(argument.name),
-                    owner=owner,
-                    name=name,
-                    help=help,
-                    fix=fix,
-                )
-            )
+            unknown.append(argument)
         elif name in given:
             first = Label(given[name].span, "first here")
             reader.found.append(diagnose("T206", argument.span, first, name=name))
         else:
             given[name] = argument
-    return given
+    meant = [guess.unknown_argument(reader, node, cls, argument, given) for argument in unknown]
+    whole = {name: argument for name, argument in given.items() if name not in split}
+    return whole, split | {name for names in meant for name in names}
 
 
 def _lost(argument: n.Argument) -> bool:
@@ -149,44 +179,17 @@ def _lost(argument: n.Argument) -> bool:
     return isinstance(argument.value, n.Reference) and argument.value.name == n.LOST
 
 
-def _meant(node: n.Call, wanted: str, cls: type[Spec]) -> bool:
-    """Whether a missing argument is there under a misspelt name, or where nothing could be read."""
-    unknown = [a for a in node.arguments if a.name is None or a.name.text not in cls.model_fields]
-    names = (a.name.text for a in unknown if a.name is not None)
-    return any(map(_lost, unknown)) or wanted in (related(each, cls.model_fields) for each in names)
-
-
 def _bound(
-    reader: Reader, owner: str, given: Mapping[str, n.Argument], node: n.Call, mistake: Any
+    reader: Reader, cls: type[Spec], given: Mapping[str, n.Argument], node: n.Call, mistake: Any
 ) -> None:
-    field_name = str(mistake["loc"][0]) if mistake["loc"] else owner
-    argument = given.get(field_name)
+    name = str(mistake["loc"][0])
+    argument = given.get(name)
     place = argument.value if argument is not None else node
-    context = mistake.get("ctx", {})
-    bounds = {
-        "ge": "at least {}",
-        "gt": "greater than {}",
-        "le": "at most {}",
-        "lt": "less than {}",
-    }
-    for key, phrase in bounds.items():
-        if key in context:
-            reader.report(
-                "T303",
-                place,
-                name=field_name,
-                bound=phrase.format(_plain(context[key])),
-                found=f"`{place.span.text}`",
-            )
-            return
-    if mistake["type"] == "too_short":
-        reader.report(
-            "T303", place, name=field_name, bound="not empty", found=f"`{place.span.text}`"
-        )
+    bound = bound_text(mistake)
+    if bound is None:
+        reason = str(mistake.get("ctx", {}).get("error", mistake["msg"]))
+        reader.report("T504", place, name=name, reason=reason)
         return
-    reason = str(context.get("error", mistake["msg"]))
-    reader.report("T504", place, name=field_name, reason=reason)
-
-
-def _plain(bound: Any) -> str:
-    return number_text(bound) if isinstance(bound, int | float | Decimal) else str(bound)
+    help = example_of(cls, name)
+    found = f"`{one_line(place.span)}`"
+    reader.report("T303", place, help=help, name=name, bound=bound, found=found)

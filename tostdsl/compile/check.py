@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from itertools import islice
 
 from tostdsl.compile.effects import drops, effectless, leavings
 from tostdsl.compile.expects import contradictions
 from tostdsl.compile.idle import idle
 from tostdsl.compile.inherit import removal_help
-from tostdsl.compile.lower import Lowered, StageSite
+from tostdsl.compile.lower import DEFAULT_FACTS, Lowered, StageSite
 from tostdsl.compile.overlaps import overlaps
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.windows import Length
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.bases import DataFacts, MaskMethod, ModuleFact
-from tostdsl.plan.plan import Targets
+from tostdsl.plan.bases import MaskMethod, ModuleFact
 from tostdsl.plan.targets import Selection
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
@@ -25,8 +25,6 @@ from tostdsl.units import Clock, Duration, Moment, Window
 
 EVERYWHERE = ("",)
 """Stands for the layers of a network whose modules are not known."""
-DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
-"""Stands for data whose facts only loading tells; module names do not depend on them."""
 
 
 def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
@@ -76,18 +74,24 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         window = site.plan.window
         start, stop = clock.window(window)
         span = _window_span(site.node)
-        if stop > clock.total:
+        if max(start, stop) > clock.total:
             label = None
             if lowered.length.span is not None:
                 label = Label(lowered.length.span, f"training ends at step {clock.total}")
-            end = window.stop if not isinstance(window.stop, Duration) else f"step {stop}"
-            text = f"this window ends at step {stop}"
+            late = start > clock.total
+            verb = "starts" if late else "ends"
+            moment = window.start if late else window.stop
+            if isinstance(moment, Duration):
+                moment = Moment("step", Decimal(stop))
             yield diagnose(
                 "T401",
-                Label(span, text),
+                Label(span, f"this window {verb} at step {start if late else stop}"),
                 label,
-                end=end,
-                help=f"write `step {clock.total}` at most, or `end`, or train longer",
+                verb=verb,
+                end=moment,
+                help=f"start before `step {clock.total}`, or train longer"
+                if late
+                else f"write `step {clock.total}` at most, or `end`, or train longer",
             )
         elif start > stop:
             yield diagnose("T431", span, start=f"step {start}", end=f"step {stop}")
@@ -111,8 +115,14 @@ def _moments(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[
             labels = built.labels.get(name, (Label(built.call.span),))
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Moment) and _late(item, whole, where):
-                    help = f"training is {whole.value}"
-                    yield diagnose("T412", *labels, name=name, moment=item, help=help)
+                    ends = Label(whole.span, f"training is {whole.value}") if whole.span else None
+                    half = whole.value.value // 2
+                    what = f"{whole.value.unit[:-1]} {half}"
+                    help = f"write a moment before the end, such as `{what}` or `50%`"
+                    if whole.value != length.value:
+                        ends = None
+                        help = f"a round is {whole.value}; {help}"
+                    yield diagnose("T412", *labels, ends, help=help, name=name, moment=item)
                 elif isinstance(item, Duration) and _long(item, whole, where):
                     yield diagnose("T413", *labels, name=name, length=item, whole=whole.value)
 
@@ -155,6 +165,8 @@ def _conflicts(
         return chosen or EVERYWHERE
 
     for a, b, shared in overlaps(lowered.stages, interval, layers):
+        if repr(a.plan) == repr(b.plan):  # one mistake, one report: T424
+            continue
         name_a, name_b = a.built.spec.name, b.built.spec.name
         ways = [
             removal_help(recipe, lowered.stages, a, b),
@@ -188,12 +200,7 @@ def _selectors(lowered: Lowered, network: Selection | None) -> Iterator[Diagnost
     model = lowered.built.get("model")
     if network is None or model is None:
         return
-    sites: list[tuple[str, Targets, n.Targets]] = [
-        (site.built.spec.name, site.plan.targets, site.node.targets) for site in lowered.stages
-    ]
-    if lowered.mask is not None and lowered.scope is not None:
-        sites.append(("mask", lowered.scope, lowered.mask.targets))
-    for owner, targets, node in sites:
+    for owner, targets, node in lowered.reach:
         missed = [miss for each in (*targets.on, *targets.exclude) if (miss := network.miss(each))]
         for miss in missed:
             spans = [v.span for v in node.on + node.exclude if _shows(v, str(miss.selector))]
@@ -206,7 +213,8 @@ def _selectors(lowered: Lowered, network: Selection | None) -> Iterator[Diagnost
             )
         if missed or network.select(targets.on, targets.exclude):
             continue
-        if targets.on or targets.exclude:
+        read = len(targets.on) + len(targets.exclude)
+        if read and read >= len(node.on) + len(node.exclude):
             reason = f"no layer is left of `{targets}`"
             yield diagnose("T502", node.span, stage=owner, model=model.spec.name, reason=reason)
 

@@ -11,7 +11,8 @@ from tostdsl.compile.check import check
 from tostdsl.compile.kept import KeptResolver
 from tostdsl.compile.load import read
 from tostdsl.compile.lower import Lowered, Lowering
-from tostdsl.compile.params import Given, settle, unused
+from tostdsl.compile.offers import shared
+from tostdsl.compile.params import Given, circular, settle, unused
 from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.resolve import Resolver
 from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
@@ -103,6 +104,7 @@ def _compile(
     resolver = resolver or Resolver(path.resolve().parent if path is not None else None)
     recipe = resolver.resolve(source, path)
     found = [*registry.warnings(), *resolver.found, *settle(recipe, given)]
+    found += circular(recipe.params)
     if sum(d.severity == "error" for d in found) >= MAX_REPORTS:
         # no more are shown, and finding them takes time that a stranger's file is to waste
         shown = _in_order(found)
@@ -121,10 +123,10 @@ def _compile(
         told.update(mistakes)
         if len(told) > MAX_REPORTS or too_much(recipe, swept, variant.lowered.values, found):
             break
-    found += unused(recipe)
+    found += unused(recipe, used)
     if not any(d.severity == "error" for d in found):
         found += idle(recipe, used)
-    return Compiled(recipe, tuple(variants), tuple(_in_order(found)))
+    return Compiled(recipe, tuple(variants), tuple(_in_order(shared(recipe, found))))
 
 
 def _variant(recipe: Recipe, values: Mapping[str, n.Value], found: list[Diagnostic]) -> Variant:
@@ -143,6 +145,8 @@ def _in_order(found: list[Diagnostic]) -> list[Diagnostic]:
     """By file and place, those without a place first; nothing is said of a refused number twice."""
     refused = {d.span for d in found if d.code in REFUSED}
     found = [d for d in found if d.code in REFUSED or d.span is None or d.span not in refused]
+    unknown = {d.span for d in found if d.code == "T204"}  # `mask.sparsity`: that says all of it
+    found = [d for d in found if d.code != "T140" or d.span not in unknown]
     names: dict[str, int] = {}
     for d in found:
         if d.span is not None:

@@ -10,6 +10,8 @@ from tostdsl.source import Source
 
 ROUNDS = 20
 """How often a text is fixed and read again; fixing one mistake may show the next."""
+AHEAD = 3
+"""How many rounds more are tried where one has brought mistakes to light."""
 TRIES = 50
 """How many fixes of a round are tried one by one, where all of them together made it worse."""
 MAX_READ = 2 << 20
@@ -48,6 +50,16 @@ class _State:
         source = Source(self.source.name, _edited(self.source.text, fixes))
         return _State(source, tuple(check(source)), self.applied + len(fixes))
 
+    def ahead(self, check: Check, look: bool) -> _State:
+        """The state after some more rounds: what a fix brings to light may have one as well."""
+        state = self
+        for _ in range(AHEAD):
+            chosen = _chosen(state, look)
+            if not chosen:
+                break
+            state = state.after([fix for _, fix in chosen], check)
+        return state
+
 
 def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
     """Apply the certain fixes of a text, with `look` all of them, until nothing changes.
@@ -66,6 +78,8 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
             break
         after = state.after([fix for _, fix in chosen], budget)
         refused = []
+        if after.errors > state.errors:
+            after = after.ahead(budget, look)
         if after.errors > state.errors:
             after, refused = _one_by_one(state, chosen, budget)
         if after is state:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
+from tostdsl.compile import others
 from tostdsl.compile.words import MISSING, signature
-from tostdsl.diagnostics import Diagnostic, Edit, Fix, nearest, related
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, diagnose, nearest, related, twins
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
@@ -38,6 +40,8 @@ def statement_meant(word: str) -> str | None:
         return None
     if word.lower() in KEYWORDS:
         return word.lower()
+    if word.lower() in others.SLOTS:
+        return others.SLOTS[word.lower()]
     for slot in SLOTS:
         if registry.find(slot, word) is not None:
             return slot
@@ -56,16 +60,126 @@ def unknown(node: n.Call, kind: str) -> tuple[str, Fix | None]:
             return f"`{name}` is {_a(slot)}: write `{slot} {name}`", fix
     if name.lower() in NOTHING and kind in NONE_MEANS:
         return f"leave the `{kind}` line out for {NONE_MEANS[kind]}", None
-    meant = nearest(name, [*known, *KEYWORDS] if kind == "technique" else known)
+    called = others.call_meant(kind, name)
+    if called is not None:
+        write = _with_arguments(called, node)
+        return f"here it is called `{write}`", Fix((Edit(node.span, write),), certain=False)
+    meant = others.SLOTS.get(name.lower()) if kind == "technique" else None
+    if meant is not None:
+        return named_slot(meant, node), None
+    like = twins(name, known)  # no misspellings: each means something of its own
+    near = [each for each in known if each not in like]
+    meant = nearest(name, [*near, *KEYWORDS] if kind == "technique" else near)
     if meant:
         return f"did you mean `{meant}`?", Fix((Edit(span, meant),), certain=False)
     for other in registry.KINDS:
         if registry.find(other, name) is not None:
             return f"`{name}` is {_a(other)}, not {_a(kind)}", None
-    if len(known) <= SHOWN:
-        listed = ", ".join(f"`{each}`" for each in known)
+    if len(known) <= SHOWN or like:
+        listed = ", ".join(f"`{each}`" for each in (like if len(known) > SHOWN else known))
         return f"known {registry.KINDS[kind]}: {listed}", None
     return f"see `tost list {registry.KINDS[kind].replace(' sets', '')}`", None
+
+
+def _with_arguments(called: str, node: n.Call) -> str:
+    """A call by its name here, with the arguments it was given."""
+    name, _, own = called.removesuffix(")").partition("(")
+    inside = [own] if own else []
+    inside += [argument.span.text for argument in node.arguments]
+    return f"{name}({', '.join(inside)})" if inside else name
+
+
+def named_slot(slot: str, node: n.Call) -> str:
+    """Help for a slot's word with brackets of its own."""
+    given = {argument.name.text for argument in node.arguments if argument.name is not None}
+    names = [cls.name for cls in registry.loaded(slot) if given <= set(cls.model_fields)]
+    inside = ", ".join(argument.span.text for argument in node.arguments)
+    write = f"{slot} NAME({inside})" if inside else f"{slot} NAME"
+    listed = ", ".join(f"`{name}`" for name in names[:SHOWN])
+    return f"write `{write}`" + (f", where NAME is one of {listed}" if listed else "")
+
+
+BEHIND = ("from", "until", "for", "at", "on", "except")
+"""Words of a window and of targets, which stand behind the brackets."""
+
+
+def unknown_argument(
+    reader: Reader,
+    node: n.Call,
+    cls: type[Spec],
+    argument: n.Argument,
+    given: Mapping[str, n.Argument],
+) -> list[str]:
+    """Report an argument that there is none of; the arguments it was probably meant for."""
+    assert argument.name is not None
+    name, value = argument.name.text, argument.value
+    fix, names = None, []
+    said = others.argument_meant(cls, argument)
+    meant = related(name, cls.model_fields) or _only(reader, cls, value, given)
+    if name in BEHIND and cls.kind in ("technique", "mask"):
+        help, fix = _behind(node, argument)
+    elif said is None and meant is None:
+        help = signature(cls)
+    elif said is None or said in cls.model_fields:
+        meant = said or meant
+        assert meant is not None
+        help = f"did you mean `{meant}`?"
+        names = [meant]
+        if _takes(reader, cls, meant, value) and meant not in given:
+            fix = Fix((Edit(argument.name.span, meant),), certain=False)
+    elif _ASSIGNS.match(said):
+        help = f"write `{said}`"
+        fix = Fix((Edit(argument.span, said),), certain=False)
+        names = _ASSIGNS.findall(said)
+    else:
+        help = said
+    labels = reader.labels(argument.name)
+    reader.found.append(diagnose("T203", *labels, owner=cls.name, name=name, help=help, fix=fix))
+    return names
+
+
+_ASSIGNS = re.compile(r"(\w+)=")
+
+
+def _only(
+    reader: Reader, cls: type[Spec], value: n.Value, given: Mapping[str, object]
+) -> str | None:
+    """The one argument that must be given and is not, if the value would do for it."""
+    lacking = [
+        name for name, info in cls.model_fields.items() if info.is_required() and name not in given
+    ]
+    return lacking[0] if len(lacking) == 1 and _takes(reader, cls, lacking[0], value) else None
+
+
+def _takes(reader: Reader, cls: type[Spec], name: str, value: n.Value) -> bool:
+    """Whether an argument would take a value, be it with a word of advice."""
+    trial = reader.trial()
+    wanted = cls.model_fields[name].annotation
+    if trial.read(value, wanted, name) is not MISSING:
+        return True
+    return bool(trial.found) and all(d.fix is not None and d.fix.certain for d in trial.found)
+
+
+def _behind(node: n.Call, argument: n.Argument) -> tuple[str, Fix | None]:
+    """What to say of a part of the window, or of the targets, between the brackets."""
+    assert argument.name is not None
+    text = argument.value.span.text
+    if isinstance(argument.value, n.ListValue):
+        text = text[1:-1].strip()
+    write = f"{argument.name.text} {text}"
+    help = f"write `{write}` behind the brackets"
+    whole = node.span.source.text
+    rest = whole[node.span.end :].split("\n", 1)[0].partition("#")[0]
+    if rest.strip() or "\n" in node.span.text or "$" in write:
+        return help, None
+    kept = [each.span.text for each in node.arguments if each is not argument]
+    call = f"{node.name.text}({', '.join(kept)})" if kept else node.name.text
+    return help, Fix((Edit(node.span, f"{call} {write}"),), certain=False)
+
+
+def nothing(node: n.Value) -> bool:
+    """Whether a value says that there is to be none."""
+    return isinstance(node, n.Call) and node.name.text.lower() in (*NOTHING, "nil", "false")
 
 
 def at_home(found: Sequence[Diagnostic], file: n.File) -> list[Diagnostic]:
@@ -159,7 +273,9 @@ def field_of(
     for name, info in cls.model_fields.items():
         if name in given:
             continue
-        trial = replace(reader, found=[], used=set())
+        if info.annotation is bool:  # a bare yes does not say of what
+            continue
+        trial = replace(reader.trial(), used=set())
         if trial.read(value, info.annotation, name) is not MISSING and not trial.found:
             return name
     return None
@@ -174,7 +290,8 @@ def without_name(
 ) -> None:
     """Report an argument without a name, with the name it probably lacks."""
     named = {a.name.text for a in node.arguments if a.name is not None}
-    name = field_of(reader, cls, argument.value, {**given, **dict.fromkeys(named)})
+    taken = {**given, **dict.fromkeys(named)}
+    name = field_of(reader, cls, argument.value, taken) or _only(reader, cls, argument.value, taken)
     if name is None:
         reader.report("T211", argument, owner=cls.name, help=signature(cls))
         return
@@ -198,14 +315,26 @@ def unnamed(
         reader.report("T107", argument, help=help, fix=write, certain=False)
 
 
-def decimal_comma(reader: Reader, before: n.Argument, argument: n.Argument) -> bool:
+def decimal_comma(
+    reader: Reader, cls: type[Spec], before: n.Argument, argument: n.Argument
+) -> bool:
     """Whether this is the part of a number behind a comma (`0,1`); then it is reported."""
     whole, part = before.value, argument.value
     numbers = all(isinstance(v, n.Literal) and type(v.value) is int for v in (whole, part))
     between = whole.span.source.text[whole.span.end : part.span.start]
-    if not numbers or between != ",":
+    if not numbers or between != "," or before.name is None:
         return False
     span = whole.span.to(part.span)
-    write = f"{whole.span.text}.{part.span.text}"
+    info = cls.model_fields.get(before.name.text)
+    if info is None or not _fraction(reader, info.annotation, whole):
+        write = f"{whole.span.text}{part.span.text}"
+    else:
+        write = f"{whole.span.text}.{part.span.text}"
     reader.report("T107", n.Node(span), help=f"write `{write}`", fix=write, certain=False)
     return True
+
+
+def _fraction(reader: Reader, wanted: Any, whole: n.Value) -> bool:
+    """Whether an argument takes numbers that are not whole."""
+    half = n.Literal(whole.span, Decimal("0.5"))
+    return reader.trial().read(half, wanted, "") is not MISSING

@@ -33,7 +33,12 @@ def _other_sparsities(lowered: Lowered) -> Iterator[Diagnostic]:
             below = given.value < wanted.value
             if apart and below == (expect.op in (">=", ">")):
                 reason = f"the mask's sparsity is {given}, so `{expect}` cannot hold"
-                yield diagnose("T504", node.span, name="expect", reason=reason)
+                said = mask.labels.get("sparsity", ()) if mask is not None else ()
+                labels = [Label(each.span, each.text or f"{given}") for each in said]
+                if mask is not None and not labels:
+                    labels = [Label(mask.call.span, "the mask")]
+                help = f"write `expect sparsity {expect.op} {given}`, or change the mask"
+                yield diagnose("T504", node.span, *labels, help=help, name="expect", reason=reason)
 
 
 def _too_late(site: StageSite, clock: Clock | None) -> Iterator[Diagnostic]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from tostdsl import registry
-from tostdsl.compile import guess, windows
+from tostdsl.compile import bounds, guess, windows
 from tostdsl.compile.calls import Built, build
 from tostdsl.compile.guess import statement_meant
 from tostdsl.compile.inherit import OPTIONAL, remaining
-from tostdsl.compile.recipe import Recipe
+from tostdsl.compile.others import METRICS as OTHER_METRICS
+from tostdsl.compile.others import SETTINGS, said_otherwise
+from tostdsl.compile.params import circles
+from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.values import MAX_VALUES, Reader
-from tostdsl.compile.words import MISSING
-from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.bases import MaskMethod
+from tostdsl.compile.words import MISSING, example_of
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.plan.bases import DataFacts, MaskMethod
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
-from tostdsl.plan.spec import CheckSite, Spec
-from tostdsl.source import Span
+from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n
-from tostdsl.syntax.words import MAX_REPORTS
+from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
 from tostdsl.units import START, Duration, Percent, Selector, Window
 
 REQUIRED = {
@@ -33,7 +36,8 @@ DEFAULT_PRECISION = "fp32"
 MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
 """What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
 METRICS: dict[str, Any] = {"accuracy": Percent, "loss": float, "sparsity": Percent}
-MAX_SEED = 2**63 - 1
+DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
+"""Stands for data whose facts only loading tells; module names do not depend on them."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,10 @@ class Lowered:
     scope: Targets | None = None
     """What the mask may prune."""
     length: windows.Length | None = None
+    reach: list[tuple[str, Targets, n.Targets]] = field(default_factory=list)
+    """What every statement works on, also where its arguments are wrong."""
+    loose: list[tuple[Built, object]] = field(default_factory=list)
+    """Sound calls of stages that are wrong elsewhere, with their windows."""
     expects: list[tuple[Expectation, n.Expect]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     values: int = 0
@@ -68,18 +76,22 @@ class Lowering:
     def __init__(self, recipe: Recipe, found: list[Diagnostic]) -> None:
         self.recipe = recipe
         self.found = found
-        self.reader = Reader(recipe.params, found, broken=frozenset(recipe.broken))
+        circular = frozenset(name for circle in circles(recipe.params) for name in circle)
+        broken = frozenset(recipe.broken)
+        self.reader = Reader(recipe.params, found, broken=broken, circles=circular)
 
     def lower(self) -> Lowered:
         """The plan, and the places of its parts."""
         self._missing()
         before = len(self.found)
         out = Lowered(None, used=self.reader.used)
+        out.length = self._length()
+        self.reader.length = out.length.value if out.length is not None else None
         for word in ("model", "data", "optimizer", "schedule"):
             built = self._slot(word)
             if built is not None:
                 out.built[word] = built
-        out.length = self._length()
+        self.reader.names = lambda: module_names(out)
         mask = self._mask(out)
         in_force = remaining(self.recipe, out.length, self.reader)
         stages = []
@@ -163,15 +175,18 @@ class Lowering:
         statement = self.recipe.settings.get("train")
         if statement is None:
             return None
-        value = self.reader.read(statement.value, Duration, "train")
+        value = self.reader.argument(
+            statement.value, Duration, "train", bounds.told("train", bounds.length), "train for"
+        )
         if value is MISSING:
             return None
         if value.value < 1:
             self.reader.report(
                 "T303",
                 statement.value,
+                help="for example `train for 160 epochs`",
                 name="train",
-                bound="at least 1 step long",
+                bound=bounds.length(value),
                 found=f"`{value}`",
             )
             return None
@@ -181,18 +196,29 @@ class Lowering:
         statement = self.recipe.settings.get(word)
         if statement is None:
             return default
-        value = self.reader.read(statement.value, want, word)
+        reader = replace(self.reader, others=SETTINGS.get(word, {}))
+        before = len(self.found)
+        bound = bounds.seed if word == "seed" else bounds.free
+        value = reader.argument(statement.value, want, word, bounds.told(word, bound), word)
         if value is MISSING:
+            if word == "seed" and isinstance(statement.value, n.ListValue):
+                self._seeds(statement, before)
             return default
-        if word == "seed" and not 0 <= value <= MAX_SEED:
-            self.reader.report(
-                "T303",
-                statement.value,
-                name="seed",
-                bound=f"between 0 and {MAX_SEED}",
-                found=f"`{value}`",
-            )
+        if (wanted := bound(value)) is not None:
+            help, found = "for example `seed 1`", f"`{value}`"
+            self.reader.report("T303", statement.value, help, name=word, bound=wanted, found=found)
         return value
+
+    def _seeds(self, statement: n.Setting, before: int) -> None:
+        """Several seeds are a sweep."""
+        del self.found[before:]
+        write = f"sweep seed over {statement.value.span.text}"
+        fix = Fix((Edit(statement.span, write),), certain=False)
+        values = {"name": "seed", "expected": "a whole number"}
+        found = f"`{one_line(statement.value.span)}`"
+        span = statement.value.span
+        help = f"write `{write}`" if len(write) < 60 else "sweep over them: `sweep seed over […]`"
+        self.found.append(diagnose("T301", span, help=help, fix=fix, **values, found=found))
 
     def _mask(self, out: Lowered) -> MaskPlan | None:
         statement = self.recipe.slots.get("mask")
@@ -201,35 +227,51 @@ class Lowering:
         out.mask = statement
         built = self._built(statement, "mask")
         window = windows.window(statement.window, out.length, self.reader)
-        targets = windows.targets(statement.targets, self.reader)
-        if statement.window and built is not None:
-            self.reader.report("T409", statement.window[0], name=f"mask {built.spec.name}")
-        if built is None or window is None or targets is None:
+        targets, complete = windows.targets(statement.targets, self.reader)
+        if statement.window and window is not None:
+            name = f"mask {statement.call.name.text}"
+            self.reader.report("T409", statement.window[0], name=name)
+        if not statement.targets.on:
+            targets = targets.model_copy(update={"on": MASK_SCOPE})
+        out.reach.append(("mask", targets, statement.targets))
+        if built is not None:
+            out.built["mask"] = built
+        if built is None or window is None or not complete:
             return None
-        out.built["mask"] = built
-        targets = targets.model_copy(update={"on": targets.on or MASK_SCOPE})
         out.scope = targets
         return MaskPlan.model_construct(
             method=cast(MaskMethod, built.spec), window=window, targets=targets
         )
 
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
+        partials = len(self.reader.partials)
         built = build(self.reader, node.call, "technique")
         window = windows.window(node.window, out.length, self.reader)
-        targets = windows.targets(node.targets, self.reader)
-        if built is None or window is None or targets is None:
+        targets, complete = windows.targets(node.targets, self.reader)
+        name = node.call.name.text
+        if name in KEYWORDS:  # reported as that; it is not missing as well
+            self.recipe.broken.add(name)
+        technique = cast("Any", registry.find("technique", name))
+        if technique is not None and window is not None:
+            if technique.acts == "instant":
+                if not node.window:
+                    window = Window(START, START)
+                elif not window.instant:
+                    self.reader.report("T405", node.window[0], name=name, moment="start")
+            elif window.instant:
+                self.reader.report("T408", node.window[0], name=name)
+        selectors = node.targets.on + node.targets.exclude
+        if technique is not None and not technique.targeted and selectors:
+            self.reader.report("T410", selectors[0], name=name)
+        elif technique is not None:
+            out.reach.append((name, targets, node.targets))
+        for partial in self.reader.partials[partials:]:
+            partial.window = window
+        if built is None or window is None or not complete:
+            if built is not None:
+                out.loose.append((built, window))
             return None
         technique = cast("Any", built.spec)
-        name = technique.name
-        if technique.acts == "instant":
-            if not node.window:
-                window = Window(START, START)
-            elif not window.instant:
-                self.reader.report("T405", node.window[0], name=name, moment="start")
-        elif window.instant:
-            self.reader.report("T408", node.window[0], name=name)
-        if not technique.targeted and (targets.on or targets.exclude):
-            self.reader.report("T410", (node.targets.on + node.targets.exclude)[0], name=name)
         stage = StagePlan.model_construct(technique=technique, window=window, targets=targets)
         out.stages.append(StageSite(stage, built, node))
         return stage
@@ -239,14 +281,23 @@ class Lowering:
         want = METRICS.get(metric)
         if want is None:
             listed = ", ".join(f"`{name}`" for name in METRICS)
-            self.found.append(diagnose("T312", node.metric.span, name=metric, choices=listed))
+            span = node.metric.span
+            meant = said_otherwise(metric, OTHER_METRICS) or nearest(metric, METRICS)
+            help = f"did you mean `{meant}`?" if meant else None
+            fix = Fix((Edit(span, meant),), certain=False) if meant else None
+            values = {"name": metric, "choices": listed}
+            self.found.append(diagnose("T312", span, help=help, fix=fix, **values))
             return
-        value = self.reader.read(node.value, want, metric)
-        if value is not MISSING and not _possible(value):
-            bound = "between 0% and 100%" if isinstance(value, Percent) else "at least 0"
-            self.reader.report(
-                "T303", node.value, name=metric, bound=bound, found=f"`{node.value.span.text}`"
-            )
+        words = f"expect {metric} {node.op}"
+        value = self.reader.argument(
+            node.value, want, metric, bounds.told(metric, bounds.metric), words
+        )
+        bound = bounds.metric(value) if value is not MISSING else None
+        if bound is not None:
+            shown = f"`{one_line(node.value.span)}`"
+            example = "90%" if want is Percent else "0.5"
+            help = f"for example `expect {metric} {node.op} {example}`"
+            self.reader.report("T303", node.value, help, name=metric, bound=bound, found=shown)
         elif value is not MISSING:
             said = {"metric": metric, "op": node.op, "value": value}
             out.expects.append((Expectation.model_construct(**said), node))
@@ -255,26 +306,35 @@ class Lowering:
 
     def _check(self, out: Lowered) -> None:
         specs = {word: built.spec for word, built in out.built.items()}
-        parts = [(built, None) for built in out.built.values()]
-        parts += [(site.built, site.plan.window) for site in out.stages]  # type: ignore[misc]
-        for built, window in parts:
-            site = CheckSite(specs.get("model"), specs.get("data"), specs.get("mask"), window)
-            self._problems(built.spec, built, site)
+        three = (specs.get("model"), specs.get("data"), specs.get("mask"))
+        parts: list[tuple[Built, object]] = [(built, None) for built in out.built.values()]
+        parts += [(site.built, site.plan.window) for site in out.stages]
+        for built, window in parts + out.loose:
+            self._problems(built.spec, built, CheckSite(*three, window))
+        for partial in self.reader.partials:
+            for problem in partial.problems(CheckSite(*three, partial.window)):
+                self._problem(problem, partial.cls, partial.labels, partial.call)
+
+    def _problem(
+        self,
+        problem: Problem,
+        cls: type[Spec],
+        where: Mapping[str, tuple[Label, ...]],
+        call: n.Call,
+    ) -> None:
+        labels: tuple[Label, ...] = ()
+        for name in problem.fields:
+            labels += where.get(name, ())
+        help = problem.help
+        if help is None and problem.code in ("T303", "T504") and len(problem.fields) == 1:
+            help = example_of(cls, problem.fields[0])
+        values = cast("dict[str, Any]", dict(problem.values))
+        shown = labels or (Label(call.span),)
+        self.found.append(diagnose(problem.code, *shown, help=help, **values))
 
     def _problems(self, spec: Spec, built: Built, site: CheckSite) -> None:
-        whole: Span = built.call.span
         for problem in spec.check(site):
-            labels: tuple[Label, ...] = ()
-            for name in problem.fields:
-                labels += built.labels.get(name, ())
-            self.found.append(
-                diagnose(
-                    problem.code,
-                    *(labels or (Label(whole),)),
-                    help=problem.help,
-                    **cast("dict[str, Any]", dict(problem.values)),
-                )
-            )
+            self._problem(problem, type(spec), built.labels, built.call)
         for name, value in spec.arguments().items():
             for part in value if isinstance(value, tuple) else (value,):
                 if isinstance(part, Spec):
@@ -286,6 +346,11 @@ class Lowering:
                     self._problems(part, inner, site)
 
 
-def _possible(value: Percent | float) -> bool:
-    """Whether a metric can have a value at all."""
-    return 0 <= value.value <= 100 if isinstance(value, Percent) else value >= 0
+def module_names(lowered: Lowered) -> frozenset[str]:
+    """The names of the network's modules, as far as they are known without building it."""
+    model, data = lowered.built.get("model"), lowered.built.get("data")
+    if model is None:
+        return frozenset()
+    facts = data.spec.facts() if data is not None else None  # type: ignore[attr-defined]
+    modules = model.spec.modules(facts or DEFAULT_FACTS)  # type: ignore[attr-defined]
+    return frozenset(fact.name for fact in modules or ())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
 from tostdsl.compile.recipe import Means, ParamValue, Recipe, one_line
-from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
-from tostdsl.syntax.words import KEYWORDS
+from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
 from tostdsl.units import Moment, Percent
 
 
@@ -124,24 +124,44 @@ def mistyped(
     """The mistake of a value whose type is not that of the one it replaces."""
     if _fits(_behind(value, params), _behind(before.value, params)):
         return None
-    shown = one_line(before.declaration.value.span)
+    said = before.declaration
+    shown = one_line(said.value.span)
+    write = _percent_meant(value, _behind(before.value, params))
+    help = f"write `{write}`"
+    if write is None:
+        help = f"write a value like `{shown}`, or declare `param {name} = {one_line(value.span)}`"
+    fix = Fix((Edit(value.span, write),), certain=False) if write else None
     return diagnose(
         "T301",
         value.span,
-        Label(before.declaration.span, "its type is that of this value"),
+        Label(said.span, "its type is that of this value"),
         name=f"${name}",
         expected=f"a value like `{shown}`",
         found=f"`{one_line(value.span)}`",
-        help=_percent_help(value, before.value),
+        help=help,
+        fix=fix,
     )
 
 
-def _percent_help(value: n.Value, before: n.Value) -> str | None:
+def _percent_meant(value: n.Value, before: n.Value) -> str | None:
     match value, before:
         case n.Literal(value=int() | Decimal() as number), n.Literal(value=Percent()):
-            share = number * 100 if 0 < number < 1 else number
-            return f"write `{Percent(Decimal(share).normalize())}`"
+            if 1 < number <= 100:
+                return str(Percent(Decimal(number).normalize()))
     return None
+
+
+def as_percent(value: n.Value) -> n.Value:
+    """A share between 0 and 1 as the percent that it is taken for; others as they are."""
+    match value:
+        case n.Literal(value=Decimal() as share) if 0 < share < 1:
+            return n.Literal(value.span, Percent((share * 100).normalize()))
+    return value
+
+
+def _is_share(value: n.Value) -> bool:
+    """Whether this is a number between 0 and 1, which is taken for a percent with a warning."""
+    return isinstance(value, n.Literal) and isinstance(value.value, Decimal) and 0 < value.value < 1
 
 
 def _behind(value: n.Value, params: Mapping[str, ParamValue]) -> n.Value:
@@ -159,6 +179,8 @@ def _fits(value: n.Value, before: n.Value) -> bool:
     if isinstance(value, n.ListValue) and isinstance(before, n.ListValue):
         return all(_fits(item, before.items[0]) for item in value.items) if before.items else True
     ours, theirs = _type(value), _type(before)
+    if (ours is Percent and _is_share(before)) or (theirs is Percent and _is_share(value)):
+        return True
     if theirs is Moment and ours is Percent:
         return True  # a percent of training is a moment
     return ours == theirs
@@ -181,6 +203,50 @@ def with_param(recipe: Recipe, name: str, value: n.Value) -> Recipe:
     """The recipe with a param's value replaced by one of a sweep's."""
     chosen = ParamValue(value, value.span, "sweep", recipe.params[name])
     return replace(recipe, params={**recipe.params, name: chosen})
+
+
+# -- circles
+
+
+def circles(params: Mapping[str, ParamValue]) -> list[tuple[str, ...]]:
+    """Circles of params that lead back to themselves; each has one that no other before it has."""
+    found: list[tuple[str, ...]] = []
+    done: set[str] = set()
+    inside: set[str] = set()
+    for first in params:
+        path: dict[str, None] = {}
+        waiting = [(first, 0)]
+        while waiting:
+            name, depth = waiting.pop()
+            while len(path) > depth:
+                done.add(path.popitem()[0])
+            if name in path:
+                names = list(path)
+                circle = tuple(names[names.index(name) :])
+                if not inside.issuperset(circle):
+                    inside.update(circle)
+                    found.append(circle)
+            elif name in params and name not in done:
+                path[name] = None
+                waiting += [(r.name, depth + 1) for r in references(params[name].value)]
+        done.update(path)
+    return found
+
+
+def circular(params: Mapping[str, ParamValue]) -> Iterator[Diagnostic]:
+    """A report for each circle, at the param of it that is declared first."""
+    order = {name: place for place, name in enumerate(params)}
+    for circle in circles(params)[:MAX_REPORTS]:
+        start = circle.index(min(circle, key=lambda name: order[name]))
+        names = circle[start:] + circle[:start]
+        shown = [f"`${name}`" for name in names[:MAX_CIRCLE]]
+        shown += ["…"] if len(names) > MAX_CIRCLE else []
+        labels = [Label(params[name].span) for name in names[:MAX_CIRCLE]]
+        yield diagnose("T308", *labels, chain=" -> ".join([*shown, shown[0]]))
+
+
+MAX_CIRCLE = 8
+"""Params of a circle that a message names."""
 
 
 # -- uses
@@ -208,9 +274,10 @@ def _parts(node: type[n.Node]) -> tuple[str, ...]:
     return _known_parts[node]
 
 
-def unused(recipe: Recipe) -> list[Diagnostic]:
+def unused(recipe: Recipe, read: Collection[str] = ()) -> list[Diagnostic]:
     """A warning for each param of the top file that nothing refers to and no sweep moves.
 
+    `read` are those whose values were looked up; some are meant where the `$` was forgotten.
     What is inherited may serve other recipes, and where a statement could not be read, so may
     what it refers to.
     """
@@ -221,6 +288,7 @@ def unused(recipe: Recipe) -> list[Diagnostic]:
     said += [known.value for known in recipe.params.values()]
     used = {reference.name for reference in references(said)}
     used |= {nearest(name, recipe.params) or name for name in used - set(recipe.params)}
+    used |= set(read)
     used |= {sweep.name.text for sweep in recipe.sweeps}
     return [
         diagnose("W003", known.declaration.span, name=name)

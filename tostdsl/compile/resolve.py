@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tostdsl import registry
-from tostdsl.compile import guess
+from tostdsl.compile import guess, others
 from tostdsl.compile.inherit import OPTIONAL, numbered
 from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, meant, relocate
 from tostdsl.compile.recipe import ParamValue, Recipe, Taking
@@ -206,7 +206,8 @@ class _Merge:
     def _slot(self, statement: n.Slot) -> None:
         word = statement.word.text
         if word not in SLOTS:
-            meant = nearest(word, SLOTS)
+            called = others.SLOTS.get(word.lower())
+            meant = called or nearest(word, SLOTS)
             help = f"did you mean `{meant}`?" if meant else "the slots are " + _listed(SLOTS)
             fix = Fix((Edit(statement.word.span, meant),), certain=False) if meant else None
             if registry.find("technique", statement.call.name.text) is not None:
@@ -215,9 +216,11 @@ class _Merge:
                 fix = Fix((Edit(statement.span, rest),), certain=word in NEUTRAL)
             elif registry.find("technique", word) is not None:
                 help, fix = guess.setting(word, statement.call, statement.call.span)
-            elif meant == word.lower():
-                fix = Fix((Edit(statement.word.span, meant),))
-                self._slot(replace(statement, word=replace(statement.word, text=meant)))
+            elif meant is not None and (called or meant == word.lower()):
+                fix = Fix((Edit(statement.word.span, meant),), not called)
+                if meant not in self.here:
+                    word_meant = replace(statement.word, text=meant)
+                    self._slot(replace(statement, word=word_meant))
             self.found.append(diagnose("T202", statement.word.span, name=word, help=help, fix=fix))
             if meant:
                 self.recipe.broken.add(meant)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
-from tostdsl.compile.params import Given, mistyped, with_param
+from tostdsl.compile.params import Given, as_percent, mistyped, with_param
 from tostdsl.compile.recipe import Recipe, one_line
-from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.syntax import nodes as n
 
 MAX_SWEEP = 1000
@@ -86,12 +86,14 @@ def idle(recipe: Recipe, used: set[str]) -> list[Diagnostic]:
 def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnostic]:
     name, known = sweep.name.text, recipe.params.get(sweep.name.text)
     if name != "seed" and known is None:
-        meant = nearest(name, recipe.params)
-        help = f"did you mean `{meant}`?" if meant else f"declare it: `param {name} = …`"
-        yield diagnose("T204", sweep.name.span, name=name, help=help)
+        yield _unknown(recipe, sweep)
         return
     if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
-        yield _wants(f"sweep {name}", "a list of values such as `[1, 2]`", sweep.values)
+        count = _count(sweep.values)
+        write = f"[{', '.join(map(str, range(count)))}]" if count else None
+        wants = "a list of values such as `[1, 2]`"
+        help = "write its values: `[90%, 95%]`" if name != "seed" else "for example `[1, 2, 3]`"
+        yield _wants(f"sweep {name}", wants, sweep.values, write, help)
         return
     if name == "seed" and given.seed is not None:
         yield diagnose("T320", sweep.name.span, name=name, how="--seed")
@@ -100,7 +102,7 @@ def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnost
         yield diagnose("T320", sweep.name.span, label, name=name, how=known.by)
     before: dict[n.Value, n.Value] = {}
     for item in sweep.values.items:
-        first = before.setdefault(item, item)
+        first = before.setdefault(as_percent(item), item)
         if first is not item:
             label = Label(first.span, "first here")
             yield diagnose("T321", item.span, label, value=one_line(item.span), name=name)
@@ -112,6 +114,63 @@ def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnost
             yield _wants("seed", "a whole number from 0", item)
 
 
-def _wants(name: str, expected: str, value: n.Value) -> Diagnostic:
+def _wants(
+    name: str,
+    expected: str,
+    value: n.Value,
+    write: str | None = None,
+    help: str = "for example `sweep seed over [1, 2, 3]`",
+) -> Diagnostic:
+    fix = Fix((Edit(value.span, write),), certain=False) if write else None
+    help = f"write `{write}`" if write else help
     found = f"`{one_line(value.span)}`"
-    return diagnose("T301", value.span, name=name, expected=expected, found=found)
+    values = {"name": name, "expected": expected, "found": found}
+    return diagnose("T301", value.span, help=help, fix=fix, **values)
+
+
+def _count(value: n.Value) -> int:
+    """How many values `range(3)` or a bare `3` would be, where they can be written out."""
+    match value:
+        case n.Call(name=n.Ident(text="range"), arguments=(n.Argument(name=None, value=inner),)):
+            return _count(inner)
+        case n.Literal(value=int(count)) if 0 < count <= MAX_WRITTEN:
+            return count
+    return 0
+
+
+MAX_WRITTEN = 20
+"""Values that a fix writes out."""
+
+
+def _unknown(recipe: Recipe, sweep: n.Sweep) -> Diagnostic:
+    """The report of a sweep over what is no param: what can be swept, and how."""
+    name, span = sweep.name.text, sweep.name.span
+    meant = nearest(name, ["seed", *recipe.params])
+    items = sweep.values.items if isinstance(sweep.values, n.ListValue) else ()
+    first = one_line(items[0].span) if items else "…"
+    fix = None
+    if meant:
+        help = f"did you mean `{meant}`?"
+        fix = Fix((Edit(span, meant),), certain=False)
+    elif name in WHOLE:
+        help = (
+            f"a sweep moves a param, not the whole `{name}`: write a recipe for each, with "
+            "`extends`, or sweep a param that stands in its arguments as `$NAME`"
+        )
+    else:
+        argument = _argument(recipe, name)
+        help = (
+            f"a sweep moves a param: write `param {argument} = {first}`, "
+            f"`{argument}=${argument}` where it is meant, and `sweep {argument} over …`"
+        )
+    return diagnose("T204", span, name=name, help=help, fix=fix)
+
+
+WHOLE = ("model", "data", "mask", "optimizer", "schedule", "train", "precision")
+"""Statements, which are no values."""
+
+
+def _argument(recipe: Recipe, name: str) -> str:
+    """The argument in `mask_sparsity`, or `mask.sparsity`, if the mask is meant to have it."""
+    slot, _, argument = name.partition("_")
+    return argument if slot in recipe.slots and argument else name

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from tostdsl.compile import offers
 from tostdsl.compile.calls import build
-from tostdsl.compile.recipe import ParamValue
-from tostdsl.compile.words import MISSING, WORDS, Missing, describe
+from tostdsl.compile.others import said_otherwise
+from tostdsl.compile.recipe import ParamValue, one_line
+from tostdsl.compile.scalars import SCALARS
+from tostdsl.compile.words import MISSING, Missing, describe, example
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
-from tostdsl.units import END, START, Duration, Factor, Moment, Pattern, Percent, Ramp, number_text
+from tostdsl.units import Duration, Ramp
+
+if TYPE_CHECKING:
+    from tostdsl.compile.partial import Partial
 
 MAX_VALUES = 10_000
 """Values that params and selectors of one recipe may stand for."""
+MAX_TRIES = 200
+"""Other ways to write a value that are tried for one recipe's messages."""
 MAX_VIA = 8
 """Params on the way to a value that a message shows."""
 
@@ -29,6 +37,8 @@ class Budget:
     """What is left of the values that params and selectors may stand for."""
 
     left: int = MAX_VALUES
+    tries: int = MAX_TRIES
+    """How many values may still be read in another way, to see what was meant."""
     over: Diagnostic | None = None
 
     def take(self, span: Span) -> bool:
@@ -51,6 +61,16 @@ class Reader:
     broken: frozenset[str] = frozenset()
     """What was to be said by statements that could not be read; it is not missed as well."""
     budget: Budget = field(default_factory=Budget)
+    partials: list[Partial] = field(default_factory=list)
+    """Calls of which some arguments are wrong; the others are checked all the same."""
+    length: Duration | None = None
+    """How long training is, where that is known."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """What the choices of the argument at hand are called elsewhere."""
+    names: Callable[[], Collection[str]] = tuple
+    """The names of the network's modules."""
+    circles: frozenset[str] = frozenset()
+    """Params that lead back to themselves; that is reported where they are declared."""
 
     # -- reports
 
@@ -98,8 +118,7 @@ class Reader:
             fix = f"${meant}" if meant else None
             self.report("T204", node, help=help, fix=fix, certain=False, name=node.name)
             return None
-        if any(label.span == known.span for label in self.via):
-            self.report("T308", node, name=node.name)
+        if node.name in self.circles:
             return None
         place = self.place or node.span
         if not self.budget.take(place):
@@ -110,6 +129,33 @@ class Reader:
 
     # -- values
 
+    def argument(
+        self,
+        node: n.Value,
+        want: Any,
+        name: str,
+        fits: Callable[[Any], str | None] = lambda value: None,
+        words: str | None = None,
+    ) -> Any:
+        """As `read`, with no fix among the reports that would leave the value wrong.
+
+        `fits` says, as help, what a value of the right type must be, where it is not that; `words`
+        is what stands before the value, for an example.
+        """
+        before = len(self.found)
+        value = self.read(node, want, name)
+        if len(self.found) > before:
+            offers.vet(self, before, node, lambda reader, it: reader.read(it, want, name), fits)
+        for index, report in enumerate(self.found[before:], before):
+            if words and (report.code, report.help, report.fix) == ("T301", None, None):
+                help = f"for example `{words} {example(want)}`"
+                self.found[index] = replace(report, help=help)
+        return value
+
+    def trial(self) -> Reader:
+        """A reader whose reports are not this one's."""
+        return replace(self, found=[], partials=[])
+
     def read(self, node: n.Value, want: Any, name: str) -> Any:
         """The value of a node as `want` (a type annotation), or `MISSING` after a report."""
         if isinstance(node, n.Reference):
@@ -117,6 +163,52 @@ class Reader:
             return MISSING if behind is None else behind[0].read(behind[1], want, name)
         if self.place is not None and not self.budget.take(self.place):
             return MISSING
+        if _minus_zero(node):
+            return self.report("T309", node, fix=_MINUS.sub("", node.span.text))
+        before = len(self.found)
+        value = self._read(node, want, name)
+        if value is MISSING and before < len(self.found):
+            self._respell(before, node, want, name)
+        return value
+
+    def _respell(self, before: int, node: n.Value, want: Any, name: str) -> None:
+        """Report a value that is right but for how it is written as that."""
+        if self.budget.tries <= 0 or any(d.fix is not None for d in self.found[before:]):
+            return
+        write = next(filter(None, (self._plain(node, want, name), self._ramp(node, want))), None)
+        if write is None:
+            return
+        if write.startswith("$"):
+            self.used.add(write[1:])
+        del self.found[before:]
+        certain = "->" not in write
+        self.wrong(node, describe(want), name, write, certain)
+
+    def _plain(self, node: n.Value, want: Any, name: str) -> str | None:
+        """The value without its quotes, its brackets, or with the `$` it lacks."""
+        match node:
+            case n.Literal(value=str(text)) if want is not str:
+                write: str | None = text
+            case n.ListValue(items=(item,)):
+                write = item.span.text
+            case n.Call(name=n.Ident(text=word), arguments=()) if word in self.params:
+                return f"${word}"
+            case _:
+                return None
+        self.budget.tries -= 1
+        trial = self.trial()
+        inner = offers.parsed(write or "")
+        if inner is None or trial.read(inner, want, name) is MISSING or trial.found:
+            return None
+        return write
+
+    def _ramp(self, node: n.Value, want: Any) -> str | None:
+        match node:
+            case n.ListValue(items=(start, stop)) if Ramp in get_args(want):
+                return f"{start.span.text} -> {stop.span.text}"
+        return None
+
+    def _read(self, node: n.Value, want: Any, name: str) -> Any:
         origin = get_origin(want)
         if origin is Annotated:
             return self.read(node, get_args(want)[0], name)
@@ -135,15 +227,16 @@ class Reader:
         members = [member for member in get_args(want) if member is not type(None)]
         attempts = []
         for member in members:
-            trial = replace(self, found=[])
+            trial = self.trial()
             value = trial.read(node, member, name)
             if value is not MISSING:
                 self.found += trial.found
+                self.partials += trial.partials
                 return value
             attempts.append(trial.found)
         if self.budget.over is not None:
             return MISSING
-        if len(members) < len(get_args(want)) and _is_none(node):
+        if len(members) < len(get_args(want)) and is_none(node):
             help = f"leave `{name}` out"
             found = f"`{node.span.text}`"
             expected = " or ".join(map(describe, members))
@@ -157,11 +250,24 @@ class Reader:
             return MISSING
         return self.wrong(node, " or ".join(map(describe, members)), name)
 
-    def wrong(self, node: n.Value, expected: str, name: str, fix: str | None = None) -> Missing:
-        found = f"`{node.span.text}`"
+    def wrong(
+        self,
+        node: n.Value,
+        expected: str,
+        name: str,
+        fix: str | None = None,
+        certain: bool = True,
+        help: str | None = None,
+    ) -> Missing:
+        """Report a value of another type; `fix` is the same in the type that is wanted."""
+        values: dict[str, Any] = {
+            "name": name,
+            "expected": expected,
+            "found": f"`{one_line(node.span)}`",
+        }
         if fix is not None:
-            return self.report("T305", node, name=name, expected=expected, found=found, fix=fix)
-        return self.report("T301", node, name=name, expected=expected, found=found)
+            return self.report("T305", node, help, fix, certain, **values)
+        return self.report("T301", node, help, **values)
 
     def _choice(self, node: n.Value, choices: tuple[Any, ...], name: str) -> Any:
         if isinstance(node, n.Call) and not node.arguments and node.name.text in choices:
@@ -169,176 +275,61 @@ class Reader:
         if isinstance(node, n.Literal) and node.value in choices and type(node.value) is not str:
             return node.value
         listed = ", ".join(f"`{choice}`" for choice in choices)
-        if isinstance(node, n.Call) and not node.arguments:
-            text = node.name.text
-        elif isinstance(node, n.Literal) and isinstance(node.value, str):
-            text = node.value
-            if text in choices:
+        match node:
+            case n.Call(name=n.Ident(text=text), arguments=()):
+                pass
+            case n.Literal(value=str(text)) if text in choices:
+                help = f"write `{text}`, without quotes"
+                quoted = node.span.text
                 return self.report(
-                    "T304",
-                    node,
-                    name=name,
-                    found=node.span.text,
-                    fix=text,
-                    choices=listed,
-                    help=f"write `{text}`, without quotes",
+                    "T304", node, help, text, name=name, found=quoted, choices=listed
                 )
-        else:
-            return self.wrong(node, f"one of {listed}", name)
-        meant = nearest(_PRECISIONS.get(text.lower(), text), map(str, choices))
-        help = f"did you mean `{meant}`? one of {listed}" if meant else None
-        return self.report(
-            "T304", node, name=name, found=text, choices=listed, help=help, fix=meant, certain=False
-        )
+            case n.Literal(value=str(text)):
+                pass
+            case _ if node.span.text in self.others:
+                text = node.span.text
+            case _:
+                return self.wrong(node, f"one of {listed}", name)
+        values: dict[str, Any] = {"name": name, "choices": listed}
+        values["found"] = one_line(node.span)
+        said = said_otherwise(text, self.others)
+        if said is not None and said not in choices:
+            return self.report("T304", node, f"{said}; choose one of {listed}", **values)
+        meant = said or nearest(text, map(str, choices))
+        hint = f"did you mean `{meant}`? one of {listed}" if meant else None
+        return self.report("T304", node, hint, meant, certain=False, **values)
 
     def _list(self, node: n.Value, item: Any, name: str) -> Any:
-        if not isinstance(node, n.ListValue):
-            fix = f"[{node.span.text}]"
-            return self.wrong(node, f"a list such as `{fix}`", name, fix)
-        values = [self.read(each, item, name) for each in node.items]
-        return MISSING if MISSING in values else tuple(values)
+        if isinstance(node, n.ListValue):
+            values = [self.read(each, item, name) for each in node.items]
+            return MISSING if MISSING in values else tuple(values)
+        trial = self.trial()
+        if trial.read(node, item, name) is MISSING:
+            expected = f"a list such as `{example(tuple[item])}`"
+            return self.wrong(node, expected, name)
+        fix = f"[{node.span.text}]"
+        return self.wrong(node, f"a list such as `{fix}`", name, fix)
 
     def _scalar(self, node: n.Value, want: Any, name: str) -> Any:
         if isinstance(node, n.RampValue) and want is not Ramp:
             return self.report("T307", node, name=name)
-        read = _SCALARS.get(want)
+        read = SCALARS.get(want)
         if read is None:
             raise TypeError(f"no reader for {want!r}")
         return read(self, node, name)
 
-    def _int(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=int(value)):
-                return value
-            case n.Literal(value=Duration(value=value)):
-                return self.wrong(node, WORDS[int], name, str(value))
-            case n.Literal(value=Decimal() as value) if value == value.to_integral_value():
-                return int(value)
-        return self.wrong(node, WORDS[int], name)
 
-    def _float(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=(int() | Decimal()) as value):
-                return float(value)
-            case n.Literal(value=Percent() as value):
-                return self.wrong(node, WORDS[float], name, number_text(value.value / 100))
-            case n.Literal(value=Factor(value=value)):
-                return self.wrong(node, WORDS[float], name, number_text(value))
-        return self.wrong(node, WORDS[float], name)
-
-    def _bool(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Call(name=n.Ident(text=("yes" | "no") as word), arguments=()):
-                return word == "yes"
-            case n.Call(name=n.Ident(text=word), arguments=()):
-                fix = {"true": "yes", "on": "yes", "false": "no", "off": "no"}.get(word.lower())
-                return self.wrong(node, WORDS[bool], name, fix)
-        return self.wrong(node, WORDS[bool], name)
-
-    def _str(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=str(value)):
-                return value
-            case n.Call(name=n.Ident(text=word), arguments=()):
-                return self.wrong(node, "a string", name, f'"{word}"')
-        return self.wrong(node, WORDS[str], name)
-
-    def _percent(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=Percent() as value):
-                return value
-            case n.Literal(value=Decimal() as value) if 0 < value < 1:
-                share = Percent((value * 100).normalize())
-                self.report("W001", node, name=name, fix=str(share))
-                return share
-            case n.Literal(value=(int() | Decimal()) as value):
-                found = f"`{node.span.text}`"
-                return self.report(
-                    "T302", node, name=name, found=found, fix=f"{number_text(value)}%"
-                )
-        return self.wrong(node, WORDS[Percent], name)
-
-    def _factor(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=Factor() as value):
-                return value
-            case n.Literal(value=(int() | Decimal()) as value):
-                return self.wrong(node, WORDS[Factor], name, f"{number_text(value)}x")
-        return self.wrong(node, WORDS[Factor], name)
-
-    def _pattern(self, node: n.Value, name: str) -> Any:
-        if isinstance(node, n.Literal) and isinstance(node.value, Pattern):
-            return node.value
-        return self.wrong(node, WORDS[Pattern], name)
-
-    def _moment(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=Moment() as value):
-                return value
-            case n.Literal(value=Percent(value=value)):
-                return Moment("percent", value)
-            case n.Call(name=n.Ident(text="start"), arguments=()):
-                return START
-            case n.Call(name=n.Ident(text="end"), arguments=()):
-                return END
-            case n.Literal(value=Duration(unit=unit, value=count)):
-                return self.wrong(node, WORDS[Moment], name, f"{unit[:-1]} {count}")
-            case n.Literal(value=int(value)):
-                return self.wrong(node, WORDS[Moment], name, f"epoch {value}")
-            case n.Call(
-                name=n.Ident(text="epoch" | "step" as unit),
-                arguments=(n.Argument(name=None, value=n.Literal(value=int(count))),),
-            ):
-                return self.wrong(node, WORDS[Moment], name, f"{unit} {count}")
-            case n.Call(name=n.Ident(text=word), arguments=()) if _GLUED.fullmatch(word):
-                write = " ".join(cast("re.Match[str]", _GLUED.fullmatch(word)).groups())
-                return self.report("T403", node, fix=write, found=word, example=f"`{write}`")
-            case n.Call(name=n.Ident(text=word), arguments=()):
-                meant = nearest(word, ("start", "end"))
-                example = f"`{meant}`" if meant else "for example `epoch 40`, `25%`, `start`, `end`"
-                return self.report("T403", node, found=word, example=example)
-        return self.wrong(node, WORDS[Moment], name)
-
-    def _duration(self, node: n.Value, name: str) -> Any:
-        match node:
-            case n.Literal(value=Duration() as value):
-                return value
-            case n.Literal(value=Moment(unit="epoch" | "step" as unit, value=count)):
-                fix = f"{number_text(count)} {unit}s"
-                return self.wrong(node, WORDS[Duration], name, fix)
-            case n.Literal(value=int(value)):
-                return self.wrong(node, WORDS[Duration], name, f"{value} epochs")
-        return self.wrong(node, WORDS[Duration], name)
-
-    def _ramp(self, node: n.Value, name: str) -> Any:
-        if not isinstance(node, n.RampValue):
-            return self.wrong(node, WORDS[Ramp], name)
-        ends = [self.read(end, float, name) for end in (node.start, node.stop)]
-        return MISSING if MISSING in ends else Ramp(*ends)
-
-
-_GLUED = re.compile(r"(epoch|step)s?_?(\d+)")
-_PRECISIONS = {
-    **dict.fromkeys(("float32", "float", "full", "single"), "fp32"),
-    **dict.fromkeys(("float16", "half"), "fp16"),
-    "bfloat16": "bf16",
-}
-"""What other languages call the precisions."""
-
-
-def _is_none(node: n.Value) -> bool:
+def is_none(node: n.Value) -> bool:
+    """Whether this is how other languages write that something is left out."""
     return isinstance(node, n.Call) and node.name.text.lower() in ("none", "null", "nil")
 
 
-_SCALARS: dict[Any, Callable[[Reader, n.Value, str], Any]] = {
-    int: Reader._int,
-    float: Reader._float,
-    bool: Reader._bool,
-    str: Reader._str,
-    Percent: Reader._percent,
-    Factor: Reader._factor,
-    Pattern: Reader._pattern,
-    Moment: Reader._moment,
-    Duration: Reader._duration,
-    Ramp: Reader._ramp,
-}
+_MINUS = re.compile(r"(?<!\S)-")
+
+
+def _minus_zero(node: n.Value) -> bool:
+    """Whether a minus stands before a zero, which is the same number and looks like another."""
+    if not isinstance(node, n.Literal) or _MINUS.search(node.span.text) is None:
+        return False
+    value = getattr(node.value, "value", node.value)
+    return isinstance(value, int | Decimal) and value == 0

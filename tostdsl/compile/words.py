@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import types
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from tostdsl import registry
 from tostdsl.plan.spec import Spec
-from tostdsl.units import Duration, Factor, Moment, Pattern, Percent, Ramp
+from tostdsl.units import (
+    Duration,
+    Factor,
+    Moment,
+    Pattern,
+    Percent,
+    Ramp,
+    Unit,
+    number_text,
+)
 
 
 class Missing:
@@ -92,6 +105,75 @@ def example(want: Any) -> str:
         Ramp: "1 -> 0",
     }
     return samples.get(want, "…")
+
+
+_SAMPLES: dict[Any, Any] = {
+    int: 1,
+    float: 0.1,
+    bool: True,
+    str: "name",
+    Percent: Percent(Decimal(50)),
+    Factor: Factor(Decimal(2)),
+    Pattern: Pattern((2, 4)),
+    Moment: Moment("percent", Decimal(50)),
+    Duration: Duration("epochs", 1),
+    Ramp: Ramp(1, 0),
+}
+
+
+def sample(want: Any) -> Any:
+    """A value of a type annotation; None where there is none to be had."""
+    origin = get_origin(want)
+    if origin is Annotated:
+        return sample(get_args(want)[0])
+    if origin in (Union, types.UnionType):
+        return sample(next(m for m in get_args(want) if m is not type(None)))
+    if origin is Literal:
+        return get_args(want)[0]
+    if origin is tuple:
+        return (sample(get_args(want)[0]),)
+    if isinstance(want, type) and issubclass(want, Spec):
+        try:
+            return registry.get(want.kind, registry.names(want.kind)[0])()
+        except ValidationError:
+            return None
+    return _SAMPLES.get(want)
+
+
+def default_text(info: FieldInfo) -> str:
+    """An argument's default as a recipe writes it, else an example of what it takes."""
+    value = info.default
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, Unit) or (isinstance(value, str) and info.annotation is not str):
+        return str(value)
+    return example(info.annotation)
+
+
+def example_of(cls: type[Spec], name: str) -> str:
+    """Help that shows an argument as it might be."""
+    return f"for example `{name}={default_text(cls.model_fields[name])}`"
+
+
+_BOUNDS = {
+    "ge": "at least {}",
+    "gt": "greater than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+}
+
+
+def bound_text(mistake: Any) -> str | None:
+    """What pydantic says that a value must be, in words; None where it is no bound."""
+    context = mistake.get("ctx", {})
+    for key, phrase in _BOUNDS.items():
+        if key in context:
+            bound = context[key]
+            number = isinstance(bound, int | float | Decimal)
+            return phrase.format(number_text(bound) if number else bound)
+    return "not empty" if mistake["type"] == "too_short" else None
 
 
 def signature(cls: type[Spec]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tostdsl.plan.bases import Augmentation
@@ -36,6 +37,13 @@ class Crop(Augmentation):
     """
 
     numbers = 2
+    other_names = dict.fromkeys(("randomcrop", "random_crop"), "crop")
+    other_arguments = MappingProxyType(
+        {
+            "pad": "padding",
+            "size": "leave it out: an image keeps its size",
+        }
+    )
     padding: int = arg(4, "largest shift in each direction", unit="pixels", ge=1, le=1024)
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
@@ -57,6 +65,10 @@ class Crop(Augmentation):
 class Flip(Augmentation):
     """Mirrors an image left to right, with the given probability."""
 
+    other_names = dict.fromkeys(
+        ("randomhorizontalflip", "random_flip", "horizontal_flip", "hflip", "mirror"), "flip"
+    )
+    other_arguments = MappingProxyType({"p": "probability", "prob": "probability"})
     probability: Percent = arg(Percent(Decimal(50)), "share of the images that are mirrored")
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
@@ -80,6 +92,8 @@ class Cutout(Augmentation):
     """
 
     numbers = 2
+    other_names = dict.fromkeys(("randomerasing", "random_erasing"), "cutout")
+    other_arguments = MappingProxyType({"length": "size"})
     size: int = arg(8, "side of the square", unit="pixels", ge=1, le=1024)
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:

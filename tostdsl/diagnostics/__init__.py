@@ -2,7 +2,7 @@
 
 from tostdsl.diagnostics.catalogue import CATALOGUE, Entry
 from tostdsl.diagnostics.model import Diagnostic, Edit, Fix, Label, Severity, TostError, diagnose
-from tostdsl.diagnostics.suggest import nearest, related
+from tostdsl.diagnostics.suggest import nearest, related, twins
 
 __all__ = [
     "CATALOGUE",
@@ -16,4 +16,5 @@ __all__ = [
     "diagnose",
     "nearest",
     "related",
+    "twins",
 ]

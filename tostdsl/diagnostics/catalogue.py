@@ -134,7 +134,10 @@ CATALOGUE: dict[str, Entry] = {
     "T305": Entry("`{name}` wants {expected}, found {found}", "write `{write}`"),
     "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
-    "T308": Entry("param `{name}` refers to itself, in a circle", "give one of them a value"),
+    "T308": Entry(
+        "params refer to one another in a circle: {chain}", "give one of them a value of its own"
+    ),
+    "T309": Entry("a minus before a zero says nothing", "write `{write}`"),
     "T310": Entry(
         "the recipe's sweeps stand for {count} runs, the limit is {limit}", "sweep fewer values"
     ),
@@ -154,7 +157,7 @@ CATALOGUE: dict[str, Entry] = {
         "sweep fewer values at a time",
     ),
     # -- time and conflicts
-    "T401": Entry("this window ends at {end}, after training does"),
+    "T401": Entry("this window {verb} at {end}, after training ends"),
     "T402": Entry("this window is empty: it starts at {start} and ends at {end}"),
     "T403": Entry("`{found}` is not a moment of training", "write {example}"),
     "T404": Entry("`{first}` and `{second}` both claim {claim} over the same stretch of training"),
@@ -235,7 +238,9 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` ends by a jump: with `anneal=none` its weight is still 1 when it leaves",
         "let it fall, for example `anneal=linear`",
     ),
-    "W003": _warning("param `{name}` is never used", "remove it"),
+    "W003": _warning(
+        "param `{name}` is never used", "write `${name}` where it is meant, or remove it"
+    ),
     "W004": _warning("the plug-in `{name}` could not be loaded: {reason}"),
     "W020": _warning(
         "the sweep over `{name}` makes equal plans: no value in force uses `${name}`",
@@ -301,8 +306,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
     "R602": Entry(
-        "the fix for `{fixed}` would leave more mistakes than before, so it is not applied",
-        severity="note",
+        "with the fix for `{fixed}` more mistakes would be reported than before, so it is not "
+        "applied",
+        "apply it by hand: it may only bring to light what stood behind it",
+        "note",
     ),
     "R603": Entry("`{path}` is there already", "choose another name; nothing is overwritten"),
     "R604": Entry(

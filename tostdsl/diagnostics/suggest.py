@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 MAX_WORK = 200_000
@@ -37,6 +38,21 @@ def related(name: str, known: Iterable[str]) -> str | None:
     initials = "".join(part[:1] for part in parts)
     same = [each for each in names if each in parts or (len(parts) > 1 and each == initials)]
     return same[0] if same else None
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def _siblings(a: str, b: str) -> bool:
+    """Whether two names differ in their numbers only, so that each means something of its own."""
+    a, b = a.lower(), b.lower()
+    return a != b and _NUMBER.sub("", a) == _NUMBER.sub("", b)
+
+
+def twins(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that differ from one in their numbers only: `cifar10` for `cifar100`."""
+    found = [each for each in known if _siblings(name, each)]
+    return sorted(found, key=lambda each: (len(each), each))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

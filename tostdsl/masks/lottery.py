@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import field_validator
@@ -51,6 +52,19 @@ class Lottery(MaskMethod):
         "lottery(sparsity=90%, epochs=60)",
     )
 
+    other_names = dict.fromkeys(
+        ("imp", "lth", "lottery_ticket", "winning_ticket", "iterative_magnitude"), "lottery"
+    )
+    other_arguments = MappingProxyType(
+        {
+            "rounds": "leave it out: `rate` and `sparsity` say how many rounds there are",
+            "levels": "leave it out: `rate` and `sparsity` say how many rounds there are",
+            "iterations": "leave it out: `rate` and `sparsity` say how many rounds there are",
+            "rewind_epoch": "rewind=epoch {value}",
+            "rewind_to": "rewind",
+            "prune_rate": "rate",
+        }
+    )
     rate: Percent = arg(
         Percent.from_json({"percent": 20}), "share of the remaining weights each round prunes"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import (
@@ -41,6 +42,21 @@ class Magnitude(MaskMethod):
 
     examples = ("magnitude(sparsity=90%, over=layer)",)
 
+    other_names = MappingProxyType(
+        {
+            **dict.fromkeys(("l1", "l1_unstructured", "weight_magnitude"), "magnitude"),
+            "global_magnitude": "magnitude(over=global)",
+            "layer_magnitude": "magnitude(over=layer)",
+        }
+    )
+    other_arguments = MappingProxyType(
+        {
+            "global": "over=global",
+            "local": "over=layer",
+            "layerwise": "over=layer",
+            "scope": "over",
+        }
+    )
     over: Literal["global", "layer"] = arg(
         "global", "what is ranked together: all weights, or each layer's own"
     )

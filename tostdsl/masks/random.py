@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import (
@@ -48,6 +49,10 @@ class Random(MaskMethod):
     seeded = True
     examples = ("random(sparsity=95%, distribution=erk)",)
 
+    other_names = MappingProxyType({"erk": "random(distribution=erk)", "uniform": "random"})
+    other_arguments = MappingProxyType(
+        {"erk": "distribution=erk", "uniform": "distribution=uniform"}
+    )
     distribution: Literal["uniform", "erk"] = arg(
         "uniform", "how the kept weights are shared out among the layers"
     )

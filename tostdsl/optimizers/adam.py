@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tostdsl.optimizers.kernels import kernel
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 class _Moments(OptimizerSpec):
     """The arguments that Adam and AdamW share."""
 
+    other_arguments = MappingProxyType(
+        {
+            "betas": "beta1={0}, beta2={1}",
+            "b1": "beta1",
+            "b2": "beta2",
+            "epsilon": "eps",
+            "amsgrad": "leave it out: there is no AMSGrad here",
+        }
+    )
     lr: float = arg(1e-3, "learning rate at the schedule's factor 1", gt=0)
     beta1: float = arg(0.9, "decay of the running mean of gradients", ge=0, lt=1)
     beta2: float = arg(0.999, "decay of the running mean of squared gradients", ge=0, lt=1)

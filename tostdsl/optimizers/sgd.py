@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tostdsl.optimizers.kernels import kernel
@@ -29,6 +30,7 @@ class Sgd(OptimizerSpec):
     (1983), in the form of Sutskever et al. (2013) that torch computes.
     """
 
+    other_names = MappingProxyType({"momentum_sgd": "sgd", "nesterov": "sgd(nesterov=yes)"})
     lr: float = arg(0.1, "learning rate at the schedule's factor 1", gt=0)
     momentum: float = arg(0.9, "share of the last step's velocity that is kept", ge=0, lt=1)
     weight_decay: float = arg(0.0, "L2 regularisation, added to the gradient", ge=0)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializeAsAny
@@ -145,6 +146,15 @@ class MaskMethod(Spec):
     kind = "mask"
     seeded: ClassVar[bool] = False
     """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
+    other_arguments = MappingProxyType(
+        {
+            "density": "sparsity={rest}",
+            "keep": "sparsity={rest}",
+            "amount": "sparsity",
+            "ratio": "sparsity",
+            "prune_ratio": "sparsity",
+        }
+    )
     sparsity: Percent = arg(doc="share of the weights in scope that are zero")
 
     def rounds(self) -> tuple[Round, ...]:
@@ -245,6 +255,20 @@ class DataSet(Spec):
     """Base of data sets of images held in memory."""
 
     kind = "data"
+    other_arguments = MappingProxyType(
+        {
+            "batch_size": "batch",
+            "bs": "batch",
+            "transforms": "augment",
+            "transform": "augment",
+            "augmentation": "augment",
+            "augmentations": "augment",
+            "val": "validation",
+            "val_split": "validation",
+            "shuffle": "leave it out: training images are always shuffled",
+            "num_workers": "leave it out: images are held in memory",
+        }
+    )
     batch: int = arg(128, "images a training step; a last short batch is left out", ge=1, le=65536)
     augment: tuple[AnyAugmentation, ...] = arg((), "random changes of training images, in order")
     validation: Percent = arg(
@@ -304,6 +328,9 @@ class OptimizerSpec(Spec):
     """Base of optimizers."""
 
     kind = "optimizer"
+    other_arguments = MappingProxyType(
+        {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}
+    )
     lr: float = arg(doc="learning rate at the schedule's factor 1", gt=0)
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:

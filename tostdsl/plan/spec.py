@@ -65,6 +65,16 @@ class Spec(BaseModel):
     """How it is written in a recipe, for help; each is checked by the tests. A technique's are
     whole stages, the others' are calls."""
 
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """What the field calls it elsewhere, in small letters, each with the call to write here. Like
+    the two below it serves messages only, and adds to what a base class says."""
+    other_arguments: ClassVar[Mapping[str, str]] = {}
+    """What the field calls its arguments, each with what to say here: an argument's name; or whole
+    arguments (`over=global`), in which `{value}` is what was given, `{0}`, `{1}` its items and
+    `{rest}` what is left of 100%; or a sentence."""
+    other_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """For an argument, what the field calls its choices, each with the choice, or a sentence."""
+
     def arguments(self) -> dict[str, Any]:
         """The arguments by name, as values."""
         return {name: getattr(self, name) for name in type(self).model_fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from tostdsl.plan.spec import arg
 from tostdsl.registry import register
@@ -13,6 +14,14 @@ from tostdsl.units import Clock
 class _Falling(Warmed):
     """Falls from 1 to `floor` between the end of the warm-up and the end of training."""
 
+    other_arguments = MappingProxyType(
+        {
+            "T_max": "leave it out: the fall ends where training does",
+            "t_max": "leave it out: the fall ends where training does",
+            "min_lr": "`floor` is that, as a share of the optimizer's `lr`",
+            "eta_min": "`floor` is that, as a share of the optimizer's `lr`",
+        }
+    )
     floor: float = arg(0.0, "share of the learning rate that is left at the end", ge=0, le=1)
 
     def shape(self, progress: float) -> float:
@@ -34,6 +43,11 @@ class Cosine(_Falling):
     (s + 1) / W at step s < W.
     """
 
+    other_names = dict.fromkeys(
+        ("cos", "cosine_annealing", "cosineannealing", "cosineannealinglr", "cosine_decay"),
+        "cosine",
+    )
+
     def shape(self, progress: float) -> float:
         return (1.0 + math.cos(math.pi * progress)) / 2.0
 
@@ -46,6 +60,8 @@ class Linear(_Falling):
     factor is floor + (1 - floor) (1 - p). With `warmup` of W steps the factor is (s + 1) / W at
     step s < W.
     """
+
+    other_names = dict.fromkeys(("linearlr", "linear_decay", "poly"), "linear")
 
     def shape(self, progress: float) -> float:
         return 1.0 - progress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from types import MappingProxyType
 
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
@@ -17,6 +18,8 @@ class Constant(Warmed):
 
     With `warmup` of W steps the factor is (s + 1) / W at step s < W.
     """
+
+    other_names = dict.fromkeys(("const", "constantlr", "fixed"), "constant")
 
     def scale(self, step: int, clock: Clock) -> float:
         return self.rise(step, clock)
@@ -34,6 +37,15 @@ class MultiStep(Warmed):
 
     positional = "at"
     examples = ("multistep(at=[50%, 75%], factor=0.1)",)
+    other_names = dict.fromkeys(("step", "steplr", "multisteplr", "multi_step"), "multistep")
+    other_arguments = MappingProxyType(
+        {
+            "milestones": "at",
+            "steps": "at",
+            "gamma": "factor",
+            "step_size": "write the moments themselves: `at=[50%, 75%]`",
+        }
+    )
     at: tuple[Moment, ...] = arg(doc="when the learning rate falls, in order", min_length=1)
     factor: float = arg(0.1, "what the learning rate is multiplied by", gt=0, le=1)
 

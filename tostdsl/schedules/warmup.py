@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from tostdsl.plan.bases import ScheduleSpec
 from tostdsl.plan.spec import arg
 from tostdsl.units import Clock, Duration
@@ -13,6 +15,12 @@ class Warmed(ScheduleSpec):
     After Goyal et al. (2017). Its last step stands at the full rate, its first at 1 / W of it.
     """
 
+    other_arguments = MappingProxyType(
+        {
+            **dict.fromkeys(("warmup_epochs", "warm_up", "warmup_steps"), "warmup"),
+            "last_epoch": "leave it out: a run that goes on knows where it was",
+        }
+    )
     warmup: Duration | None = arg(None, "how long the learning rate rises in a straight line first")
 
     def lead(self, clock: Clock) -> int:

@@ -71,6 +71,14 @@ _SAMPLES = {
 """What stands for a number that was refused, so that it is not refused twice."""
 
 
+def _nearest_length(number: str, unit: str) -> str:
+    """What to write for a length that is no whole number."""
+    below = int(Decimal(number))
+    word = "epoch" if unit.startswith("epoch") else "step"
+    near = [Duration(f"{word}s", count) for count in (below, below + 1) if count > 0]  # type: ignore[arg-type]
+    return "write " + " or ".join(f"`{each}`" for each in near) if near else "write `1 epoch`"
+
+
 def _too_long(text: str) -> bool:
     """Whether a number in a token has more digits or a larger power than a double keeps."""
     if len(text) <= MAX_DIGITS and "e" not in text and "E" not in text:
@@ -133,9 +141,15 @@ class Builder:
             return n.Literal(span, READERS[token.type](text))
         except ValueError:  # `2.5 epochs`
             found = f"`{text}`"
+            number, unit = text.split()
             self.diagnostics.append(
                 diagnose(
-                    "T301", span, name="a length", expected="whole epochs or steps", found=found
+                    "T301",
+                    span,
+                    name=unit,
+                    expected="a whole number",
+                    found=found,
+                    help=_nearest_length(number, unit),
                 )
             )
             return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))

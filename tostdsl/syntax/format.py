@@ -19,6 +19,7 @@ INDENT = 4
 
 _OFF = re.compile(r"#\s*fmt:\s*off")
 _ON = re.compile(r"#\s*fmt:\s*on")
+_LINE_END = re.compile(r"\r+\n")
 
 
 @quiet
@@ -126,7 +127,7 @@ class _Entries:
         if newline < 0:
             return
         stop = len(self.text) if on is None else self.text.rfind("\n", 0, on.span.start) + 1
-        kept = self.text[newline + 1 : stop].replace("\r\n", "\n")
+        kept = _LINE_END.sub("\n", self.text[newline + 1 : stop])
         if on is None:
             kept = kept.rstrip("\n") + "\n"
         if kept.strip("\n") or on is not None:

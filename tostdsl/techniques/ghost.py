@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
@@ -96,6 +97,14 @@ class Ghost(Removable):
         "ghost(activation=swish, form=sharpen, beta=1 -> 20) until 50%",
     )
 
+    other_values = MappingProxyType(
+        {
+            "activation": {
+                "silu": "swish",
+                "relu": "relu is what a ghost softens, so it is no ghost itself",
+            }
+        }
+    )
     activation: Activation | None = arg(None, "the soft activation to put in")
     width: Factor | None = arg(None, "how many times as wide hidden layers get", unit="factor")
     beta: float | Ramp = arg(1.0, "steepness of `swish`; above 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -66,6 +67,12 @@ class Labels(Technique):
         "labels(smoothing=0.1, mixup=0.2, cutmix=1)",
     )
 
+    other_arguments = MappingProxyType(
+        {
+            **dict.fromkeys(("label_smoothing", "eps", "epsilon"), "smoothing"),
+            "alpha": "`mixup` and `cutmix` each take their own alpha: `mixup=0.2`",
+        }
+    )
     targeted = False
     smoothing: float | Ramp | None = arg(
         None, "probability taken from the true class, in [0, 1); 0.1 unless images are mixed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tostdsl.anneals import Linear
@@ -85,6 +86,7 @@ class Skip(Removable):
         "skip(projection=conv, fill=kaiming) until 25%",
     )
 
+    other_arguments = MappingProxyType({"strength": "alpha", "scale": "alpha"})
     form: Literal["convex", "normalised", "add"] = arg("convex", "how the skip joins")
     span: Literal["layer", "block"] = arg("layer", "what a skip runs around")
     projection: Literal["auto", "identity", "conv"] = arg(

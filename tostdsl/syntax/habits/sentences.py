@@ -19,7 +19,8 @@ _REVERSED = re.compile(rf"expect\s+((-?[\d.]+%?)\s*(>=|<=|>|<)\s*({NAME}))\s*$")
 _METRIC = re.compile(rf"({NAME})\s*(?:>=|<=|>|<)\s*-?[\d.]+[%\w]*\s*$")
 _TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 _SWEEP = re.compile(
-    rf"sweep(\s*\(\s*|\s+)({NAME})\b(\s*(?:\bover\b|\bin\b|\bof\b|[=:])?\s*)(\S.*?)\s*$", re.DOTALL
+    rf"sweep(\s*\(\s*|\s+)({NAME})\b(?!\.)(\s*(?:\bover\b|\bin\b|\bof\b|[=:])?\s*)(\S.*?)\s*$",
+    re.DOTALL,
 )
 _SEEDS = re.compile(r"seeds?\s*[=:]?\s*((-?\d+)(?:\s*,\s*-?\d+)+)\s*$")
 _DOLLAR = re.compile(rf"param\s+(\$)\s*{NAME}")
