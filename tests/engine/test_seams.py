@@ -25,7 +25,10 @@ from tostdsl.techniques.skip import Skip
 
 BASE = "model cifar_resnet(8)\ndata digits\nseed 3\ntrain for 2 epochs\nmask random(sparsity=50%)\n"
 JUMP = BASE + "skip(form=add, anneal=none) until epoch 1\n"
-FADING = BASE + "ghost(activation=swish) until epoch 1\nskip until epoch 1\nghost(width=2x)\n"
+FADING = (
+    BASE
+    + "ghost(activation=swish, anneal=linear) until epoch 1\nskip until epoch 1\nghost(width=2x)\n"
+)
 
 
 def net() -> nn.Sequential:

@@ -32,7 +32,9 @@ from tostdsl.units import Clock
 
 BASE = "model cifar_resnet(8)\ndata digits\nseed 3\ntrain for 2 epochs\nmask random(sparsity=50%)\n"
 STAGED = (
-    BASE + "ghost(activation=swish) until epoch 1\nskip until 70%\nghost(width=2x)\nlabels\ninit\n"
+    BASE
+    + "ghost(activation=swish, anneal=linear) until epoch 1\nskip until 70%\nghost(width=2x)\n"
+    + "labels\ninit\n"
 )
 
 
@@ -54,7 +56,7 @@ def at_one_step(
     made = plan("model cifar_resnet(8)\ndata digits\ntrain for 2 epochs\nskip\n")
     folder = RunFolder(out)
     tracer = Tracer(folder, made, 1, Heard())
-    segment = Segment(0, 4, tuple(attached), (), range(4))
+    segment = Segment(0, 4, tuple((0, 4) for _ in attached), (), range(4))
     phase = Phase("train", 0, Clock(2, 4), (segment,))
     batch = kit.feed.sample("any", 48)
     batch.targets = functional.one_hot(batch.labels, 10) * 0.9 + 0.01

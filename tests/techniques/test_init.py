@@ -36,7 +36,7 @@ def test_each_neuron_is_scaled_to_the_inputs_it_keeps() -> None:
     masks = masked(model, "4", "9")
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     theatre = Theatre(model, masks)
-    theatre.surgeon.leave(theatre.surgeon.enter(0, stage(Init()), None), None)
+    theatre.surgeon.leave(theatre.surgeon.enter(0, stage(Init(behind_norm="full")), None), None)
     for name in ("4", "9"):
         rows = zip(model[int(name)].weight, before[f"{name}.weight"], masks[f"{name}.weight"],
                    strict=True)  # fmt: skip
@@ -50,6 +50,38 @@ def test_each_neuron_is_scaled_to_the_inputs_it_keeps() -> None:
     assert ["init: rescaled 2 layers for their masks, 2 of their neurons without inputs"] == (
         theatre.lines
     )
+
+
+def test_behind_a_normalisation_a_layer_keeps_its_norm() -> None:
+    """Neurons grow by sqrt(inputs / kept inputs) against one another; the network is the same.
+
+    `4` has a normalisation behind it, `9`, the classifier, has none.
+    """
+    model: Any = build("vgg").double()
+    masks = masked(model, "4", "9")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    images = torch.randn(16, 3, 16, 16, generator=torch.Generator().manual_seed(1)).double()
+    hidden = nn.Sequential(*list(model)[:6])
+    assert isinstance(model[5], nn.BatchNorm2d)
+    model[5].eps = 1e-30
+    expected = hidden(images)
+    theatre = Theatre(model, masks)
+    theatre.surgeon.leave(theatre.surgeon.enter(0, stage(Init()), None), None)
+    torch.testing.assert_close(before["4.weight"].norm(), model[4].weight.detach().norm())
+    scales = []
+    for name in ("4", "9"):
+        mask, now = masks[f"{name}.weight"].flatten(1), model[int(name)].weight.flatten(1)
+        alive = mask.any(1)
+        wanted = (mask.shape[1] / mask.sum(1)[alive]).sqrt()
+        grown = now.norm(dim=1)[alive] / before[f"{name}.weight"].flatten(1).norm(dim=1)[alive]
+        ratio = (grown / wanted).detach()
+        torch.testing.assert_close(torch.full_like(ratio, float(ratio[0])), ratio)
+        scales.append(float(ratio[0]))
+    assert 1.0 == pytest.approx(scales[1], rel=1e-6)
+    assert 1.0 > 1.5 * scales[0]
+    torch.testing.assert_close(expected, hidden(images))
+    said = "rescaled 2 layers for their masks, 1 of them within their norm"
+    assert [f"init: {said}, 2 of their neurons without inputs"] == theatre.lines
 
 
 def test_the_variance_of_a_neuron_comes_back() -> None:

@@ -173,6 +173,9 @@ class Network(Protocol):
     def shape(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Input and output shape of a module, without the batch."""
 
+    def normalised(self) -> frozenset[str]:
+        """Layers whose output a normalisation is given as it is, found by a forward pass."""
+
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from (seed, technique, purpose)."""
 

@@ -162,6 +162,10 @@ class Site:
         """Input and output shape of a module, without the batch."""
         return self._surgeon.shapes[name]
 
+    def normalised(self) -> frozenset[str]:
+        """Layers whose output a normalisation is given as it is."""
+        return self._surgeon.normalised()
+
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from (seed, technique, purpose)."""
         return generator(self._surgeon.seed, self._technique, purpose)

@@ -19,7 +19,7 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import groups
 from tostdsl.engine.calls import Call, Functions
 from tostdsl.engine.hooks import Batch, Hook
-from tostdsl.engine.shapes import Shapes, shapes
+from tostdsl.engine.shapes import Shapes, normalised, shapes
 from tostdsl.engine.site import Site, facts_of, layers
 from tostdsl.engine.structure import Structure
 from tostdsl.plan.bases import DataFacts
@@ -147,6 +147,10 @@ class Surgeon:
     def shapes(self) -> Mapping[str, Shapes]:
         """Input and output shapes of every module, without the batch."""
         return shapes(self.model, self.beside, self.facts, self.device, self.name)
+
+    def normalised(self) -> frozenset[str]:
+        """Layers whose output a normalisation is given as it is."""
+        return normalised(self.model, self.beside, self.facts, self.device, self.name)
 
     @property
     def beside(self) -> list[nn.Module]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from tostdsl.anneals import Linear
+from tostdsl.anneals import Exponential
 from tostdsl.engine.hooks import Hook, Network
 from tostdsl.plan.bases import AnyAnneal, Removable
 from tostdsl.plan.spec import CheckSite, Problem, arg
@@ -110,7 +110,7 @@ class Ghost(Removable):
     beta: float | Ramp = arg(1.0, "steepness of `swish`; above 0")
     form: Literal["blend", "sharpen"] = arg("blend", "fade the soft activation, or steepen it")
     density: Percent = arg(DENSE, "share of the weights that ghosts of `width` have")
-    anneal: AnyAnneal = arg(Linear(), "the law by which the ghosts fade")
+    anneal: AnyAnneal = arg(Exponential(), "the law by which the ghosts fade")
     keep: bool = arg(False, "stay in the network when training ends")
 
     @model_validator(mode="after")

@@ -35,17 +35,25 @@ def fan_factors(layer: nn.Module, mask: Tensor, mode: str) -> Tensor:
 
 
 @torch.no_grad()
-def by_fans(net: Network, names: Sequence[str], mode: str) -> None:
-    """Rescale each kept weight of these layers, which all have a mask."""
-    empty = 0
+def by_fans(net: Network, names: Sequence[str], mode: str, relative: bool) -> None:
+    """Rescale each kept weight of these layers, which all have a mask.
+
+    With `relative` a layer that a normalisation follows keeps the norm of its weights.
+    """
+    empty, behind = 0, net.normalised() & set(names) if relative else frozenset()
     for name in names:
         layer = net.module(name)
         weight, mask = layer.get_parameter("weight"), net.masks[f"{name}.weight"]
-        factors = fan_factors(layer, mask, mode).to(weight.dtype)
-        weight.mul_(factors.to(weight.device)).masked_fill_(~mask, 0)
+        factors = fan_factors(layer, mask, mode)
+        if name in behind:
+            kept = weight.cpu().to(torch.float64) * mask.cpu()
+            grown = float((kept * factors).norm())
+            factors *= float(kept.norm()) / grown if grown else 1.0
+        weight.mul_(factors.to(weight)).masked_fill_(~mask, 0)
         empty += int((~mask.flatten(1).any(1)).sum())
     dead = f", {empty:,} of their neurons without inputs" if empty else ""
-    net.report(f"rescaled {len(names)} layers for their masks{dead}")
+    same = f", {len(behind)} of them within their norm" if behind else ""
+    net.report(f"rescaled {len(names)} layers for their masks{same}{dead}")
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ def test_what_was_set_from_outside_is_recorded(tmp_path: Path) -> None:
     assert "plan: recipe.tost means plan" in failures(folder)
     edit_json(folder / "plan.json", lambda c: c["given"]["params"].update(k="90%"))
     reseal(folder)
-    assert "plan: recipe.tost does not compile: T301" in failures(folder)
+    assert "plan: recipe.tost does not compile: T305" in failures(folder)
 
 
 def test_a_run_from_python_has_no_recipe(tmp_path: Path) -> None:
