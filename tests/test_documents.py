@@ -174,7 +174,7 @@ HEAD_OF_RULES = "model resnet20\ndata cifar10\nmask random(sparsity=90%)\ntrain 
 @pytest.mark.parametrize(
     ("text", "codes"),
     [
-        ("skip from epoch 5 for 25%\n", ["T301"]),
+        ("skip from epoch 5 for 25%\n", ["T305"]),
         ("param a = $b\nparam b = 25%\nskip until $a\n", []),
         ("param a = $b\nparam b = $a\nskip until $a\n", ["T308"]),
         ("skip until $b\nparam b = 25%\n", []),

@@ -110,7 +110,7 @@ def main() -> int:
     """Run what is asked for; exit 1 if an arm does harm."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
-    parser.add_argument("--only", choices=(*ARMS, *OTHERS), action="append", help="one arm; writes no results")
+    parser.add_argument("--only", choices=(*ARMS, *OTHERS), action="append", help="just this arm")
     parser.add_argument("--out", type=Path, default=Path("runs/pilot"), help="where runs are kept")
     parser.add_argument("--download", action="store_true", help="fetch CIFAR-10 if it is not there")
     options = parser.parse_args()

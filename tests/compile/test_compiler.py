@@ -59,7 +59,7 @@ def test_defaults_are_filled_in() -> None:
         BASE + "ghost(width=2x) until epoch 40 # a comment\n",
         "ghost(width=2x) until epoch 40\n" + BASE,
         BASE + "ghost(\n    width=2x,\n)   until    epoch 40\n",
-        BASE + "ghost(anneal=linear, width=2.0x) from epoch 0 until epoch 40\n",
+        BASE + "ghost(anneal=exponential, width=2.0x) from epoch 0 until epoch 40\n",
         BASE + "ghost(width=2x) for 40 epochs\nseed 0\nprecision fp32\n",
         'recipe other "title"\nparam w = 2x\n' + BASE + "ghost(width=$w) until epoch 40\n",
     ],

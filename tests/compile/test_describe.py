@@ -84,7 +84,7 @@ def test_ghost_is_described() -> None:
     assert ghost.window is not None
     assert ghost.targets is not None
     arguments = {argument.name: argument for argument in ghost.arguments}
-    assert ("linear", "1", None) == tuple(
+    assert ("exponential", "1", None) == tuple(
         arguments[name].default for name in ("anneal", "beta", "width")
     )
     assert {"T404", "W002"} <= set(ghost.codes)

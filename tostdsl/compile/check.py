@@ -214,7 +214,8 @@ def _selectors(lowered: Lowered, network: Selection | None) -> Iterator[Diagnost
         if missed or network.select(targets.on, targets.exclude):
             continue
         read = len(targets.on) + len(targets.exclude)
-        if read and read >= len(node.on) + len(node.exclude):
+        written = sum(len({value.span.text for value in side}) for side in (node.on, node.exclude))
+        if read and read >= written:
             reason = f"no layer is left of `{targets}`"
             yield diagnose("T502", node.span, stage=owner, model=model.spec.name, reason=reason)
 
