@@ -87,6 +87,13 @@ def table(runs: list[Measured]) -> Iterator[str]:
         yield f"| `{arm}` | {each} | {mean(own.values()):.1f} | {gap} |"
 
 
+def report(machine: Mapping[str, str], runs: list[Measured]) -> str:
+    """The content of results.md."""
+    told = ", ".join(f"{name} {value}" for name, value in machine.items())
+    how = "Test accuracy in percent; gaps are paired by seed, mean and deviation."
+    return "\n".join(["# The pilot, measured", "", how, f"CPU, {told}.", "", *table(runs), ""])
+
+
 def harmful(runs: list[Measured]) -> list[str]:
     """Arms that lose more than `HARM` points on average against the base."""
     base = mean(run.accuracy for run in runs if run.arm == BASE)
@@ -129,11 +136,12 @@ def main() -> int:
             print(f"{runs[-1].arm} {runs[-1].seed}: {runs[-1].accuracy:.2f} %", flush=True)
     if options.only:
         return 0
-    lines = [*table(runs), ""]
-    print("\n".join(lines))
-    content = {"where": where(), "runs": [asdict(run) for run in runs]}
+    machine = where()
+    content = {"where": machine, "runs": [asdict(run) for run in runs]}
+    text = report(machine, runs)
+    print(text)
     (HERE / "results.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (HERE / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    (HERE / "results.md").write_text(text, encoding="utf-8")
     bad = harmful(runs)
     print(f"these do harm at their defaults: {', '.join(bad)}" if bad else "none does harm")
     return 1 if bad else 0

