@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tostdsl import registry
-from tostdsl.compile import guess, others
+from tostdsl.compile import others
 from tostdsl.compile.partial import Partial, bounds, must_be
 from tostdsl.compile.recipe import one_line
 from tostdsl.compile.words import MISSING, bound_text, example, example_of, name_of
 from tostdsl.diagnostics import Label, diagnose
+from tostdsl.later import Later
 from tostdsl.plan.spec import Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import KEYWORDS
 
 if TYPE_CHECKING:
+    from tostdsl.compile import guess
     from tostdsl.compile.values import Reader
+else:
+    guess = Later("tostdsl.compile.guess")
 
 
 @dataclass(slots=True)

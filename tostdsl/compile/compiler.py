@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tostdsl import registry
 from tostdsl.compile.check import check
-from tostdsl.compile.kept import KeptResolver
 from tostdsl.compile.load import read
 from tostdsl.compile.lower import Lowered, Lowering
-from tostdsl.compile.offers import shared
 from tostdsl.compile.params import Given, circular, settle, unused
 from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.resolve import Resolver
 from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
+from tostdsl.later import Later
 from tostdsl.plan.plan import Plan
 from tostdsl.quiet import quiet
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
+
+if TYPE_CHECKING:
+    from tostdsl.compile import kept, offers
+else:
+    kept = Later("tostdsl.compile.kept")
+    offers = Later("tostdsl.compile.offers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def compile_kept(
         source = read(path, path.name)
     except TostError as error:
         return Compiled(None, (), error.diagnostics)
-    return _compile(source, path, Given(sets or {}, None, seed), KeptResolver(path.parent))
+    return _compile(source, path, Given(sets or {}, None, seed), kept.KeptResolver(path.parent))
 
 
 @quiet
@@ -126,7 +132,9 @@ def _compile(
     found += unused(recipe, used)
     if not any(d.severity == "error" for d in found):
         found += idle(recipe, used)
-    return Compiled(recipe, tuple(variants), tuple(_in_order(shared(recipe, found))))
+    return Compiled(
+        recipe, tuple(variants), tuple(_in_order(offers.shared(recipe, found) if found else found))
+    )
 
 
 def _variant(recipe: Recipe, values: Mapping[str, n.Value], found: list[Diagnostic]) -> Variant:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tostdsl import registry
-from tostdsl.compile import bounds, guess, windows
+from tostdsl.compile import bounds, windows
 from tostdsl.compile.calls import Built, build
-from tostdsl.compile.guess import statement_meant
 from tostdsl.compile.inherit import OPTIONAL, remaining
 from tostdsl.compile.others import METRICS as OTHER_METRICS
 from tostdsl.compile.others import SETTINGS, said_otherwise
@@ -18,12 +17,18 @@ from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING, example_of
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.later import Later
 from tostdsl.plan.bases import DataFacts, MaskMethod
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
 from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
 from tostdsl.units import START, Duration, Percent, Selector, Window
+
+if TYPE_CHECKING:
+    from tostdsl.compile import guess
+else:
+    guess = Later("tostdsl.compile.guess")
 
 REQUIRED = {
     "model": "model resnet18(stem=cifar)",
@@ -136,7 +141,9 @@ class Lowering:
         recipe = self.recipe
         place = recipe.source.span(0, 0)
         names = {stage.call.name.text for stage in recipe.stages[:MAX_REPORTS]}
-        recipe.broken |= {word for word in map(statement_meant, names) if word is not None}
+        if names:
+            meant = map(guess.statement_meant, names)
+            recipe.broken |= {word for word in meant if word is not None}
         for word, example in REQUIRED.items():
             if "extends" in recipe.broken:  # it may stand there
                 return

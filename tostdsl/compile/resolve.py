@@ -7,17 +7,24 @@ import posixpath
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tostdsl import registry
-from tostdsl.compile import guess, others
+from tostdsl.compile import others
 from tostdsl.compile.inherit import OPTIONAL, numbered
 from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, meant, relocate
 from tostdsl.compile.recipe import ParamValue, Recipe, Taking
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
+from tostdsl.later import Later
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
 from tostdsl.syntax.words import KEYWORDS, NEUTRAL
+
+if TYPE_CHECKING:
+    from tostdsl.compile import guess
+else:
+    guess = Later("tostdsl.compile.guess")
 
 EDITION = 1
 MAX_DEPTH = 8
@@ -55,7 +62,7 @@ class Resolver:
         self, source: Source, path: Path | None, chain: tuple[Path, ...], recipe: Recipe
     ) -> Recipe:
         file, mistakes = parse(source)
-        self.found += guess.at_home(mistakes, file)
+        self.found += guess.at_home(mistakes, file) if mistakes else []
         extends = [s for s in file.statements if isinstance(s, n.Extends)]
         for statement in extends[1:]:
             self.found.append(

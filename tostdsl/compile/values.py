@@ -9,20 +9,23 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from tostdsl.compile import offers
 from tostdsl.compile.calls import build
 from tostdsl.compile.others import said_otherwise
 from tostdsl.compile.recipe import ParamValue, one_line
 from tostdsl.compile.scalars import SCALARS
 from tostdsl.compile.words import MISSING, Missing, describe, example
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.later import Later
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
 from tostdsl.units import Duration, Ramp
 
 if TYPE_CHECKING:
+    from tostdsl.compile import offers
     from tostdsl.compile.partial import Partial
+else:
+    offers = Later("tostdsl.compile.offers")
 
 MAX_VALUES = 10_000
 """Values that params and selectors of one recipe may stand for."""

@@ -3,8 +3,6 @@
 The methods that need torch say so; they import it inside.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -101,7 +99,7 @@ class Removable(Technique):
     def recalibrates(self) -> bool:
         return self.recalibrate
 
-    def check(self, site: CheckSite) -> Iterable[Problem]:
+    def check(self, site: CheckSite) -> "Iterable[Problem]":
         if self.recalibrate and self.stays():
             reason = "what stays in the network leaves no seam to recalibrate at"
             values = {"name": "recalibrate", "reason": reason}
@@ -120,18 +118,18 @@ class MaskSite(Protocol):
     """What a mask method sees of the network while it chooses."""
 
     @property
-    def model(self) -> torch.nn.Module:
+    def model(self) -> "torch.nn.Module":
         """The network itself; a method that runs it works on a copy."""
 
     @property
-    def weights(self) -> Mapping[str, torch.Tensor]:
+    def weights(self) -> "Mapping[str, torch.Tensor]":
         """The prunable weights in scope, by parameter name, in the network's order."""
 
     @property
-    def masks(self) -> Mapping[str, torch.Tensor]:
+    def masks(self) -> "Mapping[str, torch.Tensor]":
         """The masks now in force (bool, True is kept); empty before the first."""
 
-    def generator(self, purpose: str) -> torch.Generator:
+    def generator(self, purpose: str) -> "torch.Generator":
         """A CPU generator derived from the run's seed and a purpose."""
 
 
@@ -183,7 +181,7 @@ class MaskMethod(Spec):
         """How many each weight keeps, by name, where shapes alone decide; None where not."""
         return None
 
-    def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
+    def choose(self, site: MaskSite, sparsity: Fraction) -> "dict[str, torch.Tensor]":
         """The masks (bool, True is kept, the weights' shapes and device) of an exact sparsity."""
         raise NotImplementedError
 
@@ -209,8 +207,8 @@ class DataFacts:
 class Split:
     """Images (uint8, N x C x H x W) and their labels (int64, N)."""
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    images: "NDArray[np.uint8]"
+    labels: "NDArray[np.int64]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +227,7 @@ class Images:
 class LoadOptions:
     """Where data is looked for and what loading may do."""
 
-    root: Path | None = None
+    root: "Path | None" = None
     download: bool = False
     limit: int | None = None
     """At most so many images a split, for rehearsals; those are never cached."""
@@ -240,7 +238,7 @@ class Augmentation(Spec):
 
     kind = "augmentation"
 
-    def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    def apply(self, images: "torch.Tensor", draws: "torch.Tensor") -> "torch.Tensor":
         """Changed float images (N x C x H x W); `draws` is N x `numbers` uniform in [0, 1)."""
         raise NotImplementedError
 
@@ -319,7 +317,7 @@ class ModelSpec(Spec):
         """Its modules in order, without torch; None when only building tells."""
         return None
 
-    def build(self, facts: DataFacts) -> torch.nn.Module:
+    def build(self, facts: DataFacts) -> "torch.nn.Module":
         """The network with fresh weights from torch's global generator (needs torch)."""
         raise NotImplementedError
 
@@ -333,7 +331,7 @@ class OptimizerSpec(Spec):
     )
     lr: float = arg(doc="learning rate at the schedule's factor 1", gt=0)
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: "Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
         """The optimizer over the parameters (needs torch)."""
         raise NotImplementedError
 

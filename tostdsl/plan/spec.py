@@ -2,9 +2,10 @@
 
 From the class come names, argument and value errors, defaults, documentation and JSON. Nothing
 here loads torch: a spec says what is wanted, its runtime half does it.
-"""
 
-from __future__ import annotations
+Annotations are evaluated here and in `bases`: written as strings, pydantic would compile those of
+a base class again for each class below it, which takes longer than all else that a check does.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def arg(default: Any = ..., doc: str = "", *, unit: str | None = None, **bounds:
 class Lookup(Protocol):
     """What reading a plan back needs from the registry."""
 
-    def __call__(self, kind: str, name: str) -> type[Spec]: ...
+    def __call__(self, kind: str, name: str) -> "type[Spec]": ...
 
 
 class Spec(BaseModel):
@@ -79,14 +80,14 @@ class Spec(BaseModel):
         """The arguments by name, as values."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
-    def check(self, site: CheckSite) -> Iterable[Problem]:
+    def check(self, site: "CheckSite") -> "Iterable[Problem]":
         """What needs more than one field or the rest of the recipe; yields problems."""
         return ()
 
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    ) -> "CoreSchema":
         # what pydantic's decorators would do, without looking at their signatures once a class
         from pydantic_core import core_schema
 

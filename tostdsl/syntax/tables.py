@@ -318,6 +318,5 @@ def tables_text() -> str:
 
 
 if __name__ == "__main__":
-    from pathlib import Path
 
-    Path(str(assets.folder("grammar") / SHIPPED)).write_text(tables_text(), encoding="utf-8")
+    (assets.folder("grammar") / SHIPPED).write_text(tables_text(), encoding="utf-8")
