@@ -1,7 +1,8 @@
 """Where every value of a plan came from: `stages.ghost.width` to how it got there, step by step.
 
 Paths are the plan's, dotted: `train`, `data.augment[0].padding`, `mask.on`, `stages.skip.until`.
-A second stage of a name is `stages.ghost#2`; stages count as they were said, inherited ones first.
+A second stage of a name is `stages.ghost#2`; stages count as in the plan, whose order is not that
+of the text, and as a run calls them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tostdsl.compile.params import references
 from tostdsl.compile.print import call_text, string_text, value_text
 from tostdsl.compile.recipe import ParamValue, Recipe, one_line
 from tostdsl.diagnostics import TostError, diagnose, nearest
-from tostdsl.plan.plan import Targets
+from tostdsl.plan.plan import Targets, stage_key
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
@@ -138,7 +139,7 @@ class _Tracer:
         for word in ("train", "seed", "precision"):
             yield self.setting(word)
         counts: dict[str, int] = {}
-        for site in lowered.stages:
+        for site in sorted(lowered.stages, key=lambda site: stage_key(site.plan)):
             yield from self.stage(_numbered(f"stages.{site.built.spec.name}", counts), site)
         for expect, node in lowered.expects:
             path = _numbered(f"expect.{expect.metric}", counts)

@@ -98,7 +98,7 @@ class Plan(_Frozen):
     @model_validator(mode="after")
     def _canonical_order(self) -> Self:
         """Stages and expectations in the one order that does not depend on the text's."""
-        for field, key in (("stages", _stage_key), ("expect", str)):
+        for field, key in (("stages", stage_key), ("expect", str)):
             ordered = tuple(sorted(getattr(self, field), key=key))
             if ordered != getattr(self, field):
                 object.__setattr__(self, field, ordered)
@@ -135,5 +135,6 @@ def canonical_text(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _stage_key(stage: StagePlan) -> tuple[str, str]:
+def stage_key(stage: StagePlan) -> tuple[str, str]:
+    """What a plan's stages are in the order of: their names, then all that they say."""
     return stage.technique.name, canonical_text(stage.model_dump(mode="json"))

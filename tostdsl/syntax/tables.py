@@ -318,5 +318,4 @@ def tables_text() -> str:
 
 
 if __name__ == "__main__":
-
     (assets.folder("grammar") / SHIPPED).write_text(tables_text(), encoding="utf-8")
