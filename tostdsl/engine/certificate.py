@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +29,8 @@ _HOOKS = (
     "_load_state_dict_post_hooks",
 )
 _TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_FUNCTIONS = (FunctionType, MethodType, partial)
+"""A function of a module's own stands before its class's, as a changed `forward` would."""
 _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
@@ -41,12 +45,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network is made of: modules with classes and flags, tensors with shapes, hooks.
-
-    A `forward` of a module's own, beside its class's, counts as a hook.
-    """
+    """What a network is made of: modules with classes and flags, tensors with shapes, hooks."""
 
     modules: tuple[tuple[str, str], ...]
+    """Each with its class, the very one: one made to look like it has another number."""
     flags: tuple[tuple[str, str], ...]
     """Settings of each module (`eps`, `inplace`, `momentum`, …) and of each parameter."""
     tensors: tuple[tuple[str, tuple[int, ...]], ...]
@@ -57,9 +59,15 @@ class Shape:
     def of(cls, model: nn.Module) -> Shape:
         """Take a network's shape down."""
         return cls(
-            tuple((name, type(module).__qualname__) for name, module in model.named_modules()),
+            tuple(
+                (name, f"{type(module).__qualname__} {id(type(module))}")
+                for name, module in model.named_modules()
+            ),
             tuple(_settings(model)),
-            tuple((name, tuple(tensor.shape)) for name, tensor in _tensors(model)),
+            (
+                *((name, tuple(tensor.shape)) for name, tensor in _tensors(model)),
+                *((f"state_dict {name}", tuple(t.shape)) for name, t in model.state_dict().items()),
+            ),
             _hooks(model),
             sum(parameter.numel() for parameter in model.parameters()),
         )
@@ -147,7 +155,8 @@ class Certificate:
         gap = _first_gap(now.modules, plain.modules) or _first_gap(now.flags, plain.flags)
         self.add(f"same modules {when}", not gap, gap or f"{len(plain.modules)} modules")
         same = now.tensors == plain.tensors
-        self.add(f"same state_dict {when}", same, f"{len(plain.tensors)} tensors")
+        kept = sum(name.startswith("state_dict ") for name, _ in plain.tensors)
+        self.add(f"same state_dict {when}", same, f"{kept} tensors")
         extra = now.hooks - plain.hooks
         self.add(f"no hooks left {when}", extra == 0, f"{extra} left")
         detail = f"{now.parameters:,} of {plain.parameters:,}"
@@ -164,7 +173,7 @@ def _first_gap(now: tuple[tuple[str, str], ...], plain: tuple[tuple[str, str], .
 
 
 def _settings(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """What a module is set to, beyond its tensors: plain attributes, and an own `forward`."""
+    """What a module is set to, beyond its tensors: plain attributes, and functions of its own."""
     for name, module in model.named_modules():
         own = vars(module)
         plain = {
@@ -172,7 +181,8 @@ def _settings(model: nn.Module) -> Iterator[tuple[str, str]]:
             for key, value in own.items()
             if key[0] != "_" and key != "training" and isinstance(value, _PLAIN)
         }
-        yield name, repr(sorted(plain.items())) + (" own forward" if "forward" in own else "")
+        functions = sorted(f"{key} {id(v)}" for key, v in own.items() if isinstance(v, _FUNCTIONS))
+        yield name, f"{sorted(plain.items())!r} {functions!r}"
     for name, parameter in model.named_parameters():
         yield name, f"requires_grad={parameter.requires_grad}"
 

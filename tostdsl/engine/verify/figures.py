@@ -28,6 +28,8 @@ from tostdsl.units import Percent
 
 SLACK = Fraction(1, 200)
 """Share of the test images that another device or precision may class otherwise."""
+NEAR_HOME, NEAR = 1e-4, 2e-2
+"""How far the loss may be off on a CPU in fp32, and elsewhere, in parts of it (or of 1)."""
 
 
 def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
@@ -54,6 +56,7 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     )
     words = "has the accuracy and loss of metrics.jsonl"
     group.check("result.json", told, words if told else f"has not {words[4:]}")
+    _seams(evidence, group)
     bare = evidence.row("test_without_kept")
     right = (bare is not None) == bool(evidence.staying)
     words = "measures the network without what is left in exactly where something is"
@@ -113,6 +116,18 @@ def certificate(evidence: Evidence, group: Group) -> None:
     group.said = f"{len(stored.checks)} checks, all that the plan calls for"
 
 
+def _seams(evidence: Evidence, group: Group) -> None:
+    """As many as stages leave together, each with a row, and the costly ones told."""
+    result = evidence.result
+    rows = [row for row in evidence.rows if row.get("kind") == "seam"]
+    called = sum(" left without a trace at " in name for name in checks_of(evidence.program))
+    words = f"tells {result.seams} seams, metrics.jsonl {len(rows)}, the plan calls for {called}"
+    group.check("result.json", result.seams == len(rows) == called, words)
+    costly = 0 if evidence.unreal else sum(row.get("costs") is True for row in rows)
+    words = f"names {len(result.costly_seams)} costly seams, metrics.jsonl {costly}"
+    group.check("result.json", len(result.costly_seams) == costly, words)
+
+
 def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path | None) -> None:
     """Measure accuracy and loss on the test images again, on this machine's CPU."""
     try:
@@ -127,10 +142,12 @@ def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path
     if not group.check("the data", same, words):
         return
     row = evidence.row("test_without_kept" if evidence.staying else "test")
-    told = row.get("accuracy") if row is not None else None
-    if not isinstance(told, float) or not math.isfinite(told):
-        group.check("metrics.jsonl", False, "has no test accuracy")
+    told, said = (row.get("accuracy"), row.get("loss")) if row is not None else (None, None)
+    if not all(isinstance(each, float) and math.isfinite(each) for each in (told, said)):
+        group.check("metrics.jsonl", False, "has no test accuracy and loss")
         return
+    assert isinstance(told, float)
+    assert isinstance(said, float)
     meter = _measure(evidence, model, images)
     loss, share = meter.read()
     off = abs(meter.accuracy - Fraction(told)) * meter.images
@@ -143,6 +160,11 @@ def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path
     words += f"the run {told:.2%}"
     bound = f"{most} {'image' if most == 1 else 'images'} may be classed otherwise{why}"
     group.check("accuracy", off <= most + Fraction(1, 100), f"is {words} ({bound})")
+    near = (NEAR_HOME if home else NEAR) * max(1.0, abs(said))
+    words_of_loss = f"is {loss:.6f}, the run's {said:.6f} ({near:.1e} apart at most)"
+    group.check("loss", abs(loss - said) <= near, words_of_loss)
+    if evidence.staying:
+        group.notes.append("accuracy with what is left in is not measured again")
     group.said = f"{words} ({bound})"
 
 

@@ -114,6 +114,8 @@ class StoredResult(_Record):
     parameters: Count
     certified: bool
     rehearsal: bool
+    seams: Count
+    costly_seams: list[str]
     missed_expectations: list[str]
 
 
