@@ -214,12 +214,31 @@ def _freeze_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     watch(monkeypatch, Surgeon, "leave", leak)
 
 
-def _change_a_statistic(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leak(self: Surgeon, *_: Any) -> None:
-        norm: Any = next(m for m in self.model.modules() if isinstance(m, torch.nn.BatchNorm2d))
-        norm.momentum = 0.5
+def _on_leaving(change: Callable[[Any], Any]) -> Callable[[pytest.MonkeyPatch], None]:
+    """A leak: a change of the first batch normalisation when stages leave."""
 
-    watch(monkeypatch, Surgeon, "leave", leak)
+    @torch.no_grad()
+    def leak(self: Surgeon, *_: Any) -> None:
+        change(next(m for m in self.model.modules() if isinstance(m, torch.nn.BatchNorm2d)))
+
+    return lambda monkeypatch: watch(monkeypatch, Surgeon, "leave", leak)
+
+
+def _hide_a_key(norm: Any) -> None:
+    norm.register_buffer("running_mean", norm.running_mean, persistent=False)
+
+
+def _disguise(norm: Any) -> None:
+    norm.__class__ = type(type(norm).__qualname__, (type(norm),), {})
+
+
+LEAKS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "a_setting": _on_leaving(lambda norm: setattr(norm, "momentum", 0.5)),
+    "a_statistic": _on_leaving(lambda norm: norm.running_mean.add_(1e-3)),
+    "a_key": _on_leaving(_hide_a_key),
+    "a_class": _on_leaving(_disguise),
+    "a_function": _on_leaving(lambda norm: setattr(norm, "_check_input_dim", lambda x: None)),
+}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +251,7 @@ def _change_a_statistic(monkeypatch: pytest.MonkeyPatch) -> None:
         _hook_a_parameter,
         _touch_a_weight,
         _freeze_a_parameter,
-        _change_a_statistic,
+        *(pytest.param(leak, id=name) for name, leak in LEAKS.items()),
     ],
     ids=lambda plant: plant.__name__.strip("_"),
 )

@@ -249,6 +249,14 @@ def better_accuracy(run: Path) -> None:
     edit_json(run / "result.json", lambda c: c.update(accuracy=0.99))
 
 
+def without_seams(run: Path) -> None:
+    rows = (run / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
+    kept = [row for row in rows if json.loads(row)["kind"] != "seam"]
+    assert len(kept) < len(rows)
+    (run / "metrics.jsonl").write_text("".join(kept), encoding="utf-8")
+    edit_json(run / "result.json", lambda c: c.update(seams=0, costly_seams=[]))
+
+
 def more_sparsity(run: Path) -> None:
     edit_json(run / "result.json", lambda c: c.update(pruned_weights=77_000))
 
@@ -319,6 +327,7 @@ FORGED: list[tuple[Damage, str]] = [
     (other_expectation, "plan: plan.tost expects something else"),
     (broken_recipe, "plan: recipe.tost does not compile: T"),
     (better_accuracy, "figures: result.json has not the accuracy and loss of metrics.jsonl"),
+    (without_seams, "figures: result.json tells 0 seams, metrics.jsonl 0, the plan calls for 2"),
     (more_sparsity, "masks: result.json says 77,000 of 77,072 weights are pruned"),
     (real, "figures: what kind of run it was is told as `a real run` and `a rehearsal`"),
     (outputs_of_another, "outputs: the network's outputs are not those of the run"),
