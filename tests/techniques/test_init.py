@@ -292,3 +292,15 @@ def factors(mask: torch.Tensor, law: Init) -> torch.Tensor:
     if law.mode == "fan_in":
         return (columns / ins.clamp(min=1)).sqrt().expand_as(kept)
     return ((columns + rows) / (ins + outs).clamp(min=1)).sqrt()
+
+
+def test_a_tickets_weights_are_not_drawn_anew() -> None:
+    """T504: a lottery's mask belongs to the weights it goes back to; other masks do not mind."""
+    head = "model cifar_resnet(8)\ndata digits\ntrain for 4 epochs\n"
+    init = "init(rescale=layer_density, base=kaiming)\n"
+    lottery = "mask lottery(sparsity=60%, rate=40%)\n"
+    found = compile_source(Source("r.tost", head + lottery + init)).errors
+    assert ["T504"] == [d.code for d in found]
+    random = "mask random(sparsity=60%)\n"
+    assert () == compile_source(Source("r.tost", head + random + init)).errors
+    assert () == compile_source(Source("r.tost", head + lottery + "init\n")).errors

@@ -88,7 +88,8 @@ def drops(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Dia
     moments = cast(ScheduleSpec, schedule.spec).drops()
     labels = schedule.labels.get("at", (Label(schedule.call.span),))
     for site in lowered.stages:
-        if not site.plan.technique.adds_to_network():
+        technique = site.plan.technique
+        if not technique.adds_to_network() or technique.stays():
             continue
         for moment in moments:
             if _inside(moment, site, length, clock):
