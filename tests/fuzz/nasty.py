@@ -331,3 +331,27 @@ def mixed_statements() -> str:
         "param a{i} = [1, 2x, epoch 3]  # {i}",
     )
     return lines(lambda i: forms[i % 4].format(i=i, j=i + 1))
+
+
+@nasty
+def slashes_on_one_line() -> str:
+    """What is no token, again and again."""
+    return HEAD + "// " * 300_000 + "\n"
+
+
+@nasty
+def semicolons_with_blanks() -> str:
+    """The same behind a statement."""
+    return HEAD + "seed 1" + " ;" * 400_000 + "\n"
+
+
+@nasty
+def block_comments() -> str:
+    """Comments as other languages have them."""
+    return HEAD + "/* */ " * 160_000 + "\n"
+
+
+@nasty
+def pairs_of_typographic_quotes() -> str:
+    """One fix with as many edits as there is room for."""
+    return HEAD + "”“ " * 140_000 + "\n"

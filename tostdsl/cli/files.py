@@ -47,6 +47,10 @@ def recipe_files(paths: Iterable[Path]) -> Iterator[Path | Diagnostic]:
             if not walk.files and not walk.unreadable:
                 inside = f"it holds a run; name a file, such as `{path / 'recipe.tost'}`"
                 yield diagnose("R601", path=path, help=inside if walk.runs == [path] else None)
+            if walk.links:
+                links = ", ".join(f"`{link}`" for link in walk.links[:3])
+                more = f" and {len(walk.links) - 3} more" if len(walk.links) > 3 else ""
+                say(f"{path}: left out {links}{more}: links that lead out of it", err=True)
             if walk.runs and walk.runs != [path]:
                 say(f"{path}: left out {_runs(walk.runs)}", err=True)
         for file in sorted(walk.files):
@@ -62,6 +66,8 @@ class _Walk:
 
     files: list[Path] = field(default_factory=list)
     runs: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)
+    """Links to files outside of the folder, which whoever made the folder does not own."""
     unreadable: list[Diagnostic] = field(default_factory=list)
 
     def below(self, folder: Path) -> None:
@@ -72,7 +78,15 @@ class _Walk:
                 folders.clear()
                 continue
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            self.files += (Path(place, name) for name in files if name.endswith(SUFFIX))
+            for name in files:
+                if name.endswith(SUFFIX):
+                    path = Path(place, name)
+                    leads = path.is_symlink() and not self._inside(path, folder)
+                    (self.links if leads else self.files).append(path)
+
+    @staticmethod
+    def _inside(path: Path, folder: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
     def _failed(self, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()

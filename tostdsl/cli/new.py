@@ -77,7 +77,7 @@ def _named(kind: str) -> Callable[[Any], Any]:
 )
 @_named("optimizer")
 @_named("schedule")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The seed; 0 when left out.")
+@click.option("--seed", type=click.IntRange(0, 10**15 - 1), help="The seed; 0 when left out.")
 @click.option(
     "--preset",
     metavar="NAME",

@@ -118,5 +118,5 @@ def set_file_option(function: Any) -> Any:
 def seed_option(function: Any) -> Any:
     """`--seed N` in place of the recipe's."""
     return click.option(
-        "--seed", type=click.IntRange(0, 2**63 - 1), help="Use this seed instead of the recipe's."
+        "--seed", type=click.IntRange(0, 10**15 - 1), help="Use this seed instead of the recipe's."
     )(function)

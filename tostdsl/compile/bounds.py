@@ -7,7 +7,8 @@ from typing import Any
 
 from tostdsl.units import Duration, Percent
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = 10**15 - 1
+"""A number of a recipe has 15 digits at most."""
 
 
 def told(name: str, bound: Callable[[Any], str | None]) -> Callable[[Any], str | None]:

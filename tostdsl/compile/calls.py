@@ -18,6 +18,7 @@ from tostdsl.later import Later
 from tostdsl.plan.spec import Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import KEYWORDS
+from tostdsl.units import Duration, Moment
 
 if TYPE_CHECKING:
     from tostdsl.compile import guess
@@ -102,6 +103,12 @@ def _value(reader: Reader, cls: type[Spec], name: str, node: n.Value) -> Any:
                 reader.found[index] = replace(report, help=f"leave `{name}` out")
             elif report.help is None:
                 reader.found[index] = replace(report, help=example_of(cls, name))
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, Moment | Duration) and each.value < 0:
+            found = f"`{one_line(node.span)}`"
+            help = example_of(cls, name)
+            reader.report("T303", node, help=help, name=name, bound="at least 0", found=found)
+            return MISSING
     return value
 
 

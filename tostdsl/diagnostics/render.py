@@ -117,8 +117,11 @@ def _mended(diagnostic: Diagnostic) -> _Mended | None:
         return None
     base, text = source.line_start(number), source.line_text(number)
     start, end = edits[0].span.start - base, len(text) - (edits[-1].span.end - base)
-    for edit in reversed(edits):
-        text = text[: edit.span.start - base] + edit.text + text[edit.span.end - base :]
+    parts, at = [], 0
+    for edit in edits:
+        parts += (text[at : edit.span.start - base], edit.text)
+        at = edit.span.end - base
+    text = "".join((*parts, text[at:]))
     return _Mended(number, text, start, len(text) - end) if text.strip() else None
 
 

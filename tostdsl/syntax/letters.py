@@ -130,16 +130,19 @@ class Plain:
         help = {"": "remove it", " ": "write a plain space"}.get(write)
         char = called(spans[0].text)
         self.found.append(diagnose("T156", spans[0], char=char, write=write, help=help, fix=fix))
+        if len(write) <= 1:  # all of them at once: a text may hold many
+            chars = list(self.text)
+            for at in offsets:
+                chars[at] = write or (" " if chars[at] in QUOTES else chars[at])
+            self.certain &= bool(write) or all(self.text[at] in QUOTES for at in offsets)
+            self.text = "".join(chars)
+            return
         for at in offsets:
             self._put(at, write)
 
     def _put(self, at: int, write: str) -> None:
-        """Put what was meant in a character's place, if it fits there."""
-        if not write and self.text[at] in QUOTES:
-            self.text = self.text[:at] + " " + self.text[at + 1 :]
-        elif len(write) == 1:
-            self.text = self.text[:at] + write + self.text[at + 1 :]
-        elif len(write) == 2 and self.text[at + 1 : at + 2] == " ":
+        """Put two characters that were meant in the place of one, if they fit there."""
+        if len(write) == 2 and self.text[at + 1 : at + 2] == " ":
             self.text = self.text[:at] + write + self.text[at + 2 :]
         else:
             self.certain = False

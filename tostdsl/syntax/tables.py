@@ -125,9 +125,8 @@ class Tables:
 
     def tokens(self, text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
         """Kind, start and end of each token from a place on, up to where no token begins."""
-        for match in self.pattern.finditer(text, at):
-            if match.start() != at:
-                return
+        # not `finditer`, which looks for the next token through all that is none
+        while (match := self.pattern.match(text, at)) is not None:
             kind = cast(str, match.lastgroup)
             start, at = match.span(kind)
             yield kind, start, at
