@@ -45,13 +45,25 @@ def test_fixes_are_applied_until_nothing_changes() -> None:
 
 
 def test_rounds_are_bounded() -> None:
-    """A fix that always offers another ends after a fixed number of rounds."""
+    """One fix a round, each mending one of many mistakes: so many rounds, and no more."""
 
     def longer(source: Source) -> list[Diagnostic]:
         end = len(source.text)
-        return [error(Fix((Edit(source.span(end, end), "x"),)))]
+        found = [error(Fix((Edit(source.span(end, end), "x"),)))]
+        return found + [error(None)] * (2 * ROUNDS - end)
 
     assert "x" * ROUNDS == apply_fixes(Source("r", ""), longer).source.text
+
+
+def test_a_fix_that_mends_nothing_is_left_out() -> None:
+    """As many mistakes as before, whatever they are: the text stays, and a note says so."""
+
+    def never(source: Source) -> list[Diagnostic]:
+        end = len(source.text)
+        return [error(Fix((Edit(source.span(end, end), "x"),)))]
+
+    fixed = apply_fixes(Source("r", "a"), never)
+    assert ("a", 0, ["R602"]) == (fixed.source.text, fixed.applied, [d.code for d in fixed.refused])
 
 
 def test_fixes_that_undo_one_another_end() -> None:
@@ -185,7 +197,8 @@ def test_a_long_text_is_read_a_few_times_only() -> None:
         nonlocal reads
         reads += 1
         end = len(source.text)
-        return [error(Fix((Edit(source.span(end, end), "x"),)))]
+        found = [error(Fix((Edit(source.span(end, end), "x"),)))]
+        return found + [error(None)] * (MAX_READ + 9 - end)
 
     fixed = apply_fixes(Source("r", "y" * MAX_READ), longer)
     assert (3, 2, True) == (reads, fixed.applied, fixed.unfinished)

@@ -355,3 +355,9 @@ def block_comments() -> str:
 def pairs_of_typographic_quotes() -> str:
     """One fix with as many edits as there is room for."""
     return HEAD + "”“ " * 140_000 + "\n"
+
+
+@nasty
+def typographic_arrows() -> str:
+    """Each stands for two characters."""
+    return HEAD + "→ " * 200_000 + "\n"

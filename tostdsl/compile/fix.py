@@ -43,8 +43,9 @@ class _State:
     applied: int = 0
 
     @property
-    def errors(self) -> int:
-        return sum(d.severity is Severity.ERROR for d in self.found)
+    def wrong(self) -> tuple[int, int]:
+        """Errors, and all reports: what a fix is to lessen."""
+        return sum(d.severity is Severity.ERROR for d in self.found), len(self.found)
 
     def after(self, fixes: Sequence[Fix], check: Check) -> _State:
         source = Source(self.source.name, _edited(self.source.text, fixes))
@@ -64,8 +65,8 @@ class _State:
 def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
     """Apply the certain fixes of a text, with `look` all of them, until nothing changes.
 
-    Only edits of `source` itself count. Overlapping ones wait for the next round. No round may
-    raise the number of errors: where one would, its fixes are tried one by one.
+    Only edits of `source` itself count. Overlapping ones wait for the next round. Each round must
+    lessen what is wrong: where one would not, its fixes are tried one by one.
     """
     budget = _Budget(check, MAX_READ // max(1, len(source.text)))
     state = _State(source, tuple(budget(source)))
@@ -78,9 +79,9 @@ def apply_fixes(source: Source, check: Check, look: bool = False) -> Fixed:
             break
         after = state.after([fix for _, fix in chosen], budget)
         refused = []
-        if after.errors > state.errors:
+        if after.wrong >= state.wrong:
             after = after.ahead(budget, look)
-        if after.errors > state.errors:
+        if after.wrong >= state.wrong:
             after, refused = _one_by_one(state, chosen, budget)
         if after is state:
             break
@@ -115,14 +116,14 @@ class _Budget:
 def _one_by_one(
     state: _State, chosen: Sequence[tuple[Diagnostic, Fix]], check: _Budget
 ) -> tuple[_State, list[Diagnostic]]:
-    """The state after those fixes that do not make more errors, and a note for each other."""
+    """The state after those fixes that lessen what is wrong, and a note for each other."""
     kept: list[Fix] = []
     best, refused = state, []
     for diagnostic, fix in chosen[:TRIES]:
         if check.spent:
             break
         trial = state.after([*kept, fix], check)
-        if trial.errors <= best.errors:
+        if trial.wrong < best.wrong:
             kept.append(fix)
             best = trial
         else:

@@ -306,7 +306,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R601": Entry("the folder `{path}` holds no recipe", "recipes end in `.tost`"),
     "R602": Entry(
-        "with the fix for `{fixed}` more mistakes would be reported than before, so it is not "
+        "with the fix for `{fixed}` no fewer mistakes would be reported than before, so it is not "
         "applied",
         "apply it by hand: it may only bring to light what stood behind it",
         "note",

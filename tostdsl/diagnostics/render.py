@@ -117,7 +117,8 @@ def _mended(diagnostic: Diagnostic) -> _Mended | None:
         return None
     base, text = source.line_start(number), source.line_text(number)
     start, end = edits[0].span.start - base, len(text) - (edits[-1].span.end - base)
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for edit in edits:
         parts += (text[at : edit.span.start - base], edit.text)
         at = edit.span.end - base

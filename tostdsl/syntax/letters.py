@@ -130,22 +130,17 @@ class Plain:
         help = {"": "remove it", " ": "write a plain space"}.get(write)
         char = called(spans[0].text)
         self.found.append(diagnose("T156", spans[0], char=char, write=write, help=help, fix=fix))
-        if len(write) <= 1:  # all of them at once: a text may hold many
-            chars = list(self.text)
-            for at in offsets:
-                chars[at] = write or (" " if chars[at] in QUOTES else chars[at])
-            self.certain &= bool(write) or all(self.text[at] in QUOTES for at in offsets)
-            self.text = "".join(chars)
-            return
+        chars = list(self.text)  # all of them at once: a text may hold many
         for at in offsets:
-            self._put(at, write)
-
-    def _put(self, at: int, write: str) -> None:
-        """Put two characters that were meant in the place of one, if they fit there."""
-        if len(write) == 2 and self.text[at + 1 : at + 2] == " ":
-            self.text = self.text[:at] + write + self.text[at + 2 :]
-        else:
-            self.certain = False
+            if len(write) == 2 and chars[at + 1 : at + 2] == [" "]:
+                chars[at : at + 2] = write
+            elif len(write) == 1:
+                chars[at] = write
+            elif not write and chars[at] in QUOTES:
+                chars[at] = " "
+            else:  # what was meant does not fit there
+                self.certain = False
+        self.text = "".join(chars)
 
     def _word(self, word: str, start: int, end: int) -> None:
         span = self.source.span(self.start + start, self.start + end)

@@ -70,7 +70,7 @@ def leads(text: Statement) -> None:
         mark = reached
         text.report(
             "T134", (match.start(3), end), (start, end, ""), help=f"write `{word}`", mark=mark,
-            reason="",
+            reason="", certain=mark != "on",
         )  # fmt: skip
         text.put(start, end, "")
         return

@@ -35,7 +35,12 @@ def comments(text: Statement) -> None:
         if mark == "/*":
             edits.append((end - 2, end, ""))
         help = "remove it" if mark == found else None
-        text.report("T138", (start, start + len(mark)), *edits, help=help, mark=mark)
+        inside = mark == "/*" and bool(re.match(r"[^\S\n]*[^\s#]", text.text[end:]))
+        if inside:  # a comment that ended its line would take code with it
+            edits = [(start, end, "")]
+            help = "a comment goes on to the end of its line: move it there, or remove it"
+        place = (start, start + len(mark))
+        text.report("T138", place, *edits, certain=not inside, help=help, mark=mark)
         text.put(start, end, "")
 
     text.each(_SLASHES, text.bare, mend)

@@ -13,7 +13,7 @@ AT_LEAST = ("at least", "above", "over", "more than", "greater than", "minimum",
 AT_MOST = ("at most", "below", "under", "less than", "maximum", "max", "=<", "lte", "le")
 _SURE = ("=>", "=<", "at least", "at most", "gte", "ge", "lte", "le")
 _WORDS = "|".join(re.escape(word).replace("\\ ", r"\s+") for word in (*AT_LEAST, *AT_MOST))
-_COMPARED = re.compile(rf"expect\s+{NAME}\s*({_WORDS})(?=[\s\d])(?![<>=])")
+_COMPARED = re.compile(rf"expect\s+{NAME}\s*({_WORDS})(?=[\s\d])(?!\s*[<>=])")
 _UNCOMPARED = re.compile(rf"expect\s+{NAME}(\s+)-?[\d.]+\S*\s*$")
 _REVERSED = re.compile(rf"expect\s+((-?[\d.]+%?)\s*(>=|<=|>|<)\s*({NAME}))\s*$")
 _METRIC = re.compile(rf"({NAME})\s*(?:>=|<=|>|<)\s*-?[\d.]+[%\w]*\s*$")
