@@ -95,6 +95,8 @@ READ_ON = [
     ("skip until \u201c50%\u201d", "T156", "skip until 50%"),
     ("skip(span=\u201cblock\u201d)", "T156", "skip(span=block)"),
     ("data cifar10{batch: 128}", "T137", "data cifar10(batch=128)"),
+    ("optimizer sgd(weight-decay=2e-4)", "T140", "optimizer sgd(weight_decay=2e-4)"),
+    ("init(rescale=fanin-masked)", "T140", "init(rescale=fanin_masked)"),
     ("model ResNet-18", "T140", "model resnet18"),
     ("optimizer sgd(lr0.1)", "T102", "optimizer sgd(lr=0.1)"),
     ("data cifar10(batch batch=128)", "T134", "data cifar10(batch=128)"),

@@ -44,6 +44,7 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     sentences.checksum,
     sentences.names,
     phrases.hyphened,
+    phrases.kebab,
     marks.called,
     marks.assigned,
     marks.quoted,

@@ -49,6 +49,7 @@ _MOMENT = re.compile(
     rf"\b({either(BOUNDS)})\s+((epoch|step)(s?)(\s*[=:(]\s*|\s+)(\d+)(\s*\))?)(?![\w.%])"
 )
 _ARGUMENT_MOMENT = re.compile(rf"(?<=[=,\[])\s*(({NAME})(\s*[=:]\s*|[ \t]+)(\d+))(?![\w.%=])")
+_KEBAB = re.compile(r"(?<![\w.$\"-])[A-Za-z]\w*(?:-[A-Za-z]\w*)+(?=\s*[=,)\]]|\s*$)")
 _HYPHENED = re.compile(rf"(\w+)\s+({NAME}(?:[-.]\w+)+)(?=\s|$|\()")
 _MISSPELT = re.compile(rf"\b{either(BOUNDS)}\s+(({NAME})\s+(\d+%?))(?![\w.])")
 _VALUED = re.compile(rf"({NAME})\s+(-?[\d.]+(?:[eE]-?\d+)?[%x]?)\s*$")
@@ -178,6 +179,15 @@ def hyphened(text: Statement) -> None:
     write = re.sub(r"[-.]", "" if slot else "_", match[2])
     write = write.lower() if slot else write
     text.mend("T140", match.span(2), write, certain=not slot, found=match[2])
+
+
+def kebab(text: Statement) -> None:
+    """`sgd(weight-decay=2e-4)`, `init(rescale=fanin-masked)`."""
+
+    def mend(match: re.Match[str]) -> None:
+        text.mend("T140", match.span(), match.group().replace("-", "_"), found=match.group())
+
+    text.each(_KEBAB, text.inner, mend)
 
 
 def moments(text: Statement) -> None:

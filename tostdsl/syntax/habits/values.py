@@ -31,7 +31,7 @@ TIME = ("hours", "hour", "h", "minutes", "minute", "min", "days", "day", "second
 _DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _PLAIN = rf"-?{_DIGITS}"
 _VALUE = rf"(?:{_PLAIN}[%x]?|\$\w+)"
-_BEFORE = r"(?<![\w.$\"])"
+_BEFORE = r"(?<![\w.$%)\"])"
 _SIMPLE = re.compile(rf"{_PLAIN}(?:[%x]|[ \t]+(?:epochs?|steps?))?|(?:epoch|step) \d+(?:\.\d+)?")
 
 
