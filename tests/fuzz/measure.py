@@ -44,10 +44,11 @@ def main(name: str) -> None:
             assert variant.plan is not None
             plan_lines(variant.plan, variant.recipe)
     planned = time.process_time()
+    codes = sorted({diagnostic.code for diagnostic in compiled.diagnostics})
+    del compiled  # each command is a process of its own
     fix(Source("nasty.tost", text))
     fixed = time.process_time()
     megabytes = peak()
-    codes = sorted({diagnostic.code for diagnostic in compiled.diagnostics})
     sys.stdout.write(
         json.dumps(
             {
