@@ -79,13 +79,18 @@ def _several(want: Any) -> str:
     return f"{words.partition(' ')[2]}s" if words.startswith("a ") else words
 
 
+def _bare(want: Any) -> Any:
+    """A type annotation less what it is annotated with, of a union the first that is not None."""
+    while (origin := get_origin(want)) in (Annotated, Union, types.UnionType):
+        parts = get_args(want)
+        want = parts[0] if origin is Annotated else next(p for p in parts if p is not type(None))
+    return want
+
+
 def example(want: Any) -> str:
     """A value of a type annotation, as a recipe would write it."""
+    want = _bare(want)
     origin = get_origin(want)
-    if origin is Annotated:
-        return example(get_args(want)[0])
-    if origin in (Union, types.UnionType):
-        return example(next(m for m in get_args(want) if m is not type(None)))
     if origin is Literal:
         return str(get_args(want)[0])
     if origin is tuple:
@@ -123,11 +128,8 @@ _SAMPLES: dict[Any, Any] = {
 
 def sample(want: Any) -> Any:
     """A value of a type annotation; None where there is none to be had."""
+    want = _bare(want)
     origin = get_origin(want)
-    if origin is Annotated:
-        return sample(get_args(want)[0])
-    if origin in (Union, types.UnionType):
-        return sample(next(m for m in get_args(want) if m is not type(None)))
     if origin is Literal:
         return get_args(want)[0]
     if origin is tuple:

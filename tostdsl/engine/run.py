@@ -134,7 +134,8 @@ def run(
 def _record(folder: RunFolder, state: str, error: BaseException) -> None:
     """Say in the folder how the run ended, if that can still be written."""
     with suppress(TostError):
-        folder.write_json("result.json", {"state": state, "reason": str(error)})
+        reason = str(error) or "stopped from outside"
+        folder.write_json("result.json", {"state": state, "reason": reason})
 
 
 def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
