@@ -14,9 +14,13 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
         "tostdsl.techniques.skip": ("skip",),
     },
     "mask": {
+        "tostdsl.masks.grasp": ("grasp",),
         "tostdsl.masks.lottery": ("lottery",),
         "tostdsl.masks.magnitude": ("magnitude",),
         "tostdsl.masks.random": ("random",),
+        "tostdsl.masks.snip": ("snip",),
+        "tostdsl.masks.synflow": ("synflow",),
+        "tostdsl.masks.taylor": ("taylor",),
     },
     "model": {
         "tostdsl.models.cifar_resnet": (

@@ -78,7 +78,7 @@ def test_whole_calls_and_stages_are_kept() -> None:
     """What is more than a name stands in the recipe as it was wished."""
     wishes = replace(
         PLAIN,
-        mask="magnitude(sparsity=70%, over=layer)",
+        mask="magnitude(sparsity=70%, distribution=uniform)",
         techniques=("ghost(width=3x) until epoch 3",),
         seed=7,
     )

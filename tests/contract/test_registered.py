@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,10 +14,13 @@ from tests.plans import plan_of
 from tostdsl import registry
 from tostdsl.compile.print import call_text
 from tostdsl.compile.words import describe, example
+from tostdsl.data.fake import fake_images
 from tostdsl.engine.certificate import Shape
+from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Hook
-from tostdsl.engine.run import Site
-from tostdsl.plan.bases import Anneal, Augmentation, DataFacts, MaskMethod, ScheduleSpec, Technique
+from tostdsl.engine.scope import Scope
+from tostdsl.plan.bases import Anneal, Augmentation, DataFacts, ScheduleSpec, Technique
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.spec import Spec
 from tostdsl.units import Clock
@@ -26,7 +28,7 @@ from tostdsl.units import Clock
 EVERYTHING = list(registry.everything())
 HEAD = {
     "model": "model resnet20",
-    "data": "data cifar10",
+    "data": "data cifar10(batch=32)",
     "train": "train for 180 epochs",
 }
 
@@ -132,26 +134,32 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(cls: type[MaskMethod]) -> 
         assert plan.mask is not None
         method = plan.mask.method
         torch.manual_seed(0)
-        model = plan.model.build(DataFacts(3, 8, 8, 5, 1, 1))
+        facts = DataFacts(3, 8, 8, 5, 200, 1)
+        model = plan.model.build(facts)
         weights = {n: p for n, p in model.named_parameters() if p.dim() > 1}
+        shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+        feed = Feed(fake_images(facts, None, 0), plan.data, "cpu", 5)
+        targets = [r.sparsity for r in method.rounds()] or [method.target()]
         found = []
         for _ in range(2):
             masks: dict[str, torch.Tensor] = {}
-            for target in [r.sparsity for r in method.rounds()] or [method.sparsity.fraction]:
-                masks = method.choose(Site(model, weights, masks, 5), target)
+            for target in targets:
+                masks = method.choose(Scope(model, weights, masks, facts, 5, feed), target)
             found.append(masks)
-        total = sum(weight.numel() for weight in weights.values())
-        zeros = sum(int((~mask).sum()) for mask in found[0].values())
-        assert abs(float(method.sparsity.fraction) * total - zeros) <= 0.5
+        counts = {name: int(mask.sum()) for name, mask in found[0].items()}
+        assert list(weights) == list(counts)
         assert all(torch.equal(found[0][name], found[1][name]) for name in weights)
-        target = Fraction(method.sparsity.fraction)
-        assert method.kept(total, target) == total - zeros
-        shares = method.shared_out({n: tuple(w.shape) for n, w in weights.items()}, target)
+        if method.target() is not None:
+            total = sum(weight.numel() for weight in weights.values())
+            assert abs((1 - method.target()) * total - sum(counts.values())) <= 0.5
+        if method.counted:
+            assert method.kept(shapes, targets[-1]) == sum(counts.values())
+        shares = method.shared_out(shapes, targets[-1])
         if shares is not None:
-            assert shares == {name: int(mask.sum()) for name, mask in found[0].items()}
+            assert shares == counts
         if method.seeded:
             blank = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-            again = method.choose(Site(model, blank, {}, 5), target)
+            again = method.choose(Scope(model, blank, {}, facts, 5), targets[-1])
             assert all(torch.equal(found[0][name], again[name]) for name in weights)
 
 

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tostdsl.plan.bases import DataFacts
+
 
 @dataclass
 class Site:
@@ -20,6 +22,13 @@ class Site:
     @property
     def model(self) -> nn.Module:
         raise AssertionError("no mask of these looks at the model")
+
+    @property
+    def facts(self) -> DataFacts:
+        raise AssertionError("no mask of these looks at the data")
+
+    def images(self, each: int) -> tuple[Tensor, Tensor]:
+        raise AssertionError("no mask of these looks at images")
 
     def generator(self, purpose: str) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import prod
 from time import perf_counter
 
 import numpy as np
@@ -13,81 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tostdsl.diagnostics import TostError
-from tostdsl.masks.allocate import (
-    erk_shares,
-    keep_largest,
-    kept_total,
-    refuse_collapse,
-    share_out,
-    uniform_shares,
-)
-
-SHAPES = st.lists(
-    st.one_of(
-        st.tuples(st.integers(1, 64), st.integers(1, 64)),
-        st.tuples(st.integers(1, 64), st.integers(1, 64), st.just(3), st.just(3)),
-        st.tuples(st.integers(1, 64), st.just(1), st.integers(1, 5), st.integers(1, 5)),
-    ),
-    min_size=1,
-    max_size=12,
-)
-SPARSITIES = st.integers(0, 9999).map(lambda n: Fraction(n, 10000))
-
-
-def erk_densities(shapes: list[tuple[int, ...]], density: float) -> list[float]:
-    """Densities by bisection on epsilon over min(1, epsilon * raw), in float64."""
-    sizes = [float(np.prod(shape)) for shape in shapes]
-    raw = [float(np.sum(shape)) / size for shape, size in zip(shapes, sizes, strict=True)]
-    low, high = 0.0, 1.0 / min(raw)
-    for _ in range(200):
-        middle = (low + high) / 2
-        kept = sum(min(1.0, middle * r) * n for r, n in zip(raw, sizes, strict=True))
-        low, high = (middle, high) if kept < density * sum(sizes) else (low, middle)
-    return [min(1.0, high * r) for r in raw]
-
-
-@settings(deadline=None)
-@given(SHAPES, SPARSITIES)
-def test_erk_agrees_with_bisection(shapes: list[tuple[int, ...]], sparsity: Fraction) -> None:
-    """The exact solve gives the densities that a bisection in float64 finds."""
-    shares = erk_shares(shapes, sparsity)
-    densities = [float(share / prod(shape)) for share, shape in zip(shares, shapes, strict=True)]
-    assert erk_densities(shapes, float(1 - sparsity)) == pytest.approx(densities, abs=1e-9)
-
-
-def test_erk_formula() -> None:
-    """Layers that are not dense have densities proportional to sum over product of their shape."""
-    shapes = [(64, 3, 3, 3), (128, 64, 3, 3), (256, 128, 3, 3), (10, 256)]
-    shares = erk_shares(shapes, Fraction(995, 1000))
-    densities = [share / prod(shape) for share, shape in zip(shares, shapes, strict=True)]
-    assert max(densities) < 1
-    constant = {
-        density * prod(shape) / sum(shape) for density, shape in zip(densities, shapes, strict=True)
-    }
-    assert len(constant) == 1
-    assert Fraction(5, 1000) * sum(map(prod, shapes)) == sum(shares)
-
-
-def test_erk_makes_small_layers_dense() -> None:
-    """A layer that would exceed density 1 is dense, and the others take what it cannot."""
-    shapes = [(4, 1, 3, 3), (256, 256, 3, 3)]
-    shares = erk_shares(shapes, Fraction(1, 2))
-    assert Fraction(36) == shares[0]
-    assert Fraction(36 + 256 * 256 * 9, 2) - 36 == shares[1]
-
-
-@settings(deadline=None)
-@given(SHAPES, SPARSITIES, st.booleans())
-def test_counts_are_exact(shapes: list[tuple[int, ...]], sparsity: Fraction, erk: bool) -> None:
-    """Counts sum to the rounded density times the size, each within one of its share."""
-    shares = (erk_shares if erk else uniform_shares)(shapes, sparsity)
-    size = sum(map(prod, shapes))
-    total = kept_total(size, sparsity)
-    counts = share_out(shares, total)
-    assert total == sum(counts)
-    assert abs(total - (1 - sparsity) * size) <= Fraction(1, 2)
-    assert all(abs(count - share) < 1 for count, share in zip(counts, shares, strict=True))
-    assert all(0 <= count <= prod(shape) for count, shape in zip(counts, shapes, strict=True))
+from tostdsl.masks.allocate import highest_of, keep_largest, share_out
+from tostdsl.plan.masking import kept_total
 
 
 def test_a_half_is_kept() -> None:
@@ -160,14 +86,17 @@ def test_eleven_million_scores(order: str) -> None:
     assert 1_115_923 == int(mask.sum())
 
 
-def test_collapse_names_the_layers() -> None:
-    """An empty layer is an error that names it and what to do; many are not all listed."""
-    with pytest.raises(TostError) as caught:
-        refuse_collapse({"conv.weight": 0, "fc.weight": 3}, Fraction(99, 100))
-    (found,) = caught.value.diagnostics
-    assert "T507" == found.code
-    assert "a sparsity of 99% leaves no weight in `conv`" in found.message
-    assert found.help is not None
-    assert "`except`" in found.help
-    with pytest.raises(TostError, match="`l0`, `l1`, `l2` and 2 more"):
-        refuse_collapse({f"l{i}.weight": 0 for i in range(5)}, Fraction(99, 100))
+@given(st.lists(st.lists(st.integers(-4, 4), min_size=1, max_size=6), min_size=1, max_size=4))
+def test_the_highest_sparsity_leaves_no_layer_empty(layers: list[list[int]]) -> None:
+    """At the highest sparsity every layer keeps a weight; by brute force over all counts."""
+    scores = {str(i): torch.tensor(values).double() for i, values in enumerate(layers)}
+    size = sum(map(len, layers))
+    alive = [
+        kept
+        for kept in range(size + 1)
+        if all(bool(mask.any()) for mask in keep_largest(scores, kept).values())
+    ]
+    kept = (1 - highest_of(scores)) * size
+    assert kept in alive
+    without_ties = len({value for values in layers for value in values}) == size
+    assert kept == alive[0] or not without_ties

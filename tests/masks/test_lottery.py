@@ -162,13 +162,6 @@ def test_pruned_weights_do_not_return(make_site: Callable[..., Any]) -> None:
         lottery().choose(site, Fraction(1, 4))
 
 
-def test_collapse_is_refused(make_site: Callable[..., Any]) -> None:
-    """A round that empties a layer is layer collapse."""
-    site = make_site({"a.weight": torch.full((2, 2), 0.1), "b.weight": torch.ones(10, 10)})
-    with pytest.raises(TostError, match=r"T507.*`a`"):
-        lottery().choose(site, Fraction(1, 2))
-
-
 def test_json_round_trip() -> None:
     """A lottery reads back from its plan's JSON as itself."""
     method = lottery("98", rate=share("25"), rewind=epoch("2"), epochs=30, stages=True)

@@ -16,7 +16,8 @@ from tostdsl.compile.overlaps import overlaps
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.windows import Length
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.bases import MaskMethod, ModuleFact
+from tostdsl.plan.bases import ModuleFact
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.targets import Selection
 from tostdsl.source import Span
 from tostdsl.syntax import nodes as n

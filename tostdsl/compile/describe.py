@@ -15,7 +15,8 @@ from tostdsl.compile.calls import build
 from tostdsl.compile.print import string_text, value_text
 from tostdsl.compile.values import Reader
 from tostdsl.compile.words import describe, example
-from tostdsl.plan.bases import DataSet, MaskMethod, ModelSpec, Technique
+from tostdsl.plan.bases import DataSet, ModelSpec, Technique
+from tostdsl.plan.masking import MaskMethod, Sparsifier
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
@@ -202,7 +203,7 @@ def _codes(cls: type[Spec]) -> Iterator[str]:
         ("T502", issubclass(cls, Technique)),
         ("T503", issubclass(cls, ModelSpec)),
         ("T504", cls.check is not Spec.check),
-        ("T505", issubclass(cls, MaskMethod)),
+        ("T505", issubclass(cls, Sparsifier)),
         ("T506", issubclass(cls, ModelSpec)),
         ("T507", issubclass(cls, MaskMethod)),
         ("W001", "percent" in words),

@@ -9,7 +9,8 @@ from tostdsl.compile.lower import Lowered, StageSite
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.windows import Length
 from tostdsl.diagnostics import Diagnostic, Label, diagnose
-from tostdsl.plan.bases import MaskMethod, ScheduleSpec
+from tostdsl.plan.bases import ScheduleSpec
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Targets
 from tostdsl.plan.targets import Selection
 from tostdsl.units import END, Clock, Duration, Moment
@@ -59,7 +60,7 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
         if built is None or scope is None or network is None:
             continue
         here = Label(statement.span, "the mask")
-        if cast(MaskMethod, built.spec).sparsity.value == 0:
+        if cast(MaskMethod, built.spec).target() == 0:
             reason = "the mask keeps every weight"
             help = f"raise `sparsity`, or remove `{name}`"
         elif cast(MaskMethod, built.spec).stages_in_rounds():

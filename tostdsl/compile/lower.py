@@ -18,7 +18,8 @@ from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING, example_of
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.later import Later
-from tostdsl.plan.bases import DataFacts, MaskMethod
+from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
 from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n

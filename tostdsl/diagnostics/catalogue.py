@@ -204,9 +204,9 @@ CATALOGUE: dict[str, Entry] = {
     "T505": Entry("a sparsity of {wanted} cannot be met: {reason}"),
     "T506": Entry("`{model}` does not take images of {shape}: {reason}"),
     "T507": Entry(
-        "layer collapse: a sparsity of {sparsity} leaves no weight in {layers}",
-        "lower `sparsity`, leave small layers dense with `except`, or share it out by layer "
-        "(`over=layer`, `distribution=erk`)",
+        "layer collapse: a sparsity of {sparsity} {what}",
+        "{lower}, leave small layers dense with `except`, share it out by layer "
+        "(`distribution=erk`), or go on all the same with `allow=collapse`",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
     "T510": Entry(

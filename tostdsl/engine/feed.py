@@ -160,6 +160,21 @@ class Feed:
         labels = self._train.labels.index_select(0, there)
         return Batch(self._normal(self._floats(self._train.take(places, there))), labels, labels)
 
+    def balanced(self, purpose: str, each: int) -> tuple[Tensor, Tensor]:
+        """At most `each` training images of every class, and labels; not augmented.
+
+        Drawn by (seed, purpose) and given in the order of the set.
+        """
+        members = self._members["train"]
+        source = generator(self.seed, "balanced", purpose)
+        mixed = members[torch.randperm(len(members), generator=source)]
+        labels = self._train.labels.cpu()[mixed]
+        taken = [mixed[labels == label][:each] for label in torch.unique(labels)]
+        places = torch.cat(taken).sort().values
+        there = places.to(self.device)
+        images = self._normal(self._floats(self._train.take(places, there)))
+        return images, self._train.labels.index_select(0, there)
+
     def evaluation(self, part: Part, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of a part in order, without augmentation, `size` at a time."""
         shelf = self._test if part == "test" else self._train

@@ -108,14 +108,15 @@ def _count(kit: Equipment, program: Program) -> tuple[int, int]:
     if kit.masked is None:
         return 0, 0
     counts = kit.masked.counts()
-    target = program.sparsity
-    assert target is not None
     assert kit.plan.mask is not None
-    kit.certificate.add(
-        "the mask has the planned sparsity",
-        counts.kept == kit.plan.mask.method.kept(counts.total, target),
-        f"{counts.zero:,} of {counts.total:,} for {float(target):.2%}",
-    )
+    if kit.plan.mask.method.counted:
+        shapes = {name: tuple(mask.shape) for name, mask in kit.masked.masks.items()}
+        planned = kit.plan.mask.method.kept(shapes, program.sparsity)
+        kit.certificate.add(
+            "the mask has the planned sparsity",
+            counts.kept == planned,
+            f"{counts.zero:,} of {counts.total:,} pruned, {counts.total - planned:,} planned",
+        )
     return counts.zero, counts.total
 
 

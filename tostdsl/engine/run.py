@@ -25,9 +25,11 @@ from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
 from tostdsl.engine.recalibrate import refuse_without_norms
-from tostdsl.engine.seeds import derive, generator
+from tostdsl.engine.scope import Scope
+from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.engine.trace import Tracer
+from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
@@ -53,20 +55,6 @@ class RunOptions:
     """Whether the certificate passes where a recipe leaves stages in the network."""
     trace_every: int | None = None
     """Look at gradients and dead units every so many steps (`engine.trace`); None for never."""
-
-
-@dataclass(slots=True)
-class Site:
-    """What a mask method sees (`plan.bases.MaskSite`)."""
-
-    model: nn.Module
-    weights: Mapping[str, Tensor]
-    masks: Mapping[str, Tensor]
-    seed: int
-
-    def generator(self, purpose: str) -> torch.Generator:
-        """A CPU generator derived from the seed and a purpose."""
-        return generator(self.seed, "mask", purpose)
 
 
 def run(
@@ -244,7 +232,7 @@ class _Session:
 
     def _phase(self, kit: Equipment, phase: Phase) -> None:
         self.observer.phase(phase)
-        if phase.kind == "train" and phase.sparsity is not None:
+        if phase.kind == "train" and phase.prunes:
             self._choose(kit, phase.sparsity)
         loop = Loop(kit, phase, lambda: self._keep(kit.model))
         loop.run()
@@ -257,7 +245,7 @@ class _Session:
         kit.certificate.close(phase.name)
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
-        if phase.kind == "round" and phase.sparsity is not None:
+        if phase.kind == "round" and phase.prunes:
             self._choose(kit, phase.sparsity)
             kit.model.load_state_dict(self.rewind)
             assert kit.masked is not None
@@ -280,16 +268,24 @@ class _Session:
         state = model.state_dict()
         self.rewind = {name: tensor.detach().clone() for name, tensor in state.items()}
 
-    def _choose(self, kit: Equipment, sparsity: Fraction) -> None:
+    def _choose(self, kit: Equipment, sparsity: Fraction | None) -> None:
         mask, masked = self.plan.mask, kit.masked
         assert mask is not None
         assert masked is not None
-        site = Site(kit.model, masked.weights, masked.masks, self.plan.seed)
-        masked.set(mask.method.choose(site, sparsity))
+        site = Scope(
+            kit.model, masked.weights, masked.masks, self.images.facts, self.plan.seed,
+            kit.feed, self.program.rehearsal,
+        )  # fmt: skip
+        masks = mask.method.choose(site, sparsity)
+        cut = refuse_collapse(mask.method, site, masks)
+        masked.set(masks)
         kit.certificate.chosen(masked)
         counts = masked.counts()
         share = float(counts.sparsity)
         self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
+        if cut:
+            more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
+            self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
 
     def _zeros(self, kit: Equipment, when: str) -> None:
         if kit.masked is None:

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import field_validator
 
 from tostdsl.diagnostics import TostError
-from tostdsl.masks.allocate import (
-    keep_largest,
-    percent_text,
-    refuse_collapse,
-    sparsity_problems,
-)
-from tostdsl.plan.bases import MaskMethod, MaskSite, Round
+from tostdsl.masks.allocate import keep_largest, percent_text
+from tostdsl.plan.masking import MaskSite, Round, Sparsifier, kept_total
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.units import START, Duration, Moment, Percent
@@ -28,7 +23,7 @@ MOST_ROUNDS = 200
 
 
 @register("lottery")
-class Lottery(MaskMethod):
+class Lottery(Sparsifier):
     """Finds a lottery ticket: train, prune the smallest weights, rewind, and again.
 
     Each round trains the network, prunes `rate` of the weights that remain (the smallest in
@@ -81,7 +76,7 @@ class Lottery(MaskMethod):
         return START if moment.unit != "end" and moment.value == 0 else moment
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
-        wrong = list(sparsity_problems(self.sparsity))
+        wrong = list(super().check(site))
         if not 0 < self.rate.fraction < 1:
             bound = "more than 0% and below 100%"
             values = {"name": "rate", "bound": bound, "found": f"`{self.rate}`"}
@@ -131,14 +126,13 @@ class Lottery(MaskMethod):
     def stages_in_rounds(self) -> bool:
         return self.stages
 
-    def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> dict[str, torch.Tensor]:
+        assert sparsity is not None
         scores = {name: weight.detach().abs() for name, weight in site.weights.items()}
         total = sum(score.numel() for score in scores.values())
-        kept = self.kept(total, sparsity)
+        kept = kept_total(total, sparsity)
         left = sum(int(mask.sum()) for mask in site.masks.values()) if site.masks else total
         if kept > left:
             reason = f"{percent_text(Fraction(total - left, total))} are pruned already"
             raise TostError.of("T505", wanted=percent_text(sparsity), reason=reason)
-        masks = keep_largest(scores, kept, site.masks)
-        refuse_collapse({name: int(mask.sum()) for name, mask in masks.items()}, sparsity)
-        return masks
+        return keep_largest(scores, kept, site.masks)

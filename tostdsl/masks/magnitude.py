@@ -1,36 +1,21 @@
 """The mask `magnitude`."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
-from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
 
-from tostdsl.masks.allocate import (
-    keep_largest,
-    refuse_collapse,
-    share_out,
-    sparsity_problems,
-    uniform_shares,
-)
-from tostdsl.plan.bases import MaskMethod, MaskSite
-from tostdsl.plan.spec import CheckSite, Problem, arg
+from tostdsl.masks.scored import Scored, Scores
+from tostdsl.plan.masking import MaskSite
 from tostdsl.registry import register
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("magnitude")
-class Magnitude(MaskMethod):
+class Magnitude(Scored):
     """Keeps the weights that are largest in absolute value, before training.
 
-    With `over=global` all weights in scope are ranked together. Before training this compares the
-    layers' initial scales, so wide layers, whose weights start small, are starved: on ResNet-18 a
-    whole layer is lost between 90% and 94.4%, which is refused as layer collapse. With
-    `over=layer` every layer keeps its own largest, each at the same density.
+    With `distribution=global` all weights in scope are ranked together. Before training this
+    compares the layers' initial scales, so wide layers, whose weights start small, are starved: on
+    ResNet-18 a whole layer is lost between 90% and 94.4%, which is refused as layer collapse. With
+    another distribution every layer keeps its own largest, as many as that law gives it (`random`
+    tells the laws).
 
     The total is exact: density times the number of weights in scope, a half rounded up. Of equal
     weights the one earlier in the network is kept.
@@ -40,48 +25,27 @@ class Magnitude(MaskMethod):
     the mark?", 2021.
     """
 
-    examples = ("magnitude(sparsity=90%, over=layer)",)
+    examples = ("magnitude(sparsity=90%, distribution=uniform)",)
 
     other_names = MappingProxyType(
         {
             **dict.fromkeys(("l1", "l1_unstructured", "weight_magnitude"), "magnitude"),
-            "global_magnitude": "magnitude(over=global)",
-            "layer_magnitude": "magnitude(over=layer)",
+            "global_magnitude": "magnitude(distribution=global)",
+            "layer_magnitude": "magnitude(distribution=uniform)",
         }
     )
     other_arguments = MappingProxyType(
         {
-            "global": "over=global",
-            "local": "over=layer",
-            "layerwise": "over=layer",
-            "scope": "over",
+            "global": "distribution=global",
+            "local": "distribution=uniform",
+            "layerwise": "distribution=uniform",
+            "scope": "distribution",
+            "over": "distribution",
         }
     )
-    over: Literal["global", "layer"] = arg(
-        "global", "what is ranked together: all weights, or each layer's own"
+    other_values = MappingProxyType(
+        {"distribution": dict.fromkeys(("layer", "local", "layerwise"), "uniform")}
     )
 
-    def check(self, site: CheckSite) -> Iterable[Problem]:
-        yield from sparsity_problems(self.sparsity)
-
-    def shared_out(
-        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction
-    ) -> dict[str, int] | None:
-        if self.over == "global":
-            return None
-        total = self.kept(sum(map(prod, shapes.values())), sparsity)
-        counts = share_out(uniform_shares(list(shapes.values()), sparsity), total)
-        return dict(zip(shapes, counts, strict=True))
-
-    def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
-        scores = {name: weight.detach().abs() for name, weight in site.weights.items()}
-        counts = self.shared_out({n: tuple(s.shape) for n, s in scores.items()}, sparsity)
-        if counts is None:
-            total = sum(score.numel() for score in scores.values())
-            masks = keep_largest(scores, self.kept(total, sparsity))
-        else:
-            masks = {}
-            for name, score in scores.items():
-                masks |= keep_largest({name: score}, counts[name])
-        refuse_collapse({name: int(mask.sum()) for name, mask in masks.items()}, sparsity)
-        return masks
+    def scores(self, site: MaskSite) -> Scores:
+        return {name: weight.detach().abs() for name, weight in site.weights.items()}

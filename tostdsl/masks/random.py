@@ -1,22 +1,13 @@
 """The mask `random`."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from tostdsl.masks.allocate import (
-    erk_shares,
-    refuse_collapse,
-    share_out,
-    sparsity_problems,
-    uniform_shares,
-)
-from tostdsl.plan.bases import MaskMethod, MaskSite
-from tostdsl.plan.spec import CheckSite, Problem, arg
+from tostdsl.masks.shares import Distribution, counts, highest_alive
+from tostdsl.plan.masking import MaskSite, Sparsifier, shapes_of
+from tostdsl.plan.spec import arg
 from tostdsl.registry import register
 
 if TYPE_CHECKING:
@@ -24,17 +15,26 @@ if TYPE_CHECKING:
 
 
 @register("random")
-class Random(MaskMethod):
+class Random(Sparsifier):
     """Keeps weights drawn at random before training; looks at no weight and no data.
 
     `distribution` says how many each layer keeps:
 
     - `uniform`: every layer has the same density, 1 - sparsity;
-    - `erk` (Erdős-Rényi-kernel): a layer's density is epsilon * sum(shape) / prod(shape) of its
-      weight, for a convolution epsilon * (out + in + height + width) / (out * in * height *
-      width). Epsilon is solved so that the total is the wanted one; a layer that would get a
-      density above 1 becomes dense and epsilon is solved again over the others. Small layers stay
-      denser than large ones, which helps at high sparsity.
+    - `uniform_plus`: as `uniform`, with the first convolution dense and a classifier at a density
+      of 20% at least; the others make up for both;
+    - `er` (Erdős-Rényi): a layer's density is epsilon * (out + in) / (out * in), whatever its
+      kernel;
+    - `erk` (Erdős-Rényi-kernel): epsilon * sum(shape) / prod(shape), for a convolution epsilon *
+      (out + in + height + width) / (out * in * height * width). Small layers stay denser than large
+      ones, which helps at high sparsity;
+    - `balanced`: every layer keeps the same number of weights;
+    - `smart_ratio`: layer l of L, counted from the input, has a density proportional to
+      (L - l + 1)^2 + (L - l + 1); a classifier has 30%.
+
+    A layer that would keep more than it has becomes dense, and the others share out what it
+    cannot take, so that the total is the wanted one. A classifier is a linear layer that stands
+    last in scope.
 
     The total is exact: density times the number of weights in scope, a half rounded up. Each
     layer's count is rounded down and the rest goes to the largest remainders. Each layer draws
@@ -43,7 +43,10 @@ class Random(MaskMethod):
 
     Erdős-Rényi: Mocanu et al., "Scalable training of artificial neural networks with adaptive
     sparse connectivity inspired by network science", 2018. The kernel form: Evci et al.,
-    "Rigging the lottery: making all tickets winners", 2020.
+    "Rigging the lottery: making all tickets winners", 2020. Uniform+: Liu et al., "The
+    unreasonable effectiveness of random pruning", 2022. Balanced: Gadhikar et al., "Why random
+    pruning is all we need to start sparse", 2023. Smart ratios: Su et al., "Sanity-checking
+    pruning methods: random tickets can win the jackpot", 2020.
     """
 
     seeded = True
@@ -51,27 +54,32 @@ class Random(MaskMethod):
 
     other_names = MappingProxyType({"erk": "random(distribution=erk)", "uniform": "random"})
     other_arguments = MappingProxyType(
-        {"erk": "distribution=erk", "uniform": "distribution=uniform"}
+        {
+            "erk": "distribution=erk",
+            "er": "distribution=er",
+            "uniform": "distribution=uniform",
+            "balanced": "distribution=balanced",
+        }
     )
-    distribution: Literal["uniform", "erk"] = arg(
+    other_values = MappingProxyType({"distribution": {"uniform+": "uniform_plus"}})
+    distribution: Distribution = arg(
         "uniform", "how the kept weights are shared out among the layers"
     )
 
-    def check(self, site: CheckSite) -> Iterable[Problem]:
-        yield from sparsity_problems(self.sparsity)
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
+    ) -> dict[str, int]:
+        assert sparsity is not None
+        return counts(self.distribution, shapes, sparsity)
 
-    def shared_out(self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction) -> dict[str, int]:
-        share = uniform_shares if self.distribution == "uniform" else erk_shares
-        total = self.kept(sum(map(prod, shapes.values())), sparsity)
-        counts = share_out(share(list(shapes.values()), sparsity), total)
-        return dict(zip(shapes, counts, strict=True))
+    def highest(self, site: MaskSite) -> Fraction | None:
+        return highest_alive(self.distribution, shapes_of(site.weights))
 
-    def choose(self, site: MaskSite, sparsity: Fraction) -> dict[str, torch.Tensor]:
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
         import torch
 
-        shapes = {name: tuple(weight.shape) for name, weight in site.weights.items()}
-        kept = self.shared_out(shapes, sparsity)
-        refuse_collapse(kept, sparsity)
+        assert sparsity is not None
+        kept = self.shared_out(shapes_of(site.weights), sparsity)
         masks = {}
         for name, weight in site.weights.items():
             order = torch.randperm(weight.numel(), generator=site.generator(f"mask {name}"))

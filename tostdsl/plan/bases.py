@@ -3,17 +3,14 @@
 The methods that need torch say so; they import it inside.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from math import floor
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SerializeAsAny
 
 from tostdsl.plan.spec import CheckSite, Problem, Spec, arg
-from tostdsl.units import Clock, Duration, Moment, Percent
+from tostdsl.units import Clock, Moment, Percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,86 +101,6 @@ class Removable(Technique):
             reason = "what stays in the network leaves no seam to recalibrate at"
             values = {"name": "recalibrate", "reason": reason}
             yield Problem("T504", values, ("recalibrate",), "remove it")
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One training that a mask wants before the final one, pruned at its end."""
-
-    sparsity: Fraction
-    """Share of the scope's weights that are zero after the prune, exact."""
-
-
-class MaskSite(Protocol):
-    """What a mask method sees of the network while it chooses."""
-
-    @property
-    def model(self) -> "torch.nn.Module":
-        """The network itself; a method that runs it works on a copy."""
-
-    @property
-    def weights(self) -> "Mapping[str, torch.Tensor]":
-        """The prunable weights in scope, by parameter name, in the network's order."""
-
-    @property
-    def masks(self) -> "Mapping[str, torch.Tensor]":
-        """The masks now in force (bool, True is kept); empty before the first."""
-
-    def generator(self, purpose: str) -> "torch.Generator":
-        """A CPU generator derived from the run's seed and a purpose."""
-
-
-def kept_total(size: int, sparsity: Fraction) -> int:
-    """How many of `size` weights are kept: density times size, a half rounded up."""
-    return floor((1 - sparsity) * size + Fraction(1, 2))
-
-
-class MaskMethod(Spec):
-    """Base of masks: which of the scope's weights are kept."""
-
-    kind = "mask"
-    seeded: ClassVar[bool] = False
-    """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
-    other_arguments = MappingProxyType(
-        {
-            "density": "sparsity={rest}",
-            "keep": "sparsity={rest}",
-            "amount": "sparsity",
-            "ratio": "sparsity",
-            "prune_ratio": "sparsity",
-        }
-    )
-    sparsity: Percent = arg(doc="share of the weights in scope that are zero")
-
-    def rounds(self) -> tuple[Round, ...]:
-        """The trainings it takes to find the mask; none for masks found at initialisation."""
-        return ()
-
-    def round_length(self, training: Duration) -> Duration:
-        """How long each of its rounds trains, given the final training's length."""
-        return training
-
-    def rewind_to(self) -> Moment | None:
-        """Where in the first round the weights are kept, to go back to after each prune."""
-        return None
-
-    def stages_in_rounds(self) -> bool:
-        """Whether the recipe's stages are at work in the rounds too."""
-        return False
-
-    def kept(self, size: int, sparsity: Fraction) -> int:
-        """How many of `size` weights in scope it keeps, exactly."""
-        return kept_total(size, sparsity)
-
-    def shared_out(
-        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction
-    ) -> dict[str, int] | None:
-        """How many each weight keeps, by name, where shapes alone decide; None where not."""
-        return None
-
-    def choose(self, site: MaskSite, sparsity: Fraction) -> "dict[str, torch.Tensor]":
-        """The masks (bool, True is kept, the weights' shapes and device) of an exact sparsity."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

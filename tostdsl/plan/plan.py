@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validat
 
 from tostdsl.plan.bases import (
     DataSet,
-    MaskMethod,
     ModelSpec,
     OptimizerSpec,
     ScheduleSpec,
     Technique,
 )
-from tostdsl.plan.spec import Lookup
+from tostdsl.plan.masking import MaskMethod
+from tostdsl.plan.spec import IDENTITY, Lookup
 from tostdsl.units import Duration, Percent, Selector, Window
 
 SCHEMA = 1
@@ -116,7 +116,8 @@ class Plan(_Frozen):
     @cached_property
     def fingerprint(self) -> str:
         """64 hex digits that change exactly when what is computed may change."""
-        content = {k: v for k, v in self.to_json().items() if k not in LABELS}
+        whole = self.model_dump(mode="json", by_alias=True, context=IDENTITY)
+        content = {k: v for k, v in whole.items() if k not in LABELS}
         return hashlib.sha256(canonical_text(content).encode()).hexdigest()
 
     @property

@@ -57,7 +57,10 @@ class Phase:
     events: dict[int, tuple[Occasion, ...]] = field(default_factory=dict)
     """What happens after so many steps are done, beside the end of each epoch."""
     sparsity: Fraction | None = None
-    """Of the prune that ends a round, or of the mask chosen before a training."""
+    """Of the prune that ends a round, or of the mask chosen before a training; None also where
+    only choosing the mask tells."""
+    prunes: bool = False
+    """Whether a mask is chosen: before a training, after a round."""
 
     @property
     def name(self) -> str:
@@ -141,14 +144,16 @@ def lower(plan: Plan, steps_per_epoch: int) -> Program:
             clock = Clock.of(length, steps_per_epoch)
             stages = plan.stages if method.stages_in_rounds() else ()
             phase = _phase(stages, clock, "round", index, round_.sparsity)
+            phase = replace(phase, prunes=True)
             rewind = method.rewind_to()
             if index == 0 and rewind is not None:
                 at = clock.step(rewind)
                 phase = replace(phase, events={at: ("keep_rewind",)})
             phases.append(phase)
     clock = Clock.of(plan.train, steps_per_epoch)
-    sparsity = method.sparsity.fraction if method is not None and not phases else None
-    phases.append(_phase(plan.stages, clock, "train", 0, sparsity))
+    first = method is not None and not phases
+    sparsity = method.target() if method is not None and first else None
+    phases.append(replace(_phase(plan.stages, clock, "train", 0, sparsity), prunes=first))
     return Program(plan, tuple(phases))
 
 

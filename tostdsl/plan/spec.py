@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    SerializationInfo,
     ValidationInfo,
 )
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 Kind = Literal[
     "technique", "mask", "model", "data", "optimizer", "schedule", "anneal", "augmentation"
 ]
+
+
+IDENTITY = "identity"
+"""The context in which a spec is written without its permissions, for the fingerprint."""
 
 
 def arg(default: Any = ..., doc: str = "", *, unit: str | None = None, **bounds: Any) -> Any:
@@ -62,6 +67,9 @@ class Spec(BaseModel):
     name: ClassVar[str]
     revision: ClassVar[int] = 1
     positional: ClassVar[str | None] = None
+    permissions: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that let pass what would be refused, and change nothing of what is computed: they
+    stay out of the fingerprint."""
     examples: ClassVar[tuple[str, ...]] = ()
     """How it is written in a recipe, for help; each is checked by the tests. A technique's are
     whole stages, the others' are calls."""
@@ -91,12 +99,15 @@ class Spec(BaseModel):
         # what pydantic's decorators would do, without looking at their signatures once a class
         from pydantic_core import core_schema
 
-        serialized = core_schema.wrap_serializer_function_ser_schema(cls._to_json)
+        serialized = core_schema.wrap_serializer_function_ser_schema(cls._to_json, info_arg=True)
         schema = cast("CoreSchema", {**handler(source), "serialization": serialized})
         return core_schema.with_info_wrap_validator_function(cls._from_json, schema)
 
-    def _to_json(self, handler: Any) -> dict[str, Any]:
-        return {"name": self.name, "revision": self.revision, "args": handler(self)}
+    def _to_json(self, handler: Any, info: SerializationInfo) -> dict[str, Any]:
+        args = handler(self)
+        if info.context == IDENTITY:
+            args = {name: value for name, value in args.items() if name not in self.permissions}
+        return {"name": self.name, "revision": self.revision, "args": args}
 
     @classmethod
     def _from_json(cls, data: Any, handler: Any, info: ValidationInfo) -> Self:

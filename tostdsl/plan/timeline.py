@@ -24,8 +24,10 @@ def _epochs(phase: Phase) -> str:
 
 
 def _mask_words(phase: Phase) -> str:
-    if phase.sparsity is None:
+    if not phase.prunes:
         return ""
+    if phase.sparsity is None:
+        return "mask chosen first"
     share = f"{float(phase.sparsity):.2%}"
     if phase.kind == "round":
         return f"then prune to {share} and rewind"

@@ -9,7 +9,8 @@ from pydantic import model_validator
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Hook, Network
-from tostdsl.plan.bases import MaskMethod, Technique
+from tostdsl.plan.bases import Technique
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 

@@ -42,7 +42,7 @@ def checks_of(program: Program) -> list[str]:
         found += _of_phase(program, phase, masked)
     if kept := gone(program):
         found += [*kept, *_shape("after what was left in is taken out")]
-    if masked:
+    if program.plan.mask is not None and program.plan.mask.method.counted:
         found.append("the mask has the planned sparsity")
     return found
 

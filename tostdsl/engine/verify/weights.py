@@ -12,7 +12,7 @@ from tostdsl.engine import reference
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
 from tostdsl.engine.masked import Masked
-from tostdsl.engine.run import Site
+from tostdsl.engine.scope import Scope
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.site import layers
 from tostdsl.engine.verify.evidence import Evidence, Group
@@ -119,12 +119,11 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
     plan, counts = evidence.plan, masked.counts()
     assert plan.mask is not None
     method, sparsity = plan.mask.method, evidence.program.sparsity
-    assert sparsity is not None
-    kept = method.kept(counts.total, sparsity)
-    group.check(
-        "the sparsity", counts.kept == kept, f"keeps {counts.kept:,} weights, the plan {kept:,}"
-    )
     shapes = {name: tuple(weight.shape) for name, weight in masked.weights.items()}
+    if method.counted:
+        kept = method.kept(shapes, sparsity)
+        words = f"keeps {counts.kept:,} weights, the plan {kept:,}"
+        group.check("the sparsity", counts.kept == kept, words)
     shares = method.shared_out(shapes, sparsity)
     for name, share in (shares or {}).items():
         found = counts.layers[name].kept
@@ -133,7 +132,7 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
     if method.seeded:
         weights = {name: weight.detach() for name, weight in masked.weights.items()}
         try:
-            drawn = method.choose(Site(model, weights, {}, plan.seed), sparsity)
+            drawn = method.choose(Scope(model, weights, {}, evidence.facts, plan.seed), sparsity)
         except TostError as error:
             group.check("the masks", False, f"cannot be drawn again: {error}")
             return

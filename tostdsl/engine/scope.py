@@ -1,0 +1,48 @@
+"""The network as a mask method sees it (`plan.masking.MaskSite`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tostdsl.diagnostics import TostError
+from tostdsl.engine.feed import Feed
+from tostdsl.engine.seeds import generator
+from tostdsl.plan.bases import DataFacts
+
+
+@dataclass(slots=True)
+class Scope:
+    """What a mask method may look at: the network, the weights in scope, training images."""
+
+    model: nn.Module
+    weights: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    facts: DataFacts
+    seed: int
+    feed: Feed | None = None
+    """Where training images come from; None for methods that look at none."""
+    rehearsal: bool = False
+    """Whether a class may have fewer images than are asked for."""
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A CPU generator derived from the seed and a purpose."""
+        return generator(self.seed, "mask", purpose)
+
+    def images(self, each: int) -> tuple[Tensor, Tensor]:
+        """`each` training images of every class, and their labels."""
+        images, labels = self._feed().balanced("mask", each)
+        counts = torch.bincount(labels, minlength=self.facts.classes)
+        fewest = int(counts.min())
+        if fewest < each and not self.rehearsal:
+            reason = f"class {int(counts.argmin())} has only {fewest} training images"
+            raise TostError.of("T504", name="per_class", reason=reason)
+        return images, labels
+
+    def _feed(self) -> Feed:
+        if self.feed is None:
+            raise ValueError("this mask was to look at no images")
+        return self.feed

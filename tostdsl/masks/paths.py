@@ -1,0 +1,99 @@
+"""Which weights stand on a path from the network's input to its output.
+
+Found by one pass of a copy in which nothing can cancel: every kept weight is positive, biases are
+zero, normalisations and activations hand on what they get, maxima are means. Then a weight's
+derivative of the summed outputs is above zero exactly where some path leads through it. This is
+the count behind "effective sparsity": Vysogorets and Kempe, "Connectivity matters: neural network
+pruning through the lens of effective sparsity", 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_PASSED = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.LocalResponseNorm,
+    nn.Dropout,
+    *(
+        getattr(nn, name)
+        for name in nn.modules.activation.__all__
+        if name != "MultiheadAttention" and not name.startswith("Softm")
+    ),
+)
+"""Modules that decide nothing about whether a path exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where paths lead through a masked network."""
+
+    connected: bool
+    """Whether any path leads from the input to the outputs."""
+    on_path: Mapping[str, Tensor]
+    """For each weight in scope (bool, its shape) whether it is kept and on a path."""
+
+
+def paths(model: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -> Paths | None:
+    """The paths through a network under masks; None where it cannot be run so.
+
+    `masks` (bool, True is kept) by parameter name; `shape` is that of an image. Weights without
+    a mask count as dense. Parameters that belong to no known layer (a position embedding, a
+    layer's scale) keep their absolute values, and so count as inputs where they are added.
+    """
+    copy = deepcopy(model).to(torch.float64).eval()
+    _pass_on(copy)
+    positive = {name: _positive(mask) for name, mask in masks.items()}
+    found: dict[str, nn.Parameter] = {}
+    with torch.no_grad():
+        for name, parameter in copy.named_parameters(remove_duplicate=False):
+            last = name.rpartition(".")[2]
+            if name in positive:
+                parameter.copy_(positive[name])
+                found[name] = parameter
+            elif last.endswith("bias"):
+                parameter.zero_()
+            elif parameter.dim() > 1 and last.endswith("weight"):
+                parameter.copy_(_positive(torch.ones_like(parameter, dtype=torch.bool)))
+            else:
+                parameter.abs_()
+        for parameter in copy.parameters():
+            parameter.requires_grad_(False)
+        for parameter in found.values():
+            parameter.requires_grad_()
+    device = next(iter(found.values())).device
+    try:
+        total = copy(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        slopes = torch.autograd.grad(total, list(found.values()), materialize_grads=True)
+    except RuntimeError:  # a network of a kind that this trick does not serve
+        return None
+    if not bool(torch.isfinite(total)):
+        return None
+    on_path = {name: (s > 0) & masks[name] for name, s in zip(found, slopes, strict=True)}
+    return Paths(bool(total.detach() > 0), on_path)
+
+
+def _positive(mask: Tensor) -> Tensor:
+    """Every kept weight an equal part of its row, so that sums neither grow nor vanish."""
+    rows = mask.flatten(1).sum(1).clamp(min=1).to(torch.float64)
+    return mask.to(torch.float64) / rows.reshape(-1, *[1] * (mask.dim() - 1))
+
+
+def _pass_on(model: nn.Module) -> None:
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, _PASSED):
+                setattr(parent, name, nn.Identity())
+            elif isinstance(child, nn.MaxPool2d):
+                setattr(parent, name, _mean_of(child))
+
+
+def _mean_of(pool: nn.MaxPool2d) -> nn.Module:
+    return nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)

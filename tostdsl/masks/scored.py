@@ -1,0 +1,128 @@
+"""Masks by score: what is kept is what scores highest, over all layers or layer by layer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import TYPE_CHECKING, Literal
+
+from tostdsl.masks.allocate import highest_of, keep_largest
+from tostdsl.masks.shares import counts, highest_alive
+from tostdsl.plan.masking import MaskSite, Sparsifier, kept_total, shapes_of
+from tostdsl.plan.spec import arg
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tostdsl.masks.bench import Bench
+
+Scores = Mapping[str, "Tensor"]
+Ranking = Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+
+
+class Scored(Sparsifier):
+    """Base of masks that rank weights by a score taken once.
+
+    The total is exact: density times the number of weights in scope, a half rounded up. Of equal
+    scores the weight earlier in the network is kept.
+    """
+
+    distribution: Ranking = arg(
+        "global", "what is ranked together: all weights, or each layer's own under a law of sizes"
+    )
+
+    def scores(self, site: MaskSite) -> Scores:
+        """A score for each weight in scope; the highest are kept."""
+        raise NotImplementedError
+
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, Tensor]":
+        assert sparsity is not None
+        return self.keep(self.scores(site), sparsity)
+
+    def highest(self, site: MaskSite) -> Fraction | None:
+        if self.distribution == "global":
+            return highest_of(self.scores(site))
+        return highest_alive(self.distribution, shapes_of(site.weights))
+
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
+    ) -> dict[str, int] | None:
+        assert sparsity is not None
+        return (
+            None if self.distribution == "global" else counts(self.distribution, shapes, sparsity)
+        )
+
+    def keep(
+        self,
+        scores: Scores,
+        sparsity: Fraction,
+        among: "Mapping[str, Tensor] | None" = None,
+        least: Fraction | None = None,
+    ) -> "dict[str, Tensor]":
+        """Keep the highest scores at a sparsity, of those `among` (bool) that may be kept.
+
+        `least` is the sparsity that is wanted in the end: no layer falls below its count there.
+        """
+        shapes = shapes_of(scores)
+        wanted = self.shared_out(shapes, sparsity)
+        if wanted is None:
+            total = sum(map(prod, shapes.values()))
+            return keep_largest(scores, kept_total(total, sparsity), among)
+        floor = self.shared_out(shapes, least) if least is not None else None
+        masks: dict[str, Tensor] = {}
+        for name, score in scores.items():
+            here = {name: among[name]} if among else None
+            most = int(among[name].sum()) if among else score.numel()
+            count = min(most, max(wanted[name], floor[name] if floor else 0))
+            masks |= keep_largest({name: score}, count, here)
+        return masks
+
+
+class Iterated(Scored):
+    """Base of masks whose scores are taken again and again on the network pruned so far.
+
+    After iteration t of n the density is d^(t/n) (`decay=exponential`) or 1 - (1 - d) t / n
+    (`linear`), of the wanted density d; what is pruned does not return.
+    """
+
+    iterations: int = arg(1, "how many times scores are taken, the network pruned a bit each", ge=1)
+    decay: Literal["exponential", "linear"] = arg(
+        "exponential", "how the density falls over the iterations"
+    )
+
+    def bench(self, site: MaskSite) -> "Bench":
+        """The copy of the network that scores are taken on."""
+        raise NotImplementedError
+
+    def score(self, bench: "Bench", site: MaskSite) -> Scores:
+        """Scores in the network as the bench has it, pruned so far."""
+        raise NotImplementedError
+
+    def returns(self) -> bool:
+        """Whether a weight that was pruned in an iteration may be kept in a later one."""
+        return False
+
+    def sparsities(self, sparsity: Fraction) -> Iterator[Fraction]:
+        """The sparsity after each iteration; the last is the wanted one, exact."""
+        density, n = float(1 - sparsity), self.iterations
+        for t in range(1, n):
+            left = density ** (t / n) if self.decay == "exponential" else 1 - (1 - density) * t / n
+            yield min(sparsity, 1 - Fraction(left))
+        yield sparsity
+
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, Tensor]":
+        assert sparsity is not None
+        bench, masks = self.bench(site), dict(site.masks)
+        for now in self.sparsities(sparsity):
+            if masks:
+                bench.prune(masks)
+            scores = self.score(bench, site)
+            among = None if self.returns() else masks or None
+            masks = self.keep(scores, now, among, sparsity)
+        return masks
+
+    def scores(self, site: MaskSite) -> Scores:
+        return self.score(self.bench(site), site)
+
+    def highest(self, site: MaskSite) -> Fraction | None:
+        iterated = self.distribution == "global" and self.iterations > 1
+        return None if iterated else super().highest(site)

@@ -1,0 +1,162 @@
+"""The base of masks: what the compiler and the engine may ask of a method, and what it may see.
+
+The methods that need torch say so; they import it inside.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.spec import CheckSite, Problem, Spec, arg
+from tostdsl.units import Duration, Moment, Percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One training that a mask wants before the final one, pruned at its end."""
+
+    sparsity: Fraction
+    """Share of the scope's weights that are zero after the prune, exact."""
+
+
+class MaskSite(Protocol):
+    """What a mask method sees of the network while it chooses."""
+
+    @property
+    def model(self) -> "torch.nn.Module":
+        """The network itself; a method that runs it works on a copy."""
+
+    @property
+    def weights(self) -> "Mapping[str, torch.Tensor]":
+        """The prunable weights in scope, by parameter name, in the network's order."""
+
+    @property
+    def masks(self) -> "Mapping[str, torch.Tensor]":
+        """The masks now in force (bool, True is kept); empty before the first."""
+
+    @property
+    def facts(self) -> DataFacts:
+        """Shape of an image, number of classes."""
+
+    def generator(self, purpose: str) -> "torch.Generator":
+        """A CPU generator derived from the run's seed and a purpose."""
+
+    def images(self, each: int) -> "tuple[torch.Tensor, torch.Tensor]":
+        """`each` training images of every class, without augmentation, and their labels.
+
+        Drawn by the seed, in the data set's order, so that the same images come in the same order
+        whoever asks. `TostError` T504 where a class has fewer.
+        """
+
+
+def kept_total(size: int, sparsity: Fraction) -> int:
+    """How many of `size` weights are kept: density times size, a half rounded up."""
+    return floor((1 - sparsity) * size + Fraction(1, 2))
+
+
+def shapes_of(tensors: "Mapping[str, torch.Tensor]") -> dict[str, tuple[int, ...]]:
+    """The tensors' shapes by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+class MaskMethod(Spec):
+    """Base of masks: which of the scope's weights are kept."""
+
+    kind = "mask"
+    permissions = frozenset({"allow"})
+    seeded: ClassVar[bool] = False
+    """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
+    counted: ClassVar[bool] = True
+    """Whether shapes and the wanted sparsity tell how many weights it keeps (`kept`)."""
+    allow: Literal["nothing", "collapse"] = arg(
+        "nothing", "what is let pass: `collapse` goes on where a layer keeps no weight"
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_named: Any) -> None:
+        fields = cls.__pydantic_fields__
+        fields["allow"] = fields.pop("allow")  # what is asked for stands before what is let pass
+
+    def target(self) -> Fraction | None:
+        """The sparsity of the masks it ends with, exact; None where only choosing tells."""
+        return None
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The trainings it takes to find the mask; none for masks found at initialisation."""
+        return ()
+
+    def round_length(self, training: Duration) -> Duration:
+        """How long each of its rounds trains, given the final training's length."""
+        return training
+
+    def rewind_to(self) -> Moment | None:
+        """Where in the first round the weights are kept, to go back to after each prune."""
+        return None
+
+    def stages_in_rounds(self) -> bool:
+        """Whether the recipe's stages are at work in the rounds too."""
+        return False
+
+    def kept(self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None) -> int:
+        """How many of the weights in scope it keeps, exactly; only asked where it is `counted`."""
+        counts = self.shared_out(shapes, sparsity)
+        if counts is None:
+            raise NotImplementedError
+        return sum(counts.values())
+
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
+    ) -> dict[str, int] | None:
+        """How many each weight keeps, by name, where shapes alone decide; None where not."""
+        return None
+
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
+        """The masks (bool, True is kept, the weights' shapes and device).
+
+        `sparsity` is what this prune is to reach: the round's, or the method's `target`.
+        """
+        raise NotImplementedError
+
+    def highest(self, site: MaskSite) -> Fraction | None:
+        """The highest sparsity at which it leaves every layer a weight; None if not known."""
+        return None
+
+
+class Sparsifier(MaskMethod):
+    """Base of masks that keep a wanted share of the weights."""
+
+    other_arguments = MappingProxyType(
+        {
+            "density": "sparsity={rest}",
+            "keep": "sparsity={rest}",
+            "amount": "sparsity",
+            "ratio": "sparsity",
+            "prune_ratio": "sparsity",
+        }
+    )
+    sparsity: Percent = arg(doc="share of the weights in scope that are zero")
+
+    def check(self, site: CheckSite) -> "Iterable[Problem]":
+        if not 0 <= self.sparsity.fraction < 1:
+            bound = "at least 0% and below 100%"
+            values = {"name": "sparsity", "bound": bound, "found": f"`{self.sparsity}`"}
+            yield Problem("T303", values, ("sparsity",))
+
+    def target(self) -> Fraction:
+        return self.sparsity.fraction
+
+    def kept(self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None) -> int:
+        """Density times the number of weights in scope, a half rounded up."""
+        from math import prod
+
+        assert sparsity is not None
+        return kept_total(sum(map(prod, shapes.values())), sparsity)
