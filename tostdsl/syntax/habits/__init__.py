@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tostdsl.diagnostics import Diagnostic
-from tostdsl.syntax.habits import blocks, brackets, leads, marks, phrases, sentences, values
+from tostdsl.syntax.habits import (
+    blocks,
+    brackets,
+    leads,
+    marks,
+    openings,
+    phrases,
+    sentences,
+    turned,
+    values,
+)
 from tostdsl.syntax.habits.statement import Meant, Statement
 from tostdsl.syntax.written import Written
 
@@ -20,15 +30,21 @@ MAX_LENGTH = 1000
 _HABITS: tuple[Callable[[Statement], None], ...] = (
     marks.comments,
     marks.ended,
+    openings.leading,
+    openings.loops,
+    openings.filled,
     blocks.grouped,
     blocks.blocks,
     blocks.dashed,
     phrases.capitals,
     phrases.doubled,
+    turned.turned,
     leads.leads,
+    openings.switched,
     sentences.sweep,
     sentences.param,
     values.paths,
+    values.quoted,
     values.references,
     values.numbers,
     values.ramps,
