@@ -241,6 +241,9 @@ READ_ON = [
     ("mask random(90%=sparsity)", "T144", "mask random(sparsity=90%)"),
     ("skip epoch until 4", "T136", "skip until epoch 4"),
     ("1 seed", "T134", "seed 1"),
+    ("optimizer sgd(weight decay=5e-4)", "T140", "optimizer sgd(weight_decay=5e-4)"),
+    ("optimizer sgd(lr=0.1, weight decay = 5e-4)",
+     "T140", "optimizer sgd(lr=0.1, weight_decay = 5e-4)"),
     ("expect >= accuracy 94%", "T141", "expect accuracy >= 94%"),
 ]  # fmt: skip
 """What is written, its report, and what it is read as."""
@@ -267,7 +270,6 @@ SAID = [
     ("gpu 0", "T103", "write `tost run --device cuda`", "gpu"),
     ("amp True", "T103", "write `precision bf16`", "amp"),
     ("log wandb", "T103", "see `tost run --help`", "log"),
-    ("label_smoothing 0.1", "T103", "write `labels(smoothing=0.1)`", "label_smoothing"),
     ("-- x", "T138", "write `#`", ""),
     ("---", "T138", "remove it", ""),
 ]

@@ -32,7 +32,6 @@ OPTIONS = {
     "tost run --device cpu": ("cpu",),
     "tost run --data-root {value}": ("data_root", "root", "data_dir"),
     "precision bf16": ("amp", "mixed_precision", "autocast", "fp16", "bf16", "half"),
-    "labels(smoothing={value})": ("label_smoothing", "smoothing"),
     "tost run": ("log", "logger", "wandb", "tensorboard", "workers", "num_workers", "output",
                  "save", "checkpoint", "verbose", "threads", "deterministic"),
 }  # fmt: skip

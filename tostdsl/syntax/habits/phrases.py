@@ -49,8 +49,6 @@ _MOMENT = re.compile(
     rf"\b({either(BOUNDS)})\s+((epoch|step)(s?)(\s*[=:(]\s*|\s+)(\d+)(\s*\))?)(?![\w.%])"
 )
 _ARGUMENT_MOMENT = re.compile(rf"(?<=[=,\[])\s*(({NAME})(\s*[=:]\s*|[ \t]+)(\d+))(?![\w.%=])")
-_KEBAB = re.compile(r"(?<![\w.$\"-])[A-Za-z]\w*(?:-[A-Za-z]\w*)+(?=\s*[=,)\]]|\s*$)")
-_HYPHENED = re.compile(rf"(\w+)\s+({NAME}(?:[-.]\w+)+)(?=\s|$|\()")
 _MISSPELT = re.compile(rf"\b{either(BOUNDS)}\s+(({NAME})\s+(\d+%?))(?![\w.])")
 _VALUED = re.compile(rf"({NAME})\s+(-?[\d.]+(?:[eE]-?\d+)?[%x]?)\s*$")
 _PARTS = re.compile(rf"(?<!\S)({either(REACH)})(?=\s)")
@@ -161,26 +159,6 @@ def recipe(text: Statement) -> None:
     if match is not None:
         write = re.sub(r"\s+", "_", match[1])
         text.mend("T140", match.span(1), write, found=match[1])
-
-
-def hyphened(text: Statement) -> None:
-    """`recipe my-recipe`, `model ResNet-18`."""
-    match = _HYPHENED.match(text.outer)
-    if match is None or match[1] not in ("recipe", "param", "sweep", *SLOTS):
-        return
-    slot = match[1] in SLOTS
-    write = re.sub(r"[-.]", "" if slot else "_", match[2])
-    write = write.lower() if slot else write
-    text.mend("T140", match.span(2), write, certain=not slot, found=match[2])
-
-
-def kebab(text: Statement) -> None:
-    """`sgd(weight-decay=2e-4)`, `init(rescale=fanin-masked)`."""
-
-    def mend(match: re.Match[str]) -> None:
-        text.mend("T140", match.span(), match.group().replace("-", "_"), found=match.group())
-
-    text.each(_KEBAB, text.inner, mend)
 
 
 def moments(text: Statement) -> None:
