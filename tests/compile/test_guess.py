@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tostdsl.compile.compiler import compile_source
@@ -83,13 +85,23 @@ ONE = [
     ("mask lottery(sparsity=90%, rewind=end)", "T504"),
     ("mask random(sparsity=90X)", "T301"),
     ("model resnet 19", "T201"),
+    ("no model resnet18", "T202"),
+    ("== model resnet18", "T101"),
+    ("%% train for 8 epochs", "T105"),
+    ("(data cifar10)", "T134"),
+    ("@ rate = 90%\nmask random(sparsity=$rate)", "T105"),
+    ("train for 8.0 epochs\nskip until epoch 4", "T301"),
+    ("train for 8.5 epochs\nskip until epoch 4", "T301"),
+    ("/* one\n skip(anneal=linear)\n two */", "T138"),
 ]
 
 
 @pytest.mark.parametrize(("line", "code"), ONE)
 def test_one_mistake_is_one_report(line: str, code: str) -> None:
-    """What several parts of the compiler could say of a place is said once."""
-    assert [code] == [d.code for d in found(line)]
+    """What several parts of the compiler could say of a place is said once, nothing is missed."""
+    words = set(re.findall(r"\w+", line))
+    head = "".join(f"{slot} {call}\n" for slot, call in BASE.items() if slot not in words)
+    assert [code] == [d.code for d in compile_source(Source("r.tost", head + line)).diagnostics]
 
 
 @pytest.mark.parametrize(

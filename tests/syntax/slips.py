@@ -244,6 +244,9 @@ READ_ON = [
     ("optimizer sgd(weight decay=5e-4)", "T140", "optimizer sgd(weight_decay=5e-4)"),
     ("optimizer sgd(lr=0.1, weight decay = 5e-4)",
      "T140", "optimizer sgd(lr=0.1, weight_decay = 5e-4)"),
+    ("(model resnet18)", "T134", "model resnet18"),
+    ("seed 1 /* one\n two */", "T138", "seed 1 # one\n # two "),
+    ("/* one\n two */ seed 1", "T138", " seed 1"),
     ("expect >= accuracy 94%", "T141", "expect accuracy >= 94%"),
 ]  # fmt: skip
 """What is written, its report, and what it is read as."""
@@ -272,6 +275,9 @@ SAID = [
     ("log wandb", "T103", "see `tost run --help`", "log"),
     ("-- x", "T138", "write `#`", ""),
     ("---", "T138", "remove it", ""),
+    ("/* one\n two */", "T138", "begin each of its lines with `#`", ""),
+    ("/* one #1\n * it's\n\n   skip(anneal=linear)\n */", "T138", "begin each", ""),
+    ("/* see #12 */", "T138", "write `#`", ""),
 ]
 """What cannot be read on: its report, what its help says, and what the hole stands for."""
 

@@ -192,7 +192,7 @@ class _Merge:
             case n.Expect():
                 recipe.expects.append(statement)
             case n.Hole():
-                recipe.broken.add(statement.word)
+                recipe.broken.update((statement.word, *statement.also))
             case n.Extends() | n.Without():
                 pass
 

@@ -32,6 +32,7 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     marks.comments,
     marks.ended,
     openings.leading,
+    openings.wrapped,
     openings.loops,
     openings.filled,
     blocks.grouped,
@@ -86,12 +87,14 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
 
 def meant(written: Written) -> tuple[Meant, list[Diagnostic]] | None:
     """What a statement that cannot be read was meant to be, and what to write in its place."""
-    if len(written.text) > MAX_LENGTH:
-        return None
     statement = Statement(written)
+    if len(written.text) > MAX_LENGTH:
+        if not marks.is_comment(written.text):
+            return None
+        marks.comments(statement)
     for habit in _HABITS:
-        habit(statement)
-        if statement.word is not None:
+        if statement.word is not None or len(statement.text) > MAX_LENGTH:
             break
+        habit(statement)
     read = statement.read()
     return None if read is None else (read, statement.found)

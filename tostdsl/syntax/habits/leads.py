@@ -24,6 +24,8 @@ MEANT = {
 REMOVING = ("no", "not", "disable", "delete", "never", "drop", "exclude", "remove", "disabled",
             "del", "unset", "omit", "dont", "avoid", "ignore", "off", "minus")  # fmt: skip
 """Words that take away what follows them."""
+OPTIONAL = ("mask", "optimizer", "schedule")
+"""Slots that a recipe may be without."""
 GROUPS = ("techniques", "technique", "stages", "stage", "hooks", "callbacks", "methods")
 """Words that others write over the list of what is at work."""
 OPTIONS = {
@@ -144,12 +146,14 @@ def removal(text: Statement, where: tuple[int, int], rest: str, code: str, mark:
     """`no skip`: never read as if it added one."""
     match = _WINDOW_OF.fullmatch(rest.strip())
     write = f"without {match[1]}{match[2]}" if match is not None else "without name"
+    first = re.match(NAME, rest.strip())
+    kept = first is not None and first.group() in KEYWORDS
+    if first is not None and first.group() in OPTIONAL:
+        write, kept = f"without {first.group()}", False
     text.word = ""
-    edits = [(0, len(text.text), write)] if extending(text) else []
+    edits = [(0, len(text.text), write)] if extending(text) and not kept else []
     help = f"write `{shown(write)}`"
     if not edits:
-        help = (
-            f"delete this line: only what is written is at work; `{shown(write)}` is for a recipe "
-            "that extends another"
-        )
+        help = "delete this line: only what is written is at work"
+        help += "" if kept else f"; `{shown(write)}` is for a recipe that extends another"
     text.report(code, where, *edits, help=help, certain=False, name=mark, mark=mark, reason="")

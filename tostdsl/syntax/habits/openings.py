@@ -16,6 +16,7 @@ FILLERS = (*NEUTRAL, "let", "set", "define", "const", "var", "please", "the", "m
 
 _FILLED = re.compile(rf"({either(FILLERS)})\s+(?={either(KEYWORDS)}\s+\S)", re.IGNORECASE)
 _QUOTED = re.compile(rf"([\"'])({either(KEYWORDS)})\1(?=\s+[^\s:=])")
+_WRAPPED = re.compile(rf"([(\[{{])\s*{either(KEYWORDS)}\s[^\n]*?\s*([)\]}}])\s*$")
 _LOOP = re.compile(
     rf"((?:for|foreach|while|if|unless|when|repeat)\b[^:\n\[]*(?:\[[^\]\n]*\][^:\n]*)?):\s*"
     rf"(?={NAME}|$)"
@@ -40,6 +41,17 @@ def leading(text: Statement) -> None:
         where = (0, match.end())
         text.report("T133", where, (*where, match[2]), write=match[2])
         text.put(*where, match[2])
+
+
+def wrapped(text: Statement) -> None:
+    """`(model resnet18)`."""
+    match = _WRAPPED.match(text.bare)
+    if match is None or text.closing(0) != match.start(2):
+        return
+    ends = match.span(1), match.span(2)
+    edits = [(*place, "") for place in ends]
+    text.report("T134", ends[0], *edits, help="remove the brackets", mark=match[1], reason="")
+    text.written = text.written.part(match.end(1), match.start(2))
 
 
 def loops(text: Statement) -> None:
