@@ -40,6 +40,7 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     blocks.dashed,
     phrases.capitals,
     phrases.doubled,
+    turned.crossed,
     turned.turned,
     leads.leads,
     openings.switched,

@@ -51,7 +51,7 @@ def strange(word: str, call: str) -> bool:
     """Whether a slot of this word is worth a look, although it can be read as one."""
     if word in NEUTRAL or nearest(word, SLOTS) is not None:
         return False
-    if call in SLOTS:  # `resnet18 model`
+    if call.partition("(")[0].rstrip() in SLOTS:  # `resnet18 model`
         return True
     if re.match(r"(?:epoch|step)s?\s+(?:from|until|at)\s", call):  # `skip epoch until 4`
         return True

@@ -7,9 +7,13 @@ import re
 from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either, shown
 from tostdsl.syntax.words import KEYWORDS, SLOTS
 
-_VALUE = r"(?:-?\d[\w.%:]*|\$\w+)"
+_VALUE = r"(?:-?\d[\w.%:]*(?:(?<=[eE])-\d+)?|\$\w+)"
 _SLOT_LAST = re.compile(
     rf"({NAME}(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?)(\s+)({either(SLOTS)})(?=\s*$|\s+{either(REACH)}\s)"
+)
+_SLOT_SECOND = re.compile(rf"({NAME})(\s+)({either(SLOTS)})(?=\s*\()")
+_WORD_SECOND = re.compile(
+    rf"({NAME})\s+(param(?=\s*=)|sweep(?=\s+over\s)|expect(?=\s*(?:>=|<=|>|<)))"
 )
 _SEED_LAST = re.compile(r"(\d+)\s+(seed)\s*$")
 _NAME_LAST = re.compile(rf"(?:param\s+)?({_VALUE})\s*=\s*\$?({NAME})\s*$")
@@ -20,6 +24,21 @@ _BOUND = re.compile(
 )
 _COMPARED = re.compile(rf"expect\s+((>=|<=|>|<)\s*({NAME})\s+(-?[\d.]+%?))\s*$")
 _TRAIN = ("for", "train")
+_UNIT = r"\b(?:epoch|step)"
+_CROSSED = (
+    (rf"=\s*,\s*({_VALUE})(?=\s+{NAME}\s*=)", r"=\1,"),  # `lr=,0.1 momentum=0.9`
+    (rf"=\s*([)\]])\s*({_VALUE})", r"=\2\1"),  # `crop(padding=)4`
+    (r"(?<=[A-Za-z_])\s*(\d[\d.]*(?:[eE]-?\d+)?[%x]?)\s*=(?=\s*[,)])", r"=\1"),  # `lr0.1=`
+    (r"(?<=\w)\s*\[\s*=", "=["),  # `augment[=crop, flip]`
+    (rf"=\s*({NAME})\[(?=\()", r"=[\1"),  # `augment=crop[(padding=4)]`
+    (rf"=\s*({_UNIT})\s*\[\s*(\d+)", r"=[\1 \2"),  # `at=epoch[ 90]`
+    (rf"({_UNIT})\s*([)\],])\s*(\d+)(?=\s*(?:$|[,)\]]|{_UNIT}))", r"\1 \3\2"),  # `epoch ]90`
+    (rf"\$\s*=\s*(?={NAME})", "=$"),  # `sparsity$=sparsity`
+    (rf"=\s*({NAME})\$(?!\w)", r"=$\1"),  # `sparsity=sparsity$`
+    (rf"\$\s*,\s*({NAME})(?=\s+{NAME}\s*=)", r"$\1,"),  # `sparsity=$,sparsity rate=20%`
+)
+"""Neighbours that changed places, by what they are in their own."""
+_PATTERNS = tuple((re.compile(pattern), right) for pattern, right in _CROSSED)
 
 Parts = list[str | tuple[int, int]]
 
@@ -27,11 +46,16 @@ Parts = list[str | tuple[int, int]]
 def turned(text: Statement) -> None:
     """`resnet18 model`, `1 seed`, `10% = sparsity`, `random(90%=sparsity)`."""
     _train(text)
+    made: Parts
     match = _SLOT_LAST.match(text.bare)
     if match is not None and match[1].split("(")[0] not in KEYWORDS:
         name = (match.start(1), match.end(1))
         _composed(text, match.span(3), match.end(), [match.span(3), " ", name], match[3])
-    made: Parts
+    match = _SLOT_SECOND.match(text.bare) or _WORD_SECOND.match(text.bare)
+    if match is not None and match[1] not in KEYWORDS:
+        word = match.span(match.lastindex or 0)
+        made = [word, " ", match.span(1)]
+        _composed(text, word, match.end(), made, text.text[slice(*word)])
     match = _SEED_LAST.match(text.bare)
     if match is not None:
         made = [match.span(2), " ", match.span(1)]
@@ -51,6 +75,17 @@ def turned(text: Statement) -> None:
         text.mend("T141", match.span(1), write, certain=False, found=match[1])
     text.each(_ARGUMENT, text.bare, lambda match: _argument(text, match))
     text.each(_BOUND, text.outer, lambda match: _bound(text, match))
+
+
+def crossed(text: Statement) -> None:
+    """`lr=,0.1 momentum=0.9`, `augment[=crop, flip]`: two marks or values in the wrong order."""
+    for pattern, right in _PATTERNS:
+
+        def mend(match: re.Match[str], right: str = right) -> None:
+            write, found = match.expand(right), match.group().strip()
+            text.mend("T144", match.span(), write, certain=False, found=found)
+
+        text.each(pattern, text.bare, mend)
 
 
 def _train(text: Statement) -> None:
