@@ -114,7 +114,22 @@ def test_what_was_meant_stands_where_it_was_written() -> None:
 
 
 PIECES = [*" =:;,()[]{}\"'%#\n-*.", "model", "until", "epoch", "40", "//", "lr", "0.1", "on"]
-PIECES += ["from", "to", "expect", "=>", "layer1", "train", "for"]
+PIECES += [
+    "from",
+    "to",
+    "expect",
+    "=>",
+    "layer1",
+    "train",
+    "for",
+    "$",
+    "/*",
+    "*/",
+    "let",
+    "+",
+    "8.0",
+]
+PIECES += ["epochs", "enabled", "off", "param"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
