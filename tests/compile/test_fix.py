@@ -204,3 +204,19 @@ def test_a_long_text_is_read_a_few_times_only() -> None:
     assert (3, 2, True) == (reads, fixed.applied, fixed.unfinished)
     assert fixed.source.text.endswith("yxx")
     assert not apply_fixes(Source("r", "a"), rules(a="b")).unfinished
+
+
+@pytest.mark.parametrize(("code", "applied"), [("T101", 0), ("T142", 1)])
+def test_only_a_second_statement_on_a_line_is_split(code: str, applied: int) -> None:
+    """No other certain fix makes two statements of one; with a look at it, it may."""
+
+    def check(source: Source) -> list[Diagnostic]:
+        if source.text == "skip\nseed 1":
+            return []
+        fix = Fix((Edit(source.span(4, 5), "\n"),))
+        return [Diagnostic(code, Severity.ERROR, "wrong", fix=fix)]
+
+    source = Source("r", "skip seed 1")
+    assert applied == apply_fixes(source, check).applied
+    assert 1 == apply_fixes(source, check, look=True).applied
+    assert 1 - applied == apply_fixes(source, check).offered

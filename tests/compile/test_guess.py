@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tostdsl.compile.compiler import compile_source
@@ -55,6 +57,19 @@ def mended(diagnostic: Diagnostic) -> str:
         ("Optimizer sgd(lr=0.1)", "T202", "optimizer sgd(lr=0.1)"),
         ("Model resnet18", "T202", "model resnet18"),
         ("sgd(lr=0.1)", "T201", "optimizer sgd(lr=0.1)"),
+        ("mask lottery 90%", "T137", "mask lottery(sparsity=90%)"),
+        ("mask random[90%]", "T137", "mask random(sparsity=90%)"),
+        ("model resnet 18", "T201", "model resnet18"),
+        ("model resnet(18)", "T201", "model resnet18"),
+        (
+            "optimizer adamw(lr=0.1, betas=(0.9, 0.999))",
+            "T203",
+            "optimizer adamw(lr=0.1, beta1=0.9, beta2=0.999)",
+        ),
+        ("label_smoothing 0.1", "T103", "labels(smoothing=0.1)"),
+        ("label_smoothing = 0.1", "T132", "labels(smoothing=0.1)"),
+        ("label_smoothing(0.1)", "T201", "labels(smoothing=0.1)"),
+        ("smoothing: 0.1", "T132", "labels(smoothing=0.1)"),
     ],
 )
 def test_the_fix_is_what_was_meant(line: str, code: str, expected: str) -> None:
@@ -64,6 +79,39 @@ def test_the_fix_is_what_was_meant(line: str, code: str, expected: str) -> None:
     assert expected == mended(wrong)
     assert wrong.help
     assert [] == found(expected)
+
+
+ONE = [
+    ("mask lottery(sparsity=90%, rewind=end)", "T504"),
+    ("mask random(sparsity=90X)", "T301"),
+    ("model resnet 19", "T201"),
+    ("no model resnet18", "T202"),
+    ("== model resnet18", "T101"),
+    ("%% train for 8 epochs", "T105"),
+    ("(data cifar10)", "T134"),
+    ("@ rate = 90%\nmask random(sparsity=$rate)", "T105"),
+    ("train for 8.0 epochs\nskip until epoch 4", "T301"),
+    ("train for 8.5 epochs\nskip until epoch 4", "T301"),
+    ("/* one\n skip(anneal=linear)\n two */", "T138"),
+]
+
+
+@pytest.mark.parametrize(("line", "code"), ONE)
+def test_one_mistake_is_one_report(line: str, code: str) -> None:
+    """What several parts of the compiler could say of a place is said once, nothing is missed."""
+    words = set(re.findall(r"\w+", line))
+    head = "".join(f"{slot} {call}\n" for slot, call in BASE.items() if slot not in words)
+    assert [code] == [d.code for d in compile_source(Source("r.tost", head + line)).diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("line", "certain"), [("mask random 90%", True), ("model resnet 18", False)]
+)
+def test_a_name_that_is_certain_is_written_in(line: str, certain: bool) -> None:
+    """The one argument that must be given is it; a name that is only near needs a look."""
+    (wrong,) = found(line)
+    assert wrong.fix is not None
+    assert certain == wrong.fix.certain
 
 
 @pytest.mark.parametrize(

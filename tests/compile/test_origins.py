@@ -251,11 +251,11 @@ def test_every_argument_has_an_origin(made: tuple[list[str], Plan]) -> None:
     if plan.mask is not None:
         specs["mask"] = plan.mask.method
     counts: dict[str, int] = {}
-    for site in variant.lowered.stages:
-        name = site.plan.technique.name
+    for stage in plan.stages:  # the plan's order numbers them
+        name = stage.technique.name
         counts[name] = counts.get(name, 0) + 1
         number = f"#{counts[name]}" if counts[name] > 1 else ""
-        specs[f"stages.{name}{number}"] = site.plan.technique
+        specs[f"stages.{name}{number}"] = stage.technique
     for head, spec in specs.items():
         for path, written in leaves(head, spec).items():
             links = [str(link) for link in found[path].chain]

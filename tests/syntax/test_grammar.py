@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 
-from tostdsl import assets
+import tostdsl
+from tostdsl import assets, registry
 from tostdsl.syntax.wanted import kinds
 from tostdsl.syntax.words import KEYWORDS
 
@@ -32,3 +37,26 @@ def test_statement_words_are_the_grammars() -> None:
     inner = {"for", "from", "until", "at", "on", "except", "over", "sha256"}
     grammar = {p.strip("`") for p in kinds().values() if p and p.strip("`").isidentifier()}
     assert grammar - inner == set(KEYWORDS) - slots
+
+
+LANGUAGE = {"step", "none"}
+"""Words of the language, or of any, that are names of anneals as well."""
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """The texts in a module that are no documentation."""
+    inside = [n for n in ast.walk(tree) if not isinstance(n, ast.Expr)]
+    said = [child for n in inside for child in ast.iter_child_nodes(n)]
+    for node in said:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_the_syntax_names_nothing_that_is_registered() -> None:
+    """Techniques, masks, models and data sets are known to the registry alone."""
+    known = {name for kind in registry.KINDS for name in registry.names(kind)} - LANGUAGE
+    assert {"labels", "lottery", "cifar10", "sgd"} <= known
+    folder = Path(tostdsl.__file__).parent / "syntax"
+    trees = [ast.parse(p.read_text(encoding="utf-8")) for p in sorted(folder.rglob("*.py"))]
+    named = {w for tree in trees for text in strings(tree) for w in re.findall(r"\w+", text)}
+    assert set() == named & known

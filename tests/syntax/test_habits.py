@@ -114,7 +114,22 @@ def test_what_was_meant_stands_where_it_was_written() -> None:
 
 
 PIECES = [*" =:;,()[]{}\"'%#\n-*.", "model", "until", "epoch", "40", "//", "lr", "0.1", "on"]
-PIECES += ["from", "to", "expect", "=>", "layer1", "train", "for"]
+PIECES += [
+    "from",
+    "to",
+    "expect",
+    "=>",
+    "layer1",
+    "train",
+    "for",
+    "$",
+    "/*",
+    "*/",
+    "let",
+    "+",
+    "8.0",
+]
+PIECES += ["epochs", "enabled", "off", "param"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
@@ -145,3 +160,22 @@ def test_a_very_long_statement_is_not_searched() -> None:
     """A statement that nobody typed costs no time."""
     text = "a " + "b=1 " * 1000
     assert habits.meant(Written.at(Source("r.tost", text), 0, text)) is None
+
+
+UNSURE = [
+    ("skip seed 2", "T142"),
+    ("skip from epoch 2 for epoch 4;", "T136"),
+    ("for i in 3: labels(smoothing=0.1)", "T103"),
+    ("mask random 90%", "T137"),
+    ("train for 5+1 epochs", "T145"),
+    ("resnet18 model", "T134"),
+    ("skip form epoch 0", "T134"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), UNSURE)
+def test_what_may_mean_something_else_needs_a_look(text: str, code: str) -> None:
+    """Where two readings are possible, no fix is applied unseen."""
+    (fix,) = [d.fix for d in read(text)[1] if d.code == code]
+    assert fix is not None
+    assert not fix.certain

@@ -24,10 +24,11 @@ from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 
 if TYPE_CHECKING:
-    from tostdsl.compile import kept, offers
+    from tostdsl.compile import kept, offers, said
 else:
     kept = Later("tostdsl.compile.kept")
     offers = Later("tostdsl.compile.offers")
+    said = Later("tostdsl.compile.said")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +146,9 @@ def _variant(recipe: Recipe, values: Mapping[str, n.Value], found: list[Diagnost
     return Variant(texts, recipe, plan, lowered)
 
 
-REFUSED = ("T139", "T306")
-"""What is wrong with how a value is written: whether it fits is a question for later."""
-
-
 def _in_order(found: list[Diagnostic]) -> list[Diagnostic]:
-    """By file and place, those without a place first; nothing is said of a refused number twice."""
-    refused = {d.span for d in found if d.code in REFUSED}
-    found = [d for d in found if d.code in REFUSED or d.span is None or d.span not in refused]
-    unknown = {d.span for d in found if d.code == "T204"}  # `mask.sparsity`: that says all of it
-    found = [d for d in found if d.code != "T140" or d.span not in unknown]
+    """By file and place, those without a place first; nothing is said twice."""
+    found = said.once(found) if found else found
     names: dict[str, int] = {}
     for d in found:
         if d.span is not None:

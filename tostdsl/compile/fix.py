@@ -17,6 +17,9 @@ TRIES = 50
 MAX_READ = 2 << 20
 """Characters that are read in all: a long text gets fewer rounds, three at least."""
 
+SPLITTING = ("T142",)
+"""Codes of mistakes that are mended by making several statements of one."""
+
 Check = Callable[[Source], Sequence[Diagnostic]]
 """What finds the mistakes of a text; their spans lie in the source it is given."""
 
@@ -137,7 +140,7 @@ def _chosen(state: _State, look: bool) -> list[tuple[Diagnostic, Fix]]:
     taken: list[Edit] = []
     for diagnostic in state.found:
         fix = diagnostic.fix
-        if fix is None or not (fix.certain or look):
+        if fix is None or not (look or _certain(diagnostic.code, fix)):
             continue
         if any(edit.span.source is not state.source for edit in fix.edits):
             continue
@@ -146,6 +149,16 @@ def _chosen(state: _State, look: bool) -> list[tuple[Diagnostic, Fix]]:
             taken += fresh
             chosen.append((diagnostic, Fix(tuple(fresh), fix.certain)))
     return chosen
+
+
+def _certain(code: str, fix: Fix) -> bool:
+    """Whether a fix may be applied without a look: it makes no second statement unasked."""
+    return fix.certain and (code in SPLITTING or not any(map(_splits, fix.edits)))
+
+
+def _splits(edit: Edit) -> bool:
+    """Whether an edit puts in more ends of lines than it takes out."""
+    return edit.text.count("\n") > edit.span.text.count("\n")
 
 
 def _overlap(a: Edit, b: Edit) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tostdsl import registry
 from tostdsl.compile import others
 from tostdsl.compile.words import MISSING, signature
-from tostdsl.diagnostics import Diagnostic, Edit, Fix, diagnose, nearest, related, twins
+from tostdsl.diagnostics import Edit, Fix, diagnose, nearest, related, twins
 from tostdsl.plan.spec import Spec
-from tostdsl.source import Source, Span
+from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
-from tostdsl.syntax.parser import parse
 from tostdsl.syntax.words import KEYWORDS
 
 if TYPE_CHECKING:
@@ -57,9 +56,15 @@ def unknown(node: n.Call, kind: str) -> tuple[str, Fix | None]:
         if registry.find(slot, name) is not None:
             start = replace(span, end=span.start)
             fix = Fix((Edit(start, f"{slot} "),), certain=False)
-            return f"`{name}` is {_a(slot)}: write `{slot} {name}`", fix
+            return f"`{name}` is {with_article(slot)}: write `{slot} {name}`", fix
     if name.lower() in NOTHING and kind in NONE_MEANS:
         return f"leave the `{kind}` line out for {NONE_MEANS[kind]}", None
+    match node.arguments:
+        case (n.Argument(name=None, value=n.Literal(value=int() as count)),):
+            whole = f"{name}{count}"
+            if registry.find(kind, whole) is not None:  # `resnet 18`
+                fix = Fix((Edit(node.span, whole),), certain=False)
+                return f"did you mean `{whole}`?", fix
     called = others.call_meant(kind, name)
     if called is not None:
         write = _with_arguments(called, node)
@@ -74,7 +79,7 @@ def unknown(node: n.Call, kind: str) -> tuple[str, Fix | None]:
         return f"did you mean `{meant}`?", Fix((Edit(span, meant),), certain=False)
     for other in registry.KINDS:
         if registry.find(other, name) is not None:
-            return f"`{name}` is {_a(other)}, not {_a(kind)}", None
+            return f"`{name}` is {with_article(other)}, not {with_article(kind)}", None
     if len(known) <= SHOWN or like:
         listed = ", ".join(f"`{each}`" for each in (like if len(known) > SHOWN else known))
         return f"known {registry.KINDS[kind]}: {listed}", None
@@ -84,6 +89,9 @@ def unknown(node: n.Call, kind: str) -> tuple[str, Fix | None]:
 def _with_arguments(called: str, node: n.Call) -> str:
     """A call by its name here, with the arguments it was given."""
     name, _, own = called.removesuffix(")").partition("(")
+    if "{value}" in own:
+        own = own.format(value=node.arguments[0].value.span.text) if node.arguments else ""
+        return f"{name}({own})" if own else name
     inside = [own] if own else []
     inside += [argument.span.text for argument in node.arguments]
     return f"{name}({', '.join(inside)})" if inside else name
@@ -182,47 +190,6 @@ def nothing(node: n.Value) -> bool:
     return isinstance(node, n.Call) and node.name.text.lower() in (*NOTHING, "nil", "false")
 
 
-def at_home(found: Sequence[Diagnostic], file: n.File) -> list[Diagnostic]:
-    """The reports of a file's form, those of arguments written as statements with their place.
-
-    The syntax knows no registry; here `lr = 0.1` is known for an argument of optimizers.
-    """
-    return [_at_home(d, file) if d.code in ("T103", "T132") else d for d in found]
-
-
-def _at_home(diagnostic: Diagnostic, file: n.File) -> Diagnostic:
-    span = diagnostic.span
-    if span is None or (diagnostic.fix is not None and diagnostic.code == "T103"):
-        return diagnostic
-    line = span.source.text[span.start :].split("\n", 1)[0]
-    match = _ASSIGNED.match(line)
-    if match is None:
-        return diagnostic
-    word, value = match.groups()
-    if registry.find("technique", word) is not None:
-        start = span.start + match.start(2)
-        value = re.split(r"\s+(?=(?:from|until|for|at|on|except)\s)", value, maxsplit=1)[0]
-        place = Span(span.source, start, start + len(value.rstrip()))
-        read, mistakes = parse(Source("", f"param p = {place.text}"))
-        for param in read.statements:
-            if isinstance(param, n.Param) and not mistakes:
-                help, fix = setting(word, param.value, place)
-                return replace(diagnostic, help=help, fix=fix)
-    for slot in SLOTS:
-        home = _home(slot, word, file)
-        if home is None:
-            continue
-        call, field = home
-        write = f"`{slot} {call}({field}={value.strip()})`"
-        help = f"`{field}` is an argument of {_a(slot)}: write {write}"
-        if diagnostic.code == "T132":
-            help = (
-                f"to name a value, write `param {word} = {value.strip()}`; as an argument, {write}"
-            )
-        return replace(diagnostic, help=help)
-    return diagnostic
-
-
 def setting(word: str, value: n.Value, place: Span) -> tuple[str, Fix | None]:
     """Help for a technique with a value behind it, `ghost swish`, and the edit where it is one."""
     cls = registry.find("technique", word)
@@ -241,28 +208,8 @@ def setting(word: str, value: n.Value, place: Span) -> tuple[str, Fix | None]:
     return f"write `{write}`", Fix((Edit(gap, f"({field}="), Edit(end, ")")), certain=False)
 
 
-_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*[=:]*\s*([^\s#=:][^\n#]{0,40})")
-
-
-def _home(slot: str, word: str, file: n.File) -> tuple[str, str] | None:
-    """What in this slot has an argument of such a name: the file's own choice before others."""
-    own = [
-        s.call.name.text for s in file.statements if isinstance(s, n.Slot) and s.word.text == slot
-    ]
-    usual = [DEFAULTS[slot]] if slot in DEFAULTS else []
-    for name in [*own, *usual, *([] if own else registry.names(slot))]:
-        cls = registry.find(slot, name)
-        field = related(word, cls.model_fields) if cls is not None else None
-        if cls is not None and field is not None and _same(word, field):
-            return name, field
-    return None
-
-
-def _same(word: str, field: str) -> bool:
-    return field == word or field in word.split("_") or len(field) < len(word) // 2
-
-
-def _a(kind: str) -> str:
+def with_article(kind: str) -> str:
+    """A kind as a sentence names one of it."""
     return ARTICLES.get(kind, f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}")
 
 

@@ -22,9 +22,10 @@ from tostdsl.syntax.parser import parse
 from tostdsl.syntax.words import KEYWORDS, NEUTRAL
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess
+    from tostdsl.compile import guess, placed
 else:
     guess = Later("tostdsl.compile.guess")
+    placed = Later("tostdsl.compile.placed")
 
 EDITION = 1
 MAX_DEPTH = 8
@@ -62,7 +63,7 @@ class Resolver:
         self, source: Source, path: Path | None, chain: tuple[Path, ...], recipe: Recipe
     ) -> Recipe:
         file, mistakes = parse(source)
-        self.found += guess.at_home(mistakes, file) if mistakes else []
+        self.found += placed.at_home(mistakes, file) if mistakes else []
         extends = [s for s in file.statements if isinstance(s, n.Extends)]
         for statement in extends[1:]:
             self.found.append(
@@ -191,7 +192,7 @@ class _Merge:
             case n.Expect():
                 recipe.expects.append(statement)
             case n.Hole():
-                recipe.broken.add(statement.word)
+                recipe.broken.update((statement.word, *statement.also))
             case n.Extends() | n.Without():
                 pass
 

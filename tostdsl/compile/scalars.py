@@ -152,7 +152,8 @@ def _duration(reader: Reader, node: n.Value, name: str) -> Any:
             return value
         case n.Literal(value=Moment(unit="epoch" | "step" as unit, value=count)):
             fix = f"{number_text(count)} {unit}s"
-            return reader.wrong(node, WORDS[Duration], name, fix)
+            # `for epoch 4` may be that epoch, or until then
+            return reader.wrong(node, WORDS[Duration], name, fix, certain=name != "for")
         case n.Literal(value=int()):
             return _counted(reader, node, WORDS[Duration], name, "{0} epochs", "{0} steps")
         case n.Literal(value=Percent(value=value)) if reader.length is not None:
@@ -165,16 +166,16 @@ def _duration(reader: Reader, node: n.Value, name: str) -> Any:
 
 
 def _counted(reader: Reader, node: n.Value, wanted: str, name: str, epochs: str, steps: str) -> Any:
-    """Report a bare number: it counts what training is counted in, where it would fit."""
+    """Report a bare number: most likely it counts what training is counted in, if that fits."""
     count, length = node.span.text, reader.length
     if length is None:
         certain = name == "train"  # nobody counts all of training in steps without saying so
         return reader.wrong(node, wanted, name, epochs.format(count), certain)
-    if int(count) <= length.value:
-        chosen = epochs if length.unit == "epochs" else steps
-        return reader.wrong(node, wanted, name, chosen.format(count))
     help = f"write `{epochs.format(count)}` or `{steps.format(count)}`"
-    return reader.wrong(node, wanted, name, help=help)
+    if int(count) > length.value:
+        return reader.wrong(node, wanted, name, help=help)
+    usual = (epochs if length.unit == "epochs" else steps).format(count)
+    return reader.wrong(node, wanted, name, usual, certain=False, help=help)
 
 
 def _ramp(reader: Reader, node: n.Value, name: str) -> Any:

@@ -75,8 +75,9 @@ class Spec(BaseModel):
     whole stages, the others' are calls."""
 
     other_names: ClassVar[Mapping[str, str]] = {}
-    """What the field calls it elsewhere, in small letters, each with the call to write here. Like
-    the two below it serves messages only, and adds to what a base class says."""
+    """What the field calls it elsewhere, in small letters, each with the call to write here, in
+    which `{value}` is what was given. Like the two below it serves messages only, and adds to what
+    a base class says."""
     other_arguments: ClassVar[Mapping[str, str]] = {}
     """What the field calls its arguments, each with what to say here: an argument's name; or whole
     arguments (`over=global`), in which `{value}` is what was given, `{0}`, `{1}` its items and

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
-from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, diagnose
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.tree import Child, Token, Tree
@@ -137,22 +137,21 @@ class Builder:
         if _too_long(text):
             self.diagnostics.append(diagnose("T306", span))
             return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))
-        try:
-            return n.Literal(span, READERS[token.type](text))
-        except ValueError:  # `2.5 epochs`
-            found = f"`{text}`"
-            number, unit = text.split()
-            self.diagnostics.append(
-                diagnose(
-                    "T301",
-                    span,
-                    name=unit,
-                    expected="a whole number",
-                    found=found,
-                    help=_nearest_length(number, unit),
-                )
-            )
-            return n.Literal(span, READERS[token.type](_SAMPLES[token.type]))
+        return n.Literal(span, READERS[token.type](text))
+
+    def _length(self, token: Token) -> n.Value:
+        """A length; one that is no whole number is reported, and stands for none."""
+        span, (number, unit) = self.span(token), str(token).split()
+        if "." not in number or _too_long(number):
+            return self.literal(token)
+        value = Decimal(number)
+        whole = value == value.to_integral_value()
+        write = f"{int(value)} {unit}"
+        help = f"write `{write}`" if whole else _nearest_length(number, unit)
+        fix = Fix((Edit(span, write),)) if whole else None
+        values = {"name": unit, "expected": "a whole number", "found": f"`{token}`"}
+        self.diagnostics.append(diagnose("T301", span, help=help, fix=fix, **values))
+        return n.Literal(span, _duration(write)) if whole else n.Reference(span, n.LOST)
 
     def value(self, item: Child) -> n.Value:
         """A value tree or token."""
@@ -161,7 +160,7 @@ class Builder:
         if self.room < 0:
             raise TooLong(diagnose("T159", self.span(item), limit=MAX_VALUES))
         if isinstance(item, Token):
-            return self.literal(item)
+            return self._length(item) if item.type == "DURATION" else self.literal(item)
         kids = item.children
         match item.data:
             case "reference":

@@ -90,7 +90,7 @@ def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
     text = source.text
     joined: list[Chunk] = []
     inside = -1
-    for chunk in chunks:
+    for chunk in _commented(text, chunks):
         before = joined[-1] if joined else None
         if before is not None and inside >= 0 and _indent(text, chunk.start) > inside:
             _add(before, chunk)
@@ -108,6 +108,39 @@ def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
         if text[chunk.end - 1] == ":" and not chunk.open:
             inside = _indent(text, chunk.start)
     return joined
+
+
+def _commented(text: str, chunks: list[Chunk]) -> list[Chunk]:
+    """The chunks, with what stands in a comment `/* … */` over several lines in one."""
+    last = text.rfind("*/")
+    if last < 0:
+        return chunks
+    whole: list[Chunk] = []
+    end = -1
+    for chunk in chunks:
+        if chunk.start < end:
+            _add(whole[-1], chunk)
+            whole[-1].end = max(end, chunk.end)
+        else:
+            end = _comment_end(text, chunk, last)
+            chunk.end = max(end, chunk.end)
+            whole.append(chunk)
+        if end > 0:
+            whole[-1].unclosed = []  # quotes in a comment are none
+    return whole
+
+
+def _comment_end(text: str, chunk: Chunk, last: int) -> int:
+    """Where a comment ends that begins in a chunk and goes on beyond it, or -1."""
+    at = text.find("/*", chunk.start, chunk.end)
+    while 0 <= at < last:
+        end = text.find("*/", at + 2) + 2
+        if text[at - 1 : at].strip():  # `a/*`
+            end = at + 2
+        elif end > chunk.end or end < 2:
+            return end if end > chunk.end else -1
+        at = text.find("/*", end, chunk.end)
+    return -1
 
 
 def _add(chunk: Chunk, other: Chunk) -> None:

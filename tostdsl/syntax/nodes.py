@@ -218,9 +218,13 @@ class Stage(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hole(Node):
-    """A statement that could not be read; `word` is the name it began with."""
+    """A statement that could not be read; `word` is the name it began with.
+
+    `also`: other words in it that may have been meant to begin it, `$name` for a param's.
+    """
 
     word: str
+    also: tuple[str, ...] = ()
 
 
 Statement: TypeAlias = (

@@ -37,6 +37,12 @@ __all__ = ["KEYWORDS", "MAX_NESTING", "MAX_REPORTS", "parse"]
 MAX_LINE = 60
 """Characters of a line that a help line repeats."""
 
+MAX_ATTEMPT = 1000
+"""Characters of the longest statement that is searched for what it was meant to set."""
+
+_SETTING = (*SLOTS, "train", "seed", "precision")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|#[^\n]*")
+_NAMED = re.compile(r"^[^=(\[]*?([A-Za-z_]\w*)\s*[=:]", re.ASCII)
 _PARAM = re.compile(r"param\s+([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -226,8 +232,17 @@ class _Statement:
 
     def hole(self) -> Hole:
         """This statement as one that could not be read."""
-        if self.word is not None:
-            return Hole(self.span, self.word)
-        match = _PARAM.match(self.text) or WORD.match(self.text)
-        word = match.group() if match else ""
-        return Hole(self.span, f"${match[1]}" if match is not None and match.lastindex else word)
+        word = self.word
+        if word is None:
+            match = _PARAM.match(self.text) or WORD.match(self.text)
+            word = match.group() if match else ""
+            word = f"${match[1]}" if match is not None and match.lastindex else word
+        return Hole(self.span, word, tuple(also for also in self.attempted() if also != word))
+
+    def attempted(self) -> tuple[str, ...]:
+        """What else the statement may have been meant to set: `no model resnet18`."""
+        if len(self.text) > MAX_ATTEMPT:
+            return ()
+        bare = _QUOTED.sub("", self.text)
+        names = [f"${name}" for name in _NAMED.findall(bare)]
+        return (*(word for word in WORD.findall(bare) if word in _SETTING), *names)

@@ -67,6 +67,7 @@ class Labels(Technique):
         "labels(smoothing=0.1, mixup=0.2, cutmix=1)",
     )
 
+    other_names = dict.fromkeys(("label_smoothing", "smoothing"), "labels(smoothing={value})")
     other_arguments = MappingProxyType(
         {
             **dict.fromkeys(("label_smoothing", "eps", "epsilon"), "smoothing"),

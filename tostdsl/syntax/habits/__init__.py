@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tostdsl.diagnostics import Diagnostic
-from tostdsl.syntax.habits import blocks, brackets, leads, marks, phrases, sentences, values
+from tostdsl.syntax.habits import (
+    blocks,
+    brackets,
+    leads,
+    marks,
+    names,
+    openings,
+    phrases,
+    sentences,
+    turned,
+    values,
+)
 from tostdsl.syntax.habits.statement import Meant, Statement
 from tostdsl.syntax.written import Written
 
@@ -20,15 +31,23 @@ MAX_LENGTH = 1000
 _HABITS: tuple[Callable[[Statement], None], ...] = (
     marks.comments,
     marks.ended,
+    openings.leading,
+    openings.wrapped,
+    openings.loops,
+    openings.filled,
     blocks.grouped,
     blocks.blocks,
     blocks.dashed,
     phrases.capitals,
     phrases.doubled,
+    turned.crossed,
+    turned.turned,
     leads.leads,
+    openings.switched,
     sentences.sweep,
     sentences.param,
     values.paths,
+    values.quoted,
     values.references,
     values.numbers,
     values.ramps,
@@ -43,8 +62,9 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     sentences.comparison,
     sentences.checksum,
     sentences.names,
-    phrases.hyphened,
-    phrases.kebab,
+    names.hyphened,
+    names.kebab,
+    names.spaced,
     marks.called,
     marks.assigned,
     marks.quoted,
@@ -68,12 +88,14 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
 
 def meant(written: Written) -> tuple[Meant, list[Diagnostic]] | None:
     """What a statement that cannot be read was meant to be, and what to write in its place."""
-    if len(written.text) > MAX_LENGTH:
-        return None
     statement = Statement(written)
+    if len(written.text) > MAX_LENGTH:
+        if not marks.is_comment(written.text):
+            return None
+        marks.comments(statement)
     for habit in _HABITS:
-        habit(statement)
-        if statement.word is not None:
+        if statement.word is not None or len(statement.text) > MAX_LENGTH:
             break
+        habit(statement)
     read = statement.read()
     return None if read is None else (read, statement.found)

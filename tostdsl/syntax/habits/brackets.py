@@ -53,7 +53,9 @@ def braced(text: Statement) -> None:
 
 def brackets(text: Statement) -> None:
     """`optimizer sgd lr=0.1`, `schedule cosine, warmup=5 epochs`, `mask random 90%`."""
-    match = _BARE.match(text.bare) or _POSITIONAL.match(text.bare)
+    match = _BARE.match(text.bare)
+    named = match is not None
+    match = match or _POSITIONAL.match(text.bare)
     if match is None or match[1] in KEYWORDS:
         return
     start, end = match.span(3)
@@ -67,7 +69,7 @@ def brackets(text: Statement) -> None:
         if equal is not None and equal.group() != "=":
             edits.append((begin + equal.start(), begin + equal.end(), "="))
     edits = [edit for edit in edits if text.text[edit[0] : edit[1]] != edit[2]]
-    _put(text, "T137", (start, end), edits, match[1], (match.start(1), end))
+    _put(text, "T137", (start, end), edits, match[1], (match.start(1), end), named)
 
 
 def _put(
@@ -77,6 +79,7 @@ def _put(
     edits: list[tuple[int, int, str]],
     name: str,
     place: tuple[int, int],
+    certain: bool = True,
 ) -> None:
     """Report and make several edits, and show what then stands in a place."""
     before = len(text.text)
@@ -86,5 +89,5 @@ def _put(
         written = written.with_put(*edit)
     stop = place[1] + len(written.text) - before
     write = shown(written.text[place[0] : stop])
-    text.report(code, where, *edits, name=name, write=write)
+    text.report(code, where, *edits, certain=certain, name=name, write=write)
     text.written = written

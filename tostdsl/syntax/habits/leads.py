@@ -24,6 +24,8 @@ MEANT = {
 REMOVING = ("no", "not", "disable", "delete", "never", "drop", "exclude", "remove", "disabled",
             "del", "unset", "omit", "dont", "avoid", "ignore", "off", "minus")  # fmt: skip
 """Words that take away what follows them."""
+OPTIONAL = ("mask", "optimizer", "schedule")
+"""Slots that a recipe may be without."""
 GROUPS = ("techniques", "technique", "stages", "stage", "hooks", "callbacks", "methods")
 """Words that others write over the list of what is at work."""
 OPTIONS = {
@@ -32,7 +34,6 @@ OPTIONS = {
     "tost run --device cpu": ("cpu",),
     "tost run --data-root {value}": ("data_root", "root", "data_dir"),
     "precision bf16": ("amp", "mixed_precision", "autocast", "fp16", "bf16", "half"),
-    "labels(smoothing={value})": ("label_smoothing", "smoothing"),
     "tost run": ("log", "logger", "wandb", "tensorboard", "workers", "num_workers", "output",
                  "save", "checkpoint", "verbose", "threads", "deterministic"),
 }  # fmt: skip
@@ -50,6 +51,10 @@ def strange(word: str, call: str) -> bool:
     """Whether a slot of this word is worth a look, although it can be read as one."""
     if word in NEUTRAL or nearest(word, SLOTS) is not None:
         return False
+    if call.partition("(")[0].rstrip() in SLOTS:  # `resnet18 model`
+        return True
+    if re.match(r"(?:epoch|step)s?\s+(?:from|until|at)\s", call):  # `skip epoch until 4`
+        return True
     known = word in _OPTION or word in _MEANT or word in REMOVING or call in (*YES, *NO)
     return known or nearest(word, ("without", *MEANT)) is not None
 
@@ -141,12 +146,14 @@ def removal(text: Statement, where: tuple[int, int], rest: str, code: str, mark:
     """`no skip`: never read as if it added one."""
     match = _WINDOW_OF.fullmatch(rest.strip())
     write = f"without {match[1]}{match[2]}" if match is not None else "without name"
+    first = re.match(NAME, rest.strip())
+    kept = first is not None and first.group() in KEYWORDS
+    if first is not None and first.group() in OPTIONAL:
+        write, kept = f"without {first.group()}", False
     text.word = ""
-    edits = [(0, len(text.text), write)] if extending(text) else []
+    edits = [(0, len(text.text), write)] if extending(text) and not kept else []
     help = f"write `{shown(write)}`"
     if not edits:
-        help = (
-            f"delete this line: only what is written is at work; `{shown(write)}` is for a recipe "
-            "that extends another"
-        )
+        help = "delete this line: only what is written is at work"
+        help += "" if kept else f"; `{shown(write)}` is for a recipe that extends another"
     text.report(code, where, *edits, help=help, certain=False, name=mark, mark=mark, reason="")

@@ -14,6 +14,7 @@ _QUOTED = re.compile(rf"({either((*SLOTS, 'precision'))})\s+([\"'])({NAME})\2")
 _QUOTED_VALUE = re.compile(rf"\s*([\"'])({NAME})\1")
 _SINGLE = re.compile(r"'([^'\"\\\n]*)'")
 _SLASHES = re.compile(r"(?<![:/])//[^\n]*|(?:^|(?<=\s))--+(?=\s|$)[^\n]*|/\*.*?\*/", re.DOTALL)
+_LINE = re.compile(r"(?<=\n)[^\S\n]*((?:\*(?!/)[^\S\n]*)?)[^\n]*")
 _NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|:)(?=\s*\S)")
 _GLUED = re.compile(r"(?<![\w.$=])([A-Za-z_]+)(\d*\.\d+[%x]?|\d+%|\d+[eE]-\d+)(?=\s*[,)])")
 _COMMA = re.compile(rf",\s*(?={either(REACH)}\b)")
@@ -22,6 +23,11 @@ _UNQUOTED_PATH = re.compile(r"extends\s+([^\s\"']+)")
 _REACHED = re.compile(r"\b(?:on|except)\b")
 _GLOB = re.compile(r"[\w.*?\[\]-]*[.*?][\w.*?\[\]-]*")
 _CALLED = re.compile(rf"({either(KEYWORDS)})\s*\((.*)\)\s*$", re.DOTALL)
+
+
+def is_comment(text: str) -> bool:
+    """Whether a text begins with a comment, each of which has an end."""
+    return text.startswith("/*") and text.rfind("/*") < text.rfind("*/")
 
 
 def comments(text: Statement) -> None:
@@ -33,17 +39,22 @@ def comments(text: Statement) -> None:
         mark = found[:2] if found.strip("-") else found
         edits = [(start, start + len(mark), "" if mark == found else "#")]
         if mark == "/*":
+            lines = _LINE.finditer(text.text, start + 2, end - 2)
+            edits += [(*line.span(1), "# " if line[0].strip() else "") for line in lines]
             edits.append((end - 2, end, ""))
         help = "remove it" if mark == found else None
         inside = mark == "/*" and bool(re.match(r"[^\S\n]*[^\s#]", text.text[end:]))
         if inside:  # a comment that ended its line would take code with it
             edits = [(start, end, "")]
             help = "a comment goes on to the end of its line: move it there, or remove it"
+        elif len(edits) > 2:
+            help = "begin each of its lines with `#`"
         place = (start, start + len(mark))
         text.report("T138", place, *edits, certain=not inside, help=help, mark=mark)
         text.put(start, end, "")
 
-    text.each(_SLASHES, text.bare, mend)
+    whole = text.text.startswith("/*")  # what stands in it is neither text nor a comment
+    text.each(_SLASHES, text.text if whole else text.bare, mend)
     if text.found and not text.text.strip():
         text.word = ""
 

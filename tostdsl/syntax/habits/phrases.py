@@ -10,7 +10,7 @@ from tostdsl.syntax.words import KEYWORDS, SLOTS
 
 REACHING = {
     "until": ("before", "till", "untill", "upto", "til", "to", "through", "thru", "unti"),
-    "from": ("after", "since", "starting", "begin"),
+    "from": ("after", "since", "starting", "begin", "form", "fro", "frm", "fomr", "rfom", "froom"),
     "except": ("exclude", "excluding", "not", "but", "without", "excl", "besides", "exept"),
     "on": ("in", "only", "within", "inside", "onto", "applies", "layers"),
 }
@@ -49,8 +49,6 @@ _MOMENT = re.compile(
     rf"\b({either(BOUNDS)})\s+((epoch|step)(s?)(\s*[=:(]\s*|\s+)(\d+)(\s*\))?)(?![\w.%])"
 )
 _ARGUMENT_MOMENT = re.compile(rf"(?<=[=,\[])\s*(({NAME})(\s*[=:]\s*|[ \t]+)(\d+))(?![\w.%=])")
-_KEBAB = re.compile(r"(?<![\w.$\"-])[A-Za-z]\w*(?:-[A-Za-z]\w*)+(?=\s*[=,)\]]|\s*$)")
-_HYPHENED = re.compile(rf"(\w+)\s+({NAME}(?:[-.]\w+)+)(?=\s|$|\()")
 _MISSPELT = re.compile(rf"\b{either(BOUNDS)}\s+(({NAME})\s+(\d+%?))(?![\w.])")
 _VALUED = re.compile(rf"({NAME})\s+(-?[\d.]+(?:[eE]-?\d+)?[%x]?)\s*$")
 _PARTS = re.compile(rf"(?<!\S)({either(REACH)})(?=\s)")
@@ -117,7 +115,8 @@ def train(text: Statement) -> None:
         text.written = text.written.part(0, len(text.text))
     match = _TRAIN.match(text.bare)
     if match is None or re.fullmatch(
-        r"train\s+(?:for\s+)?\d+\s+(?:epoch|step)s?\s*", text.bare
+        r"train\s+(?:for\s+\d+\s+(?:epoch|step)s?|\d+\s+(?:epoch|step)s|1\s+(?:epoch|step))\s*",
+        text.bare,
     ):  # right, or only `for` is missing
         return
     glue, found, before, count, behind = match.groups()
@@ -141,23 +140,15 @@ def _colon(text: Statement, match: re.Match[str], write: str) -> None:
 
 def recipe(text: Statement) -> None:
     """`recipe "title"`, `recipe my recipe`, `recipe name = foo`."""
-    match = re.match(r"recipe\s+(\"[^\"]*\")\s*$", text.text)
+    match = re.match(r"recipe\s+(\"[^\"]*\"|'[^'\"]*')\s*$", text.text)
     if match is not None:
-        name = re.sub(r"\W+", "_", match[1].strip('"').lower(), flags=re.ASCII).strip("_")
+        title = f'"{match[1][1:-1]}"'
+        name = re.sub(r"\W+", "_", match[1][1:-1].lower(), flags=re.ASCII).strip("_")
         name = name if re.match(r"[a-z_]", name) else f"recipe_{name}".rstrip("_")
-        write = f"recipe {name} {match[1]}"
+        write = f"{name} {title}"
+        help = f"a name stands before the title: write `{shown(f'recipe {write}')}`"
         where = match.span(1)
-        help = f"a name stands before the title: write `{shown(write)}`"
-        text.report(
-            "T134",
-            where,
-            (where[0], where[0], f"{name} "),
-            certain=False,
-            help=help,
-            mark=match[1],
-            reason="",
-        )
-        text.put(where[0], where[0], f"{name} ")
+        text.mend("T134", where, write, certain=False, help=help, mark=match[1], reason="")
         return
     match = re.match(rf"recipe\s+(name\s*[=:]\s*)[\"']?({NAME})[\"']?\s*$", text.text)
     if match is not None:
@@ -170,26 +161,6 @@ def recipe(text: Statement) -> None:
         text.mend("T140", match.span(1), write, found=match[1])
 
 
-def hyphened(text: Statement) -> None:
-    """`recipe my-recipe`, `model ResNet-18`."""
-    match = _HYPHENED.match(text.outer)
-    if match is None or match[1] not in ("recipe", "param", "sweep", *SLOTS):
-        return
-    slot = match[1] in SLOTS
-    write = re.sub(r"[-.]", "" if slot else "_", match[2])
-    write = write.lower() if slot else write
-    text.mend("T140", match.span(2), write, certain=not slot, found=match[2])
-
-
-def kebab(text: Statement) -> None:
-    """`sgd(weight-decay=2e-4)`, `init(rescale=fanin-masked)`."""
-
-    def mend(match: re.Match[str]) -> None:
-        text.mend("T140", match.span(), match.group().replace("-", "_"), found=match.group())
-
-    text.each(_KEBAB, text.inner, mend)
-
-
 def moments(text: Statement) -> None:
     """`until epoch=40`, `until epochs 40`, `for epochs=40`, `until the end`."""
 
@@ -200,7 +171,8 @@ def moments(text: Statement) -> None:
             return
         if bool(closing) == ("(" in glue):
             write = f"{count} {unit}s" if length else f"{unit} {count}"
-            text.mend("T136", match.span(2), write, found=found)
+            sure = not length or bool(plural)  # `for epoch 4` may be that epoch, or until then
+            text.mend("T136", match.span(2), write, certain=sure, found=found)
 
     def inside(match: re.Match[str]) -> None:
         found, word, _, count = match.groups()
@@ -250,6 +222,8 @@ def reaching(text: Statement) -> None:
         if outer[: match.start()].rstrip().endswith(","):
             continue
         meant = _REACHING.get(word.lower())
+        if meant == "from" and re.match(r"\s+\d+\s+(?:epoch|step)s?\b", outer[match.end() :]):
+            meant = "for"
         sure = word.lower() in SURE
         if meant is None and len(word) > 2 and not re.fullmatch("epochs?|steps?", word):
             meant = nearest(word, REACH)

@@ -148,7 +148,9 @@ def several(text: Statement) -> None:
             continue
         prefix = lead.group() if lead is not None and not own and again else ""
         place = (start, start + 1) if mark else (end, end + word.end())
-        text.report("T142", place, (start, end, f"\n{prefix}"), write=shown(prefix + line))
+        sure = bool(mark) or re.fullmatch(NAME, before.strip()) is None
+        edit = (start, end, f"\n{prefix}")
+        text.report("T142", place, edit, certain=sure, write=shown(prefix + line))
         text.more.insert(0, text.written.composed([prefix, (end, len(text.text))]))
         text.written = text.written.part(0, start)
         return

@@ -35,12 +35,6 @@ _BEFORE = r"(?<![\w.$%)\"])"
 _SIMPLE = re.compile(rf"{_PLAIN}(?:[%x]|[ \t]+(?:epochs?|steps?))?|(?:epoch|step) \d+(?:\.\d+)?")
 
 
-def _decimal(text: str) -> str | None:
-    """A number without its power of ten, or None where it is too long to read."""
-    value = Decimal(text)
-    return number_text(value) if abs(value.adjusted()) < MAX_PLACES else None
-
-
 _LEAD = r"(?:\b(from|until|at|for)\s+)?"
 _NUMBER = re.compile(
     rf"{_LEAD}{_BEFORE}([-+]?)(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)([kKM](?![A-Za-z]))?"
@@ -72,12 +66,10 @@ def numbers(text: Statement) -> None:
             return
         if thousands:
             plain = number_text(Decimal(plain).scaleb(THOUSANDS[thousands]))
-        power = "e" in plain.lower()
-        if power and (meant in ("x", "epochs", "steps")):
-            value = _decimal(plain)
-            if value is None:
+        if "e" in plain.lower() and meant in ("x", "epochs", "steps"):
+            if abs(Decimal(plain).adjusted()) >= MAX_PLACES:  # too long to read
                 return
-            plain = value
+            plain = f"{Decimal(plain).normalize():f}"
         if meant in ("epochs", "steps"):
             if lead in ("from", "until", "at") and not (gap and unit in UNITS[meant][:2]):
                 write = f"{meant[:-1]} {sign}{plain}"
@@ -92,6 +84,22 @@ def numbers(text: Statement) -> None:
             text.mend("T144", (start, end), write, certain=sure, found=found)
 
     text.each(_NUMBER, text.bare, mend)
+
+
+_QUOTED = re.compile(
+    r"\"(\d+)\"\s+((?:epoch|step)s?)(?!\w)|(?<![\w.])(\d+)\s+\"((?:epoch|step)s?)\""
+    r"|\b(epoch|step)\s+\"(\d+)\""
+)
+
+
+def quoted(text: Statement) -> None:
+    """`8 "epochs"`, `"8" epochs`, `epoch "4"`."""
+
+    def mend(match: re.Match[str]) -> None:
+        write = " ".join(filter(None, match.groups()))
+        text.mend("T144", match.span(), write, found=match.group())
+
+    text.each(_QUOTED, text.text, mend)
 
 
 _REFERENCES = (
@@ -243,7 +251,10 @@ _OPERAND = rf"(?:\d+ (?:epoch|step)s?|{_DIGITS}[%x]?|\$\w+|\b(?:start|end)\b|(?:
 _ARITHMETIC = re.compile(
     rf"(?<![\w.$-])(-?{_OPERAND})((?:\s*(?:\*\*|[*/+]|\s-\s|(?<=\w)-)\s*-?{_OPERAND})+)(?![\w.])"
 )
-_TERM = re.compile(rf"({_DIGITS})\s*([*/+-])\s*({_DIGITS})")
+_TERM = re.compile(
+    rf"(?:(epoch|step) )?({_DIGITS})(?:\s+(epoch|step)s?)?\s*([*/+-])"
+    rf"\s*({_DIGITS})(?:\s+(epoch|step)s?)?"
+)
 _COMPUTE: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
@@ -257,17 +268,34 @@ def arithmetic(text: Statement) -> None:
 
     def mend(match: re.Match[str]) -> None:
         found = match.group()
-        term = _TERM.fullmatch(found)
-        value = None
-        if term is not None and (term[2] != "/" or Decimal(term[3])):
-            left, right = Decimal(term[1]), Decimal(term[3])
-            if max(abs(left.adjusted()), abs(right.adjusted())) < MAX_PLACES:
-                value = number_text(_COMPUTE[term[2]](left, right))
-        if value is not None and len(value) <= MAX_PLACES:
+        moment = re.search(r"\b(?:from|until|at)\s+$", text.bare[: match.start()]) is not None
+        value = _computed(found, moment)
+        if value is not None:
             text.mend("T145", match.span(), value, certain=False, found=found)
             return
-        help = None if value is not None else "work it out, and write the value"
+        help = "work it out, and write the value"
         text.report("T145", match.span(), help=help, found=found, write="")
-        text.put(*match.span(), match[1])
+        unit = re.search(r"(?:epoch|step)s?$", found)
+        bare = unit is not None and match[1].isdecimal()
+        text.put(*match.span(), f"{match[1]} {unit.group()}" if unit and bare else match[1])
 
     text.each(_ARITHMETIC, text.bare, mend)
+
+
+def _computed(found: str, moment: bool) -> str | None:
+    """What two numbers come to; a whole number where it counts something."""
+    term = _TERM.fullmatch(found)
+    if term is None or (term[4] == "/" and not Decimal(term[5])):
+        return None
+    left, right = Decimal(term[2]), Decimal(term[5])
+    if max(abs(left.adjusted()), abs(right.adjusted())) >= MAX_PLACES:
+        return None
+    result = _COMPUTE[term[4]](left, right)
+    value = number_text(result)
+    units = {unit for unit in (term[1], term[3], term[6]) if unit}
+    if not units:
+        return value if len(value) <= MAX_PLACES else None
+    if len(units) > 1 or result < 1 or result != result.to_integral_value() or "e" in value:
+        return None
+    (unit,) = units
+    return f"{unit} {value}" if moment or term[1] else f"{value} {unit}s"
