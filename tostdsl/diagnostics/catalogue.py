@@ -216,8 +216,9 @@ CATALOGUE: dict[str, Entry] = {
     "T521": Entry("`{name}` has no effect: {reason}", "{help}"),
     "T520": Entry("`{owner}` has no use for `{name}`: only {owners} {verb}", "remove it"),
     "T523": Entry(
-        "`init(rescale=learned)` needs second derivatives, and the network has none: {reason}",
-        "choose another `rescale`",
+        "`init(rescale=learned)` needs second derivatives, which there are none of in {where}: "
+        "{reason}",
+        "choose another `rescale`, or a network without such a module",
     ),
     "T522": Entry(
         "`{name}` has no use here: with {why} nothing is smoothed unless `smoothing` is given",

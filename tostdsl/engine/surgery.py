@@ -159,6 +159,11 @@ class Surgeon:
 
     # -- stages
 
+    def prepare(self, stages: Sequence[StagePlan]) -> None:
+        """Let stages refuse the network, each with its own `TostError`, before any enters it."""
+        for stage in stages:
+            stage.technique.hook().prepare(Site(self, stage))
+
     def enter(self, index: int, stage: StagePlan, optimizer: Optimizer | None) -> Attached:
         """Attach a stage; parameters it adds are trained from here on.
 

@@ -74,7 +74,7 @@ class Init(Technique):
     Ni, Xu, Kong, Huang and Goldstein, NeurIPS 2021) on a masked network. Each weight and bias
     tensor of a convolution, linear layer or normalisation gets one scale, from 1. An iteration
     takes training batches A and B, and the gradient g of their loss. While ||g|| over all
-    tensors is above `gamma`, the scales move to lessen ||g||; else they move to lessen
+    trained tensors is above `gamma`, the scales move to lessen ||g||; else they move to lessen
 
         loss(weights - eta * g / ||g||; batches A and C) / eta
 
@@ -83,7 +83,9 @@ class Init(Technique):
     and one second moment for both; weights' scales stay at `floor` or above, biases' at 0. Tensors
     that are all zero, such as fresh biases, stay; a bias scaled to 0 stays there. Batch
     normalisations use the batch and leave their running statistics alone, dropout is off,
-    labels are true ones, and the arithmetic is that of the weights' precision. Stages at work are
+    labels are true ones, and the arithmetic is that of the weights' precision. Other parameters
+    (a class token, the stacked projections of an attention, a layer scale) have no scale, but are
+    in ||g|| and the step. Stages at work are
     in the network, ghosts' own weights held as they are. With `on` or `except` only the selected
     layers' scales move, while ||g|| and the step are the whole network's. `eta`, `gamma`,
     `iterations`, `lr`, `clip` and `floor` are those in the README of the ToST code, normalisation
@@ -193,6 +195,12 @@ class Init(Technique):
 
 class InitHook(Hook[Init]):
     """Draws and rescales on entering."""
+
+    def prepare(self, net: Network) -> None:
+        if self.stage.rescale == "learned":
+            from tostdsl.techniques import gradinit
+
+            gradinit.check(net)
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
         from tostdsl.techniques import gradinit, isometry, redraw, rescale
