@@ -262,6 +262,10 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` stays in the network, so the certificate fails",
         "remove `keep=yes`, or run with `--allow-ghosts`",
     ),
+    "W027": _warning(
+        "a smoothing of {found} takes most of the probability from the true class",
+        "0.1 is usual",
+    ),
     "W040": _warning(
         "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"
     ),
