@@ -175,7 +175,11 @@ class Network(Protocol):
         """Input and output shape of a module, without the batch."""
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is, found by a forward pass."""
+        """Layers whose weights' scale normalisations take out again, found by a forward pass.
+
+        Their output goes to normalisations only, past moved axes, concatenation, pooling and
+        dropout at most.
+        """
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from (seed, technique, purpose)."""
