@@ -216,8 +216,9 @@ CATALOGUE: dict[str, Entry] = {
     "T521": Entry("`{name}` has no effect: {reason}", "{help}"),
     "T520": Entry("`{owner}` has no use for `{name}`: only {owners} {verb}", "remove it"),
     "T523": Entry(
-        "`init(rescale=learned)` needs second derivatives, and the network has none: {reason}",
-        "choose another `rescale`",
+        "`init(rescale=learned)` needs second derivatives, which there are none of in {where}: "
+        "{reason}",
+        "choose another `rescale`, or a network without such a module",
     ),
     "T522": Entry(
         "`{name}` has no use here: with {why} nothing is smoothed unless `smoothing` is given",
@@ -260,6 +261,10 @@ CATALOGUE: dict[str, Entry] = {
     "W026": _warning(
         "`{name}` stays in the network, so the certificate fails",
         "remove `keep=yes`, or run with `--allow-ghosts`",
+    ),
+    "W027": _warning(
+        "a smoothing of {found} takes most of the probability from the true class",
+        "0.1 is usual",
     ),
     "W040": _warning(
         "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"

@@ -194,6 +194,7 @@ class _Session:
             feed.drawn,
             self.program.rehearsal,
         )
+        surgeon.prepare(plan.stages)
         kit = Equipment(
             plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),

@@ -163,7 +163,7 @@ class Site:
         return self._surgeon.shapes[name]
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is."""
+        """Layers whose scale normalisations take out again."""
         return self._surgeon.normalised()
 
     def generator(self, purpose: str) -> torch.Generator:

@@ -17,9 +17,10 @@ from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import groups
+from tostdsl.engine.absorbed import normalised
 from tostdsl.engine.calls import Call, Functions
 from tostdsl.engine.hooks import Batch, Hook
-from tostdsl.engine.shapes import Shapes, normalised, shapes
+from tostdsl.engine.shapes import Shapes, shapes
 from tostdsl.engine.site import Site, facts_of, layers
 from tostdsl.engine.structure import Structure
 from tostdsl.plan.bases import DataFacts
@@ -149,7 +150,7 @@ class Surgeon:
         return shapes(self.model, self.beside, self.facts, self.device, self.name)
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is."""
+        """Layers whose scale normalisations take out again (`absorbed`)."""
         return normalised(self.model, self.beside, self.facts, self.device, self.name)
 
     @property
@@ -158,6 +159,11 @@ class Surgeon:
         return [m for attached in self._attached for m in attached.site.added.values()]
 
     # -- stages
+
+    def prepare(self, stages: Sequence[StagePlan]) -> None:
+        """Let stages refuse the network, each with its own `TostError`, before any enters it."""
+        for stage in stages:
+            stage.technique.hook().prepare(Site(self, stage))
 
     def enter(self, index: int, stage: StagePlan, optimizer: Optimizer | None) -> Attached:
         """Attach a stage; parameters it adds are trained from here on.
