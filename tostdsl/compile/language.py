@@ -320,8 +320,8 @@ LANGUAGE: tuple[Entry, ...] = (
 )
 
 ELSEWHERE = (
-    "snip", "grasp", "synflow", "rigl", "set", "snfs", "imp", "gmp", "movement", "wanda",
-    "sparsegpt", "topkast", "dsr", "mest", "deepr", "prospr", "nm",
+    "rigl", "set", "snfs", "imp", "gmp", "movement", "wanda", "sparsegpt", "topkast", "dsr",
+    "mest", "deepr", "prospr",
 )  # fmt: skip
 """Methods of other authors that there is no name for; they are no slips of other names."""
 
