@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import islice
 
 from tostdsl.compile.effects import drops, effectless, leavings
-from tostdsl.compile.expects import contradictions
+from tostdsl.compile.expects import contradictions, foregone
 from tostdsl.compile.idle import idle
 from tostdsl.compile.inherit import removal_help
 from tostdsl.compile.lower import DEFAULT_FACTS, Lowered, StageSite
@@ -43,7 +43,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
             drops(lowered, lowered.length, clock),
         ]
     passes += [effectless(recipe, lowered, network), contradictions(lowered.expects)]
-    passes.append(_selectors(lowered, network))
+    passes += [foregone(lowered.expects), _selectors(lowered, network)]
     return [diagnostic for each in passes for diagnostic in islice(each, MAX_REPORTS)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tostdsl.compile.expects import expect_text
 from tostdsl.compile.lower import DEFAULT_PRECISION, DEFAULT_SEED, MASK_SCOPE
 from tostdsl.plan.bases import Technique
 from tostdsl.plan.plan import Plan, Targets
@@ -85,6 +86,5 @@ def print_plan(plan: Plan) -> str:
     if plan.expect:
         lines.append("")
     for expect in plan.expect:
-        value = number_text(expect.value) if isinstance(expect.value, float) else expect.value
-        lines.append(f"expect {expect.metric} {expect.op} {value}")
+        lines.append(f"expect {expect_text(expect)}")
     return "\n".join(lines) + "\n"
