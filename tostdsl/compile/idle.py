@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tostdsl.compile.expects import expect_text, outcome
 from tostdsl.compile.lower import Lowered, StageSite
-from tostdsl.diagnostics import Diagnostic, Label, diagnose
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose
 from tostdsl.units import END, START, Clock, Percent, Ramp
 
 
@@ -54,7 +54,10 @@ def _too_late(site: StageSite, clock: Clock | None) -> Iterator[Diagnostic]:
     elif window.start != START and site.plan.technique.initial():
         span = site.node.window[0].span
         reason = f"it rescales initial weights, and at {window.start} they are trained"
-        yield diagnose("T504", span, name=site.built.spec.name, reason=reason)
+        help = "write `at start`, or no moment at all, which says the same"
+        fix = Fix((Edit(span, "at start"),), certain=False)
+        values = {"name": site.built.spec.name, "reason": reason}
+        yield diagnose("T504", span, help=help, fix=fix, **values)
 
 
 def _still_ramps(site: StageSite) -> Iterator[Diagnostic]:

@@ -194,7 +194,7 @@ CATALOGUE: dict[str, Entry] = {
     "T431": Entry("this window runs backwards: from {start} until {end}"),
     "T432": Entry(
         "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
-        "let it fall, for example `anneal=linear`, or end it earlier with `until`",
+        "let it fall, for example `anneal=linear`, or end it earlier with `until`{more}",
     ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
