@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from tostdsl.cli.report import (
     show,
     status,
 )
+from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.marker import end_of
 
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
@@ -109,10 +112,34 @@ def command(
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)
-        result = run(variant.plan, options, observer, made.recipe.sources, said)
+        try:
+            result = run(variant.plan, options, observer, made.recipe.sources, said)
+        except TostError as error:
+            raise TostError(_taken(d, where) for d in error.diagnostics) from None
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))
     if len(results) > 1:
         click.echo("\n" + "\n".join(sweep_lines(results)))
     return max(1 if not r.certified else 4 if r.misses else 0 for _, r in results)
+
+
+def _taken(diagnostic: Diagnostic, folder: Path | None) -> Diagnostic:
+    """The report of a folder that holds a run, with how that one ended and so what to do."""
+    if diagnostic.code != "R201" or folder is None:
+        return diagnostic
+    end = end_of(folder)
+    if end == "finished":
+        help = "that run is finished: choose another folder with `--out`"
+    elif end == "not finished":
+        help = (
+            "that run has not come to its end: it is still at work, or was killed; choose another "
+            "folder with `--out`, or remove this one if nothing writes to it"
+        )
+    else:
+        help = f"that run {_ENDED[end]}, and cannot be resumed: remove the folder, or choose "
+        help += "another with `--out`"
+    return replace(diagnostic, help=help)
+
+
+_ENDED = {"failed": "failed", "interrupted": "was interrupted"}

@@ -29,7 +29,9 @@ def leavings(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
                 continue
             train = lowered.length.span if lowered.length is not None else None
             ends = Label(train, "training ends here") if train is not None else None
-            yield diagnose("T432", *labels, ends, name=technique.name)
+            keeps = "keep" in type(technique).model_fields
+            more = ", or leave it in on purpose with `keep=yes`" if keeps else ""
+            yield diagnose("T432", *labels, ends, name=technique.name, more=more)
 
 
 def _to_the_end(site: StageSite, clock: Clock | None) -> bool:

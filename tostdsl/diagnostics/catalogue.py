@@ -188,10 +188,13 @@ CATALOGUE: dict[str, Entry] = {
         "no run can meet both `{first}` and `{second}`", "keep one of the two, or move a bound"
     ),
     "T421": Entry("`{first}` says all that `{second}` says", "remove `expect {second}`"),
+    "T425": Entry(
+        "no run can meet `{expect}`: {extent}", "turn the comparison round, or move the bound"
+    ),
     "T431": Entry("this window runs backwards: from {start} until {end}"),
     "T432": Entry(
         "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
-        "let it fall, for example `anneal=linear`, or end it earlier with `until`",
+        "let it fall, for example `anneal=linear`, or end it earlier with `until`{more}",
     ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
@@ -251,6 +254,9 @@ CATALOGUE: dict[str, Entry] = {
         "the learning rate drops at {moment}, while `{name}` is at work",
         "end the stage before the drop, unless you mean it",
         "note",
+    ),
+    "W022": _warning(
+        "every run meets `{expect}`: {extent}", "ask for more, or remove the expectation"
     ),
     "W090": Entry("{count} more mistakes are not shown", "mend these first", "note"),
     "W025": _warning(

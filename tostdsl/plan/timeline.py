@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
+from pydantic import ValidationError
+
+from tostdsl.plan.bases import Technique
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Curves, Phase, Program
+from tostdsl.plan.spec import Spec
+from tostdsl.units import number_text
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
+MAX_LABEL = 32
+"""Characters of the name of a stage."""
 
 
 def phase_table(program: Program) -> list[tuple[str, str, str, str]]:
@@ -53,18 +62,46 @@ def timeline(program: Program, width: int = 88) -> list[str]:
 
 
 def stage_labels(plan: Plan) -> list[str]:
-    """A short name for each stage: its technique and the arguments that are not defaults."""
-    labels = []
-    for stage in plan.stages:
-        fields = type(stage.technique).model_fields
-        given = [
-            f"{name}={value}"
-            for name, value in stage.technique.arguments().items()
-            if name != "anneal" and value is not None and value != fields[name].default
-        ]
-        inside = f"({', '.join(given)})" if given else ""
-        labels.append(f"{stage.technique.name}{inside}"[:32])
-    return labels
+    """A short name for each stage: its technique and the arguments that make it what it is."""
+    return [_label(stage.technique) for stage in plan.stages]
+
+
+def _label(technique: Technique) -> str:
+    """As a recipe would write it, whole arguments up to the room there is."""
+    words = [
+        f"{name}={_value(value)}" for name, value in _telling(technique).items() if name != "anneal"
+    ]
+    shown = list(words)
+    while True:
+        inside = ", ".join(shown if len(shown) == len(words) else [*shown, "…"])
+        label = f"{technique.name}({inside})" if words else technique.name
+        if len(label) <= MAX_LABEL or not shown:
+            return label
+        shown.pop()
+
+
+def _telling(technique: Technique) -> dict[str, Any]:
+    """The arguments without which it would be another one."""
+    cls = type(technique)
+    kept = {
+        name: value
+        for name, value in technique.arguments().items()
+        if value is not None and value != cls.model_fields[name].default
+    }
+    for name in tuple(kept):
+        rest = {key: value for key, value in kept.items() if key != name}
+        with suppress(ValidationError):
+            if cls(**rest) == technique:
+                kept = rest
+    return kept
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number_text(value)
+    return value.name if isinstance(value, Spec) else str(value)
 
 
 def _step(column: int, phase: Phase, columns: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -133,6 +134,21 @@ class Init(Technique):
         "init(rescale=layer_density, base=kaiming)",
         "init(rescale=learned)",
         "init(rescale=isometry, base=orthogonal)",
+    )
+    other_arguments = MappingProxyType(
+        {
+            "recalibrate": "`init` acts before training and leaves nothing behind, so there is no "
+            "end to recalibrate at: leave it out",
+            "anneal": "`init` acts at one moment, so nothing fades: leave it out",
+        }
+    )
+    other_values = MappingProxyType(
+        {
+            "rescale": {
+                **dict.fromkeys(("lrsi", "gradinit", "learnt"), "learned"),
+                **dict.fromkeys(("approxiso", "dynamical_isometry"), "isometry"),
+            }
+        }
     )
     acts = "instant"
     rescale: Literal["fanin_masked", "layer_density", "learned", "isometry"] = arg(
