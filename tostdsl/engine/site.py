@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import nodes
-from tostdsl.engine.calls import Call
+from tostdsl.engine.calls import Call, Owner
 from tostdsl.engine.hooks import Batch, Hidden, Joint, Stretch, Unwidened
 from tostdsl.engine.seeds import generator
 from tostdsl.engine.shapes import Shapes
@@ -72,6 +72,16 @@ class Site:
         self._handles: list[RemovableHandle] = []
         self._calls_put: list[tuple[Call, Callable[[nn.Module, Any, Any], Any]]] = []
         self._kept: list[str] = []
+
+    @property
+    def handles(self) -> Iterator[int]:
+        """PyTorch's numbers of the hooks put in."""
+        return (handle.id for handle in self._handles)
+
+    @property
+    def owners(self) -> Iterator[Owner]:
+        """The modules whose calls of functions have hooks, which run their written-out steps."""
+        return (call.owner for call, _ in self._calls_put)
 
     # -- to look at
 

@@ -19,6 +19,7 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import groups
 from tostdsl.engine.calls import Call, Functions
 from tostdsl.engine.hooks import Batch, Hook
+from tostdsl.engine.makeup import Parts
 from tostdsl.engine.shapes import Shapes, normalised, shapes
 from tostdsl.engine.site import Site, facts_of, layers
 from tostdsl.engine.structure import Structure
@@ -156,6 +157,16 @@ class Surgeon:
     def beside(self) -> list[nn.Module]:
         """The modules that stages at work have put beside the model."""
         return [m for attached in self._attached for m in attached.site.added.values()]
+
+    @property
+    def parts(self) -> Parts:
+        """What the stages at work have in the network's own modules."""
+        sites = [attached.site for attached in self._attached]
+        return Parts(
+            frozenset(number for site in sites for number in site.handles),
+            {name: flag for name, (flag, _) in self._held.items()},
+            {owner.name: owner.written for site in sites for owner in site.owners},
+        )
 
     # -- stages
 

@@ -50,7 +50,7 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
         "result.json", counted == named, f"names {named:,} parameters, there are {counted:,}"
     )
     said = f"{plan.model.name} takes {len(wanted)} tensors strictly, {counted:,} parameters"
-    group.said = f"{said}, no hooks" if now.hooks == 0 else f"{said}, hooks of its own only"
+    group.said = f"{said}, no hooks" if not now.hooks else f"{said}, hooks of its own only"
     return model
 
 
