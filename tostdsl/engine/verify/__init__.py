@@ -8,7 +8,8 @@ network      the plan's plain architecture takes model.safetensors, strictly; no
 masks        they are of the plan's layers, of its sparsity, and the model is zero where they are
 ghosts       if the plan keeps stages they take ghosts.safetensors strictly; only with leave
 outputs      the network computes what the trained one computed (`reference`)
-figures      result.json, metrics.jsonl and the certificate tell one story
+figures      result.json, metrics.jsonl and the certificate tell one story: which epochs, at which
+             learning rates and weights, where stages left; a trace is of this plan's steps
 certificate  every check that the plan calls for is there, and passed
 accuracy     on request: the test accuracy comes out again, with what the plan keeps and without
 
@@ -26,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from tostdsl.diagnostics import Diagnostic, TostError
-from tostdsl.engine.manifest import MANIFEST, Entry, gap, others
+from tostdsl.engine.manifest import MANIFEST, Entry, digests, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
-from tostdsl.engine.verify import accuracies, figures, weights
+from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
@@ -130,6 +131,11 @@ class _Verification:
                 group.check(name, False, str(why))
             return None
 
+    def _written(self) -> set[str]:
+        """Names of the files that the run wrote; without a manifest, of those that are there."""
+        names = (traces.FILE, traces.PICTURE)
+        return set(self.known) or {name for name in names if (self.folder / name).exists()}
+
     # -- groups
 
     def _ended(self) -> None:
@@ -162,7 +168,7 @@ class _Verification:
                 group.check(name, not what, what or "as it was written")
         present = {name for name in TEXTS if (self.folder / name).exists()}
         self.edited |= present - set(known)
-        group.said = f"{len(known)} files are as they were written"
+        group.said = _as_written(len(known), sorted(self.edited & set(known)))
         if more := [name for name in others(self.folder, known) if name not in present]:
             shown = ", ".join(more[:3]) + (", …" if len(more) > 3 else "")
             group.notes.append(f"not of the run, and not looked at: {shown}")
@@ -240,7 +246,7 @@ class _Verification:
             certificate,
             result,
             rows,
-            {name: entry.sha256 for name, entry in self.known.items()},
+            digests(self.folder, (weights.MODEL, weights.MASKS, OUTPUTS)),
             self.options.allow_ghosts,
         )
         try:
@@ -256,6 +262,7 @@ class _Verification:
         kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
         weights.outputs(evidence, network, self._group("outputs"))
         figures.figures(evidence, masked, self._group("figures"))
+        traces.trace(evidence, network, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
         accuracy = self._group("accuracy")
         if self.options.evaluate or self.options.data_root is not None:
@@ -266,6 +273,14 @@ class _Verification:
                 accuracy.check("the network", False, "is not there to be measured")
         else:
             accuracy.said = "not measured again; `--evaluate` does"
+
+
+def _as_written(files: int, edited: list[str]) -> str:
+    if not edited:
+        return f"{files} files are as they were written"
+    were = "was" if len(edited) == 1 else "were"
+    unedited = f"{files - len(edited)} of {files} files are as they were written"
+    return f"{unedited}; {', '.join(edited)} {were} edited"
 
 
 def _ended(end: StoredEnd) -> str:

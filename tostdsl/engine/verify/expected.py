@@ -48,20 +48,36 @@ def checks_of(program: Program) -> list[str]:
     return found
 
 
+def staged(plan: Plan, phase: Phase) -> bool:
+    """Whether stages are at work in a phase: in the final training, and in rounds if asked for."""
+    method = plan.mask.method if plan.mask is not None else None
+    return phase.kind == "train" or (method is not None and method.stages_in_rounds())
+
+
+def leavings(program: Program, phase: Phase) -> list[tuple[int, list[str]]]:
+    """The steps before which stages that change the network leave it, and their names."""
+    plan, total, names = program.plan, phase.clock.total, stage_names(program.plan)
+    kept = staying(program) if phase.kind == "train" else []
+    found: dict[int, list[tuple[int, int]]] = {}
+    for index, stage in enumerate(plan.stages if staged(plan, phase) else ()):
+        start, stop = clip(phase.clock.window(stage.window), total)
+        if start < stop and index not in kept and stage.technique.adds_to_network():
+            found.setdefault(stop, []).append((start, index))
+    return [(stop, [names[i] for _, i in sorted(found[stop])]) for stop in sorted(found)]
+
+
 def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     plan = program.plan
-    method = plan.mask.method if plan.mask is not None else None
-    final = phase.kind == "train"
-    staged = final or (method is not None and method.stages_in_rounds())
+    final, at_work = phase.kind == "train", staged(plan, phase)
     kept = staying(program) if final else []
-    if staged:
+    if at_work:
         yield from _boundaries(plan, phase, kept)
     steps = phase.steps if program.rehearsal else phase.clock.total
     yield f"{phase.name} ran its {steps} steps"
     yield f"{phase.name}: what acts at one moment acted then, once"
     yield f"stages at work in their windows and nowhere else, in {phase.name}"
     windows = [clip(phase.clock.window(stage.window), phase.clock.total) for stage in plan.stages]
-    if staged and any(start < stop for start, stop in windows):
+    if at_work and any(start < stop for start, stop in windows):
         yield f"{ENTERED}, in {phase.name}"
     if masked:
         yield f"masked weights zero and masks as chosen at each segment's end, in {phase.name}"

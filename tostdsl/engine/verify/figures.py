@@ -7,9 +7,9 @@ from collections import Counter
 from fractions import Fraction
 
 from tostdsl.engine import reference
-from tostdsl.engine.manifest import MANIFEST
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.outcome import misses
+from tostdsl.engine.verify.course import course
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import checks_of, gone
 from tostdsl.engine.verify.weights import MASKS, MODEL
@@ -25,7 +25,7 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     result, certificate = evidence.result, evidence.certificate
     for name in (MODEL, MASKS, reference.FILE):
         same = certificate.sha256.get(name) == evidence.digests.get(name)
-        words = f"and {MANIFEST} name {'the same' if same else 'different'} checksums of {name}"
+        words = f"{'has' if same else 'has not'} the checksum of {name}"
         group.check("certificate.json", same, words)
     group.check(
         "certificate.json",
@@ -45,6 +45,7 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     words = "has the accuracy and loss of metrics.jsonl"
     group.check("result.json", told, words if told else f"has not {words[4:]}")
     _seams(evidence, group)
+    course(evidence, group)
     bare = evidence.row("test_without_kept")
     right = (bare is not None) == bool(evidence.staying)
     words = "measures the network without what is left in exactly where something is"
