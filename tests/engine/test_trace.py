@@ -82,7 +82,7 @@ def by_hand(
         name: float((grad * masks[f"{name}.weight"]).square().sum().sqrt())
         for name, grad in zip(("1", "3"), found, strict=True)
     }
-    return loss.item(), norms, float((act == 0).all(0).double().mean())
+    return loss.item(), norms, float((h <= 0).all(0).double().mean())
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
