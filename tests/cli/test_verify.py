@@ -121,3 +121,18 @@ def test_leave_to_keep_ghosts_is_not_asked_for_twice(
     ran = tost("run", recipe, "--smoke", "--out", tmp_path / "run", *options)
     assert warned == ("W026" in ran.err)
     assert int(warned) == ran.code
+
+
+def test_a_stage_that_cannot_be_served_is_shown_at_its_place(tost: Tost, tmp_path: Path) -> None:
+    """With the line of the recipe, and before there is a folder."""
+    recipe = tmp_path / "r.tost"
+    text = (
+        'model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\nskip on "layer1.*"\nskip on "fc"\n'
+    )
+    recipe.write_text(text, encoding="utf-8")
+    ran = tost("run", recipe, "--smoke", "--out", tmp_path / "run")
+    assert ran.code != 0
+    assert "error[T502]: `skip` has nothing to work on in `" in ran.err
+    assert "r.tost:5:9" in ran.err
+    assert '5 | skip on "fc"' in ran.err
+    assert not (tmp_path / "run").exists()

@@ -21,6 +21,7 @@ from tostdsl.cli.report import (
     show,
     status,
 )
+from tostdsl.diagnostics import TostError
 
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
@@ -110,7 +111,10 @@ def command(
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)
-        result = run(variant.plan, options, observer, made.recipe.sources, said)
+        try:
+            result = run(variant.plan, options, observer, made.recipe.sources, said)
+        except TostError as error:
+            raise variant.placed(error) from None
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))

@@ -111,7 +111,11 @@ class Loop:
             self._occasion(event)
         try:
             for segment in self.phase.segments:
+                began = time.perf_counter()
                 self._boundary(segment)
+                pause = time.perf_counter() - began
+                self.epoch_start += pause  # a rate is that of training, not of `init` and seams
+                self.last_glimpse += pause
                 self._run(segment)
                 self._witness(segment)
             staying = [index for index in self.attached if self._stays(index)]

@@ -24,7 +24,7 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
-from tostdsl.engine.recalibrate import refuse_without_norms
+from tostdsl.engine.prepare import prepare
 from tostdsl.engine.seeds import derive, generator
 from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.engine.trace import Tracer
@@ -92,6 +92,7 @@ def run(
     _fits(plan, program, unreal)
     if options.smoke:
         program = program.rehearse()
+    prepare(plan, images.facts, device)
     folder = RunFolder(options.out or default_path(plan))
     try:
         folder.write_recipe(plan, texts or {}, given)
@@ -191,7 +192,6 @@ class _Session:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(plan.seed, "init"))
             model = plan.model.build(self.images.facts).to(device)
-        refuse_without_norms(plan, model)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         feed = Feed(self.images, self.spec, device, plan.seed)
