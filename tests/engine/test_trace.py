@@ -269,3 +269,11 @@ def test_a_skip_beside_projections_is_traced_by_the_networks_layers(tmp_path: Pa
     row, _ = at_one_step(model, tmp_path / "run", enter, Masked(model, []))
     assert ["1", "3"] == list(row["with"]["gradients"])
     assert ["1"] == list(row["with"]["dead"])
+
+
+def test_a_short_run_has_enough_looks(tmp_path: Path) -> None:
+    """Of 44 steps every second one where nobody says how often: 20 looks at least."""
+    run(plan(BASE), RunOptions(out=tmp_path / "run", trace_every=0))
+    lines = (tmp_path / "run" / "trace.jsonl").read_text("utf-8").splitlines()
+    steps = [json.loads(line)["step"] for line in lines[1:]]
+    assert [*range(0, 44, 2), 43] == steps

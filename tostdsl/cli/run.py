@@ -26,9 +26,6 @@ from tostdsl.diagnostics import TostError
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
 
-TRACE_EVERY = 50
-"""Steps from one traced step to the next, unless `--trace-every` says otherwise."""
-
 
 @click.command("run")
 @recipe_argument
@@ -62,7 +59,7 @@ TRACE_EVERY = 50
     "--trace-every",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"Trace every N steps, and where stages come and go.  [default: {TRACE_EVERY}]",
+    help="Trace every N steps, and where stages come and go.  [default: 50, fewer in a short run]",
 )
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
@@ -107,7 +104,7 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
-            (trace_every or TRACE_EVERY) if trace else None,
+            (trace_every or 0) if trace else None,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)

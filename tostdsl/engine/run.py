@@ -38,6 +38,10 @@ REHEARSAL_IMAGES = 256
 REHEARSAL_BATCH = 16
 """Batch of a rehearsal on a CPU, which a whole one would keep for minutes."""
 
+TRACE_EVERY, TRACED = 50, 20
+"""Steps from one traced step to the next where nobody says, and how many a run then has at least,
+if it is that long."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -52,7 +56,8 @@ class RunOptions:
     allow_ghosts: bool = False
     """Whether the certificate passes where a recipe leaves stages in the network."""
     trace_every: int | None = None
-    """Look at gradients and dead units every so many steps (`engine.trace`); None for never."""
+    """Look at gradients and dead units every so many steps (`engine.trace`); None for never, 0 for
+    `TRACE_EVERY`, or fewer where a short run would not have `TRACED` looks."""
 
 
 @dataclass(slots=True)
@@ -226,7 +231,8 @@ class _Session:
     def _tracer(self) -> Tracer | None:
         if self.trace_every is None:
             return None
-        every = 1 if self.program.rehearsal else self.trace_every
+        few = max(1, min(TRACE_EVERY, self.program.steps // TRACED))
+        every = 1 if self.program.rehearsal else self.trace_every or few
         return Tracer(self.folder, self.plan, every, self.observer)
 
     def _say(self, text: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program
+from tostdsl.units import Duration
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -52,17 +53,29 @@ def timeline(program: Program, width: int = 88) -> list[str]:
 
 def stage_labels(plan: Plan) -> list[str]:
     """A short name for each stage: its technique and the arguments that are not defaults."""
-    labels = []
-    for stage in plan.stages:
-        fields = type(stage.technique).model_fields
-        given = [
-            f"{name}={value}"
-            for name, value in stage.technique.arguments().items()
-            if name != "anneal" and value is not None and value != fields[name].default
-        ]
-        inside = f"({', '.join(given)})" if given else ""
-        labels.append(f"{stage.technique.name}{inside}"[:32])
-    return labels
+    return [_called(stage, ("anneal",))[:32] for stage in plan.stages]
+
+
+def described(stage: StagePlan) -> str:
+    """A stage in words: its technique, the arguments that are not defaults, window and targets."""
+    window = stage.window
+    when = f"from {window.start} until {window.stop}"
+    if window.instant:
+        when = f"at {window.start}"
+    elif isinstance(window.stop, Duration):
+        when = f"from {window.start} for {window.stop}"
+    return " ".join(filter(None, [_called(stage), when, str(stage.targets)]))
+
+
+def _called(stage: StagePlan, hidden: Sequence[str] = ()) -> str:
+    fields = type(stage.technique).model_fields
+    given = [
+        f"{name}={value}"
+        for name, value in stage.technique.arguments().items()
+        if name not in hidden and value is not None and value != fields[name].default
+    ]
+    inside = f"({', '.join(given)})" if given else ""
+    return f"{stage.technique.name}{inside}"
 
 
 def _step(column: int, phase: Phase, columns: int) -> int:
