@@ -69,6 +69,8 @@ class Site:
             self.targets = layers(surgeon.model, stage.targets, surgeon.name, self._technique)
         self.added: dict[str, nn.Module] = {}
         """Modules beside the model, by the names the technique gave."""
+        self.touched: set[str] = set()
+        """Modules and calls of the model that hooks were put on."""
         self._handles: list[RemovableHandle] = []
         self._calls_put: list[tuple[Call, Callable[[nn.Module, Any, Any], Any]]] = []
         self._kept: list[str] = []
@@ -198,10 +200,12 @@ class Site:
 
     def before(self, name: str, hook: Callable[[nn.Module, Any], Any]) -> None:
         """A forward pre-hook on a module of the model."""
+        self.touched.add(name)
         self._handles.append(self.module(name).register_forward_pre_hook(hook))
 
     def after(self, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
         """A forward hook on a module of the model, or after a call of a function."""
+        self.touched.add(name)
         call = self._surgeon.call(name)
         if call is not None:
             call.put(hook)

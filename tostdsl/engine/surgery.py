@@ -31,6 +31,8 @@ __all__ = ["Attached", "Site", "Surgeon", "facts_of", "layers"]
 
 TRIAL = 4
 """Images in a trial of written-out code: enough for statistics of a channel with one place."""
+SHOWN = 3
+"""How many modules a line names."""
 Masks = Mapping[str, Tensor] | Callable[[], Mapping[str, Tensor]]
 Draw = Callable[[str, int], Batch]
 """Training batches by purpose and index, see `Feed.drawn`."""
@@ -192,9 +194,25 @@ class Surgeon:
             site.clear()
             self._attached.remove(attached)
             raise
+        self._shared(attached)
         if optimizer is not None and attached.parameters:
             groups.put(optimizer, attached.parameters)
         return attached
+
+    def _shared(self, attached: Attached) -> None:
+        """Say where a stage acts that another one of its technique acts on, too.
+
+        What stages claim for themselves is refused before; the rest may well be meant.
+        """
+        technique = attached.stage.technique
+        for other in self._attached:
+            same = other is not attached and other.stage.technique.name == technique.name
+            apart = technique.claims() and other.stage.technique.claims()
+            places = sorted(attached.site.touched & other.site.touched)
+            if same and not apart and places:
+                shown = ", ".join(places[:SHOWN]) + (", …" if len(places) > SHOWN else "")
+                text = f"{technique.name}: another {technique.name} is at work on the same modules"
+                self.log(f"{text}, and both act: {shown}")
 
     def leave(self, attached: Attached, optimizer: Optimizer | None) -> None:
         """Detach a stage and take out all it put in."""
