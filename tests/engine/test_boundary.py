@@ -91,6 +91,8 @@ def test_a_hook_in_the_place_of_another_is_found(
     """Taking out a ghost's hook and leaving one there keeps their number, and is told."""
 
     def swap(surgeon: Any) -> None:
+        if not surgeon.attached:
+            return  # the trial before the run, of one stage at a time
         ghost = surgeon.attached[0]
         ghost.site._handles.append(ghost.site._handles[0])
         ghost.site._handles[0].remove()

@@ -1,6 +1,6 @@
 """The training loop: one phase of a program, segment by segment.
 
-Everything structural happens in `_boundary`; inside a segment a step writes precomputed scalars,
+Everything structural happens in `boundary`; inside a segment a step writes precomputed scalars,
 runs forward, backward and step, and nothing asks which techniques there are.
 """
 

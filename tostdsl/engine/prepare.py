@@ -6,9 +6,12 @@ of that is found only on the network itself is found here, on one built for the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.masked import Masked
 from tostdsl.engine.recalibrate import refuse_without_norms
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Surgeon, layers
@@ -26,9 +29,12 @@ def prepare(plan: Plan, facts: DataFacts, device: torch.device) -> None:
         torch.manual_seed(derive(plan.seed, "init"))
         model = plan.model.build(facts).to(device)
     refuse_without_norms(plan, model)
-    if plan.mask is not None:
-        layers(model, plan.mask.targets, plan.model.name)
-    surgeon = Surgeon(model, facts, device, plan.seed, {}, lambda _line: None, plan.model.name)
+    masks: Mapping[str, torch.Tensor] = {}
+    if plan.mask is not None:  # which weights it will prune is not known yet: all are kept
+        names = layers(model, plan.mask.targets, plan.model.name)
+        weights = Masked(model, [f"{name}.weight" for name in names]).weights
+        masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
+    surgeon = Surgeon(model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name)
     for index, stage in enumerate(plan.stages):
         technique = stage.technique
         try:
