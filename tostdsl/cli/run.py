@@ -28,9 +28,6 @@ from tostdsl.plan.marker import end_of
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
 
-TRACE_EVERY = 50
-"""Steps from one traced step to the next, unless `--trace-every` says otherwise."""
-
 
 @click.command("run")
 @recipe_argument
@@ -64,7 +61,7 @@ TRACE_EVERY = 50
     "--trace-every",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"Trace every N steps, and where stages come and go.  [default: {TRACE_EVERY}]",
+    help="Trace every N steps, and where stages come and go.  [default: 50, fewer in a short run]",
 )
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
@@ -86,7 +83,8 @@ def command(
     if trace_every is not None and trace is None:
         raise click.UsageError("`--trace-every` says how often to trace; add `--trace gradients`")
     made = compiled(recipe, sets, seed, set_file)
-    show(made.diagnostics)
+    # leave to keep ghosts is given, so that nothing fails for it
+    show(d for d in made.diagnostics if not (allow_ghosts and d.code == "W026"))
     code = status(made.diagnostics)
     if code:
         return code
@@ -108,14 +106,15 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
-            (trace_every or TRACE_EVERY) if trace else None,
+            (trace_every or 0) if trace else None,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)
         try:
             result = run(variant.plan, options, observer, made.recipe.sources, said)
         except TostError as error:
-            raise TostError(_taken(d, where) for d in error.diagnostics) from None
+            found = variant.placed(error).diagnostics
+            raise TostError(_taken(d, where) for d in found) from None
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))

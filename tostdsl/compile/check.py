@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 
-from tostdsl.compile.effects import drops, effectless, leavings
+from tostdsl.compile.effects import drops, effectless, leavings, window_span
 from tostdsl.compile.expects import contradictions, foregone
 from tostdsl.compile.idle import idle
 from tostdsl.compile.inherit import removal_help
@@ -19,7 +19,6 @@ from tostdsl.diagnostics import Diagnostic, Label, diagnose
 from tostdsl.plan.bases import ModuleFact
 from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.targets import Selection
-from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import Clock, Duration, Moment, Window
@@ -61,12 +60,6 @@ def clock_of(lowered: Lowered) -> Clock | None:
     return Clock.of(lowered.length.value, steps)
 
 
-def _window_span(node: n.Stage) -> Span:
-    if not node.window:
-        return node.call.span
-    return node.window[0].span.to(node.window[-1].span)
-
-
 def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     """Windows in units that only the data's size makes comparable."""
     if clock is None or lowered.length is None:
@@ -74,7 +67,7 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     for site in lowered.stages:
         window = site.plan.window
         start, stop = clock.window(window)
-        span = _window_span(site.node)
+        span = window_span(site.node)
         if max(start, stop) > clock.total:
             label = None
             if lowered.length.span is not None:

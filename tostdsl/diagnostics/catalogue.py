@@ -239,7 +239,7 @@ CATALOGUE: dict[str, Entry] = {
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
-        "`{name}` ends by a jump: with `anneal=none` its weight is still 1 when it leaves",
+        "`{name}` ends by a jump: {how}",
         "let it fall, for example `anneal=linear`",
     ),
     "W003": _warning(

@@ -131,10 +131,14 @@ def diagnose(
 
 
 class TostError(Exception):
-    """Raised by the Python API and the engine; carries every diagnostic there is."""
+    """Raised by the Python API and the engine; carries every diagnostic there is.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `about` is what of a plan it is about, so that who knows the text can show the place.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], about: object = None) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.about = about
         super().__init__("\n".join(f"[{d.code}] {d.message}" for d in self.diagnostics))
 
     @classmethod

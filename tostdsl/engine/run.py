@@ -24,7 +24,7 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
-from tostdsl.engine.recalibrate import refuse_without_norms
+from tostdsl.engine.prepare import prepare
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Surgeon, layers
@@ -40,6 +40,10 @@ REHEARSAL_IMAGES = 256
 REHEARSAL_BATCH = 16
 """Batch of a rehearsal on a CPU, which a whole one would keep for minutes."""
 
+TRACE_EVERY, TRACED = 50, 20
+"""Steps from one traced step to the next where nobody says, and how many a run then has at least,
+if it is that long."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -54,7 +58,8 @@ class RunOptions:
     allow_ghosts: bool = False
     """Whether the certificate passes where a recipe leaves stages in the network."""
     trace_every: int | None = None
-    """Look at gradients and dead units every so many steps (`engine.trace`); None for never."""
+    """Look at gradients and dead units every so many steps (`engine.trace`); None for never, 0 for
+    `TRACE_EVERY`, or fewer where a short run would not have `TRACED` looks."""
 
 
 def run(
@@ -80,6 +85,7 @@ def run(
     _fits(plan, program, unreal)
     if options.smoke:
         program = program.rehearse()
+    prepare(plan, images.facts, device)
     folder = RunFolder(options.out or default_path(plan))
     try:
         folder.write_recipe(plan, texts or {}, given)
@@ -179,7 +185,6 @@ class _Session:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(plan.seed, "init"))
             model = plan.model.build(self.images.facts).to(device)
-        refuse_without_norms(plan, model)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         feed = Feed(self.images, self.spec, device, plan.seed)
@@ -194,7 +199,6 @@ class _Session:
             feed.drawn,
             self.program.rehearsal,
         )
-        surgeon.prepare(plan.stages)
         kit = Equipment(
             plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
@@ -215,7 +219,8 @@ class _Session:
     def _tracer(self) -> Tracer | None:
         if self.trace_every is None:
             return None
-        every = 1 if self.program.rehearsal else self.trace_every
+        few = max(1, min(TRACE_EVERY, self.program.steps // TRACED))
+        every = 1 if self.program.rehearsal else self.trace_every or few
         return Tracer(self.folder, self.plan, every, self.observer)
 
     def _say(self, text: str) -> None:

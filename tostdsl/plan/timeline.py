@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from tostdsl.plan.bases import Technique
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program
 from tostdsl.plan.spec import Spec
-from tostdsl.units import number_text
+from tostdsl.units import Duration, number_text
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 MAX_LABEL = 32
@@ -68,9 +68,7 @@ def stage_labels(plan: Plan) -> list[str]:
 
 def _label(technique: Technique) -> str:
     """As a recipe would write it, whole arguments up to the room there is."""
-    words = [
-        f"{name}={_value(value)}" for name, value in _telling(technique).items() if name != "anneal"
-    ]
+    words = _words(technique, ("anneal",))
     shown = list(words)
     while True:
         inside = ", ".join(shown if len(shown) == len(words) else [*shown, "…"])
@@ -78,6 +76,24 @@ def _label(technique: Technique) -> str:
         if len(label) <= MAX_LABEL or not shown:
             return label
         shown.pop()
+
+
+def described(stage: StagePlan) -> str:
+    """A stage in words: its technique, the arguments that make it what it is, window, targets."""
+    window = stage.window
+    when = f"from {window.start} until {window.stop}"
+    if window.instant:
+        when = f"at {window.start}"
+    elif isinstance(window.stop, Duration):
+        when = f"from {window.start} for {window.stop}"
+    words = ", ".join(_words(stage.technique))
+    called = f"{stage.technique.name}({words})" if words else stage.technique.name
+    return " ".join(filter(None, [called, when, str(stage.targets)]))
+
+
+def _words(technique: Technique, hidden: tuple[str, ...] = ()) -> list[str]:
+    telling = _telling(technique).items()
+    return [f"{name}={_value(value)}" for name, value in telling if name not in hidden]
 
 
 def _telling(technique: Technique) -> dict[str, Any]:
