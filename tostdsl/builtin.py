@@ -14,6 +14,8 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
         "tostdsl.techniques.skip": ("skip",),
     },
     "mask": {
+        "tostdsl.masks.dynamic": ("dynamic",),
+        "tostdsl.masks.gradual": ("gradual",),
         "tostdsl.masks.grasp": ("grasp",),
         "tostdsl.masks.lottery": ("lottery",),
         "tostdsl.masks.magnitude": ("magnitude",),

@@ -191,13 +191,23 @@ def test_statements_are_listed(tost: Tost) -> None:
     assert all(re.search(rf"^{word}  +\S", listed, re.MULTILINE) for word in KEYWORDS)
 
 
-@pytest.mark.parametrize("name", [name for name in ELSEWHERE if name != "set"])
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_methods_of_others_are_no_slips(name: str, tost: Tost) -> None:
     """A method that is not there is not taken for a misspelt other one."""
     assert [] == [cls for cls in registry.everything() if cls.name == name]
     said = tost("explain", name)
     assert (2, True) == (said.code, "not there yet" in said.err)
     assert "did you mean" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("rigl", "dynamic(grow=gradient)"), ("imp", "lottery"), ("GMP", "gradual")],
+)
+def test_a_name_of_the_field_leads_to_ours(name: str, written: str, tost: Tost) -> None:
+    """A method known by another name elsewhere is answered with the call to write here."""
+    said = tost("explain", name)
+    assert (2, True) == (said.code, f"here it is the mask `{written}`" in said.err)
 
 
 def test_types_are_worded(tost: Tost) -> None:

@@ -128,9 +128,10 @@ def test_much_smoothing_is_told_and_too_much_refused(text: str, codes: list[str]
 def test_classes_that_only_the_data_tells_are_checked_before_training(smoothing: Any) -> None:
     """The theatre has five classes, so that 0.8 is the bound."""
     surgeon = Theatre(build("mlp")).surgeon
-    surgeon.prepare([stage(Labels(smoothing=0.79)), stage(Labels(smoothing=0.8, spread="all"))])
+    surgeon.prepare(stage(Labels(smoothing=0.79)))
+    surgeon.prepare(stage(Labels(smoothing=0.8, spread="all")))
     with pytest.raises(TostError, match="of 5 classes the true one is the likeliest") as caught:
-        surgeon.prepare([stage(Labels(smoothing=smoothing))])
+        surgeon.prepare(stage(Labels(smoothing=smoothing)))
     assert "T303" == caught.value.diagnostics[0].code
 
 

@@ -116,7 +116,8 @@ def work(model: nn.Module, facts: DataFacts, stages: list[Technique]) -> Certifi
     surgeon = Surgeon(
         model, facts, torch.device("cpu"), 1, lambda: masked.masks, lambda _line: None, "net", drawn
     )
-    surgeon.prepare([stage(t) for t in stages])
+    for technique in stages:
+        surgeon.prepare(stage(technique))
     attached = [surgeon.enter(i, stage(t), optimizer) for i, t in enumerate(stages)]
     for step in range(3):
         batch = drawn("training", step)

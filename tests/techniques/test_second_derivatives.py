@@ -48,7 +48,7 @@ def test_modules_without_a_second_derivative_are_named(early: bool) -> None:
     law = stage(Init(rescale="learned", gamma=1e9 if early else 1e-9))
     if not early:  # other stages' hooks do not run without what they remember
         surgeon.enter(0, stage(Skip(), on=("2.fine.1",)), None)
-    act = (lambda: surgeon.prepare([law])) if early else (lambda: surgeon.enter(1, law, None))
+    act = (lambda: surgeon.prepare(law)) if early else (lambda: surgeon.enter(1, law, None))
     with pytest.raises(TostError) as caught:
         act()
     message = caught.value.diagnostics[0].message
@@ -62,7 +62,9 @@ def test_a_network_with_second_derivatives_is_prepared_untouched() -> None:
     """No refusal, and parameters, buffers, modes, hooks and gradients stay."""
     net = build("residual")
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    Theatre(net).surgeon.prepare([stage(Init(rescale="learned")), stage(Ghost(activation="elu"))])
+    surgeon = Theatre(net).surgeon
+    surgeon.prepare(stage(Init(rescale="learned")))
+    surgeon.prepare(stage(Ghost(activation="elu")))
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
     assert not any(m._forward_pre_hooks or m._forward_hooks for m in net.modules())

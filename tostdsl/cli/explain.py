@@ -164,6 +164,10 @@ def _unknown(name: str) -> Diagnostic:
     if name.lower() in ELSEWHERE:
         help = "it is not there yet; `tost list` shows every name"
         return diagnose("T201", kind="name", name=name, help=help)
+    for cls in registry.everything():
+        if written := cls.other_names.get(name.lower()):
+            help = f"here it is the {cls.kind} `{written}`; see `tost explain {cls.name}`"
+            return diagnose("T201", kind="name", name=name, help=help)
     known = {cls.name for cls in registry.everything()}
     known |= {word for entry in (*LANGUAGE, *TERMS) for word in entry.names}
     meant = nearest(name, known) or nearest(name.upper(), CATALOGUE)

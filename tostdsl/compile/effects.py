@@ -98,7 +98,7 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
         if built is None or scope is None or network is None:
             continue
         here = Label(statement.span, "the mask")
-        if cast(MaskMethod, built.spec).target() == 0:
+        if cast(MaskMethod, built.spec).first() == 0:
             reason = "the mask keeps every weight"
             help = f"raise `sparsity`, or remove `{name}`"
         elif cast(MaskMethod, built.spec).stages_in_rounds():

@@ -320,8 +320,7 @@ LANGUAGE: tuple[Entry, ...] = (
 )
 
 ELSEWHERE = (
-    "rigl", "set", "snfs", "imp", "gmp", "movement", "wanda", "sparsegpt", "topkast", "dsr",
-    "mest", "deepr", "prospr",
+    "snfs", "movement", "wanda", "sparsegpt", "topkast", "dsr", "mest", "deepr", "prospr",
 )  # fmt: skip
 """Methods of other authors that there is no name for; they are no slips of other names."""
 

@@ -7,7 +7,7 @@ against the masks and against the program, never against what a technique says o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Certificate", "Check", "Jump", "Shape"]
 
+MOVED = "the mask moved when planned and keeps as many weights as planned"
 ENTERED = "stages entered without changing a weight or a statistic"
 
 
@@ -81,6 +82,7 @@ class Certificate:
     _present: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     _entered: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     _masked: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    _moved: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     _chosen: str | None = None
 
     @property
@@ -139,8 +141,23 @@ class Certificate:
         """Take the masks down that a method has just chosen."""
         self._chosen = masked.digest()
 
-    def close(self, phase: str) -> None:
-        """End a phase: a check of presence, one of entering, one of masks, over its segments."""
+    def moved(self, phase: str, step: int, right: bool, masked: Masked) -> None:
+        """Take down masks that moved after a step, and whether they keep as many as planned."""
+        self._moved.setdefault(phase, []).append((step, right))
+        self._chosen = masked.digest()
+
+    def close(self, phase: str, moving: Sequence[int] = ()) -> None:
+        """End a phase: a check of presence, one of entering, one of masks, over its segments.
+
+        `moving` are the steps after which masks were to move.
+        """
+        moved = self._moved.pop(phase, [])
+        if moving or moved:
+            when = [step for step, _ in moved] == list(moving)
+            wrong = [step for step, right in moved if not right]
+            detail = f"{len(moved)} times" if when else f"{len(moved)} times, not as planned"
+            detail += f"; at step {wrong[0]} other than planned" if wrong else ""
+            self.add(f"{MOVED}, in {phase}", when and not wrong, detail)
         for what, found in (
             ("stages at work in their windows and nowhere else", self._present.pop(phase, [])),
             (ENTERED, self._entered.pop(phase, [])),

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,6 +30,7 @@ from tostdsl.engine.observer import Glimpse, Observer
 from tostdsl.engine.seams import Seam
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
+from tostdsl.plan.masking import Update
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Segment, clip
 from tostdsl.units import Clock
@@ -73,12 +74,23 @@ class Equipment:
 
 
 class Loop:
-    """Runs one phase. `keep_rewind` is called at the moment a lottery goes back to."""
+    """Runs one phase.
 
-    def __init__(self, kit: Equipment, phase: Phase, keep_rewind: Callable[[], None]) -> None:
+    `keep_rewind` is called at the moment a lottery goes back to, `remask` at each update of a mask
+    that moves.
+    """
+
+    def __init__(
+        self,
+        kit: Equipment,
+        phase: Phase,
+        keep_rewind: Callable[[], None],
+        remask: Callable[[Phase, Update], None],
+    ) -> None:
         self.kit = kit
         self.phase = phase
         self.keep_rewind = keep_rewind
+        self.remask = remask
         self.done = 0
         """Steps that have run."""
         self.attached: dict[int, Attached] = {}
@@ -163,6 +175,7 @@ class Loop:
         on_stepped = _bound(hooks[::-1], "stepped")
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
+        turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
         for step, scalars in self._scalars_of(segment):
             self.step = step
@@ -186,8 +199,7 @@ class Loop:
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             for act in on_grads:
                 act()
-            scaler.step(optimizer)
-            scaler.update()
+            turns.get(step, self._advance)()
             for act in on_stepped:
                 act()
             self.meter.add(loss, outputs, batch.labels)
@@ -198,6 +210,17 @@ class Loop:
                 self._occasion(event)
                 for act in on_epoch if event == "epoch" else ():
                     act()
+
+    def _advance(self) -> None:
+        """A training step from the gradients at hand."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def _turn(self, update: Update) -> None:
+        """A step at which the mask moves: after it, or in its place."""
+        if update.step != self.step:
+            self._advance()
+        self.remask(self.phase, update)
 
     def _scalars_of(self, segment: Segment) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
         """Each step with the attached stages' scalars, computed ahead in blocks on the device."""

@@ -14,12 +14,12 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.recalibrate import refuse_without_norms
 from tostdsl.engine.seeds import derive
-from tostdsl.engine.surgery import Surgeon, layers
+from tostdsl.engine.surgery import Draw, Surgeon, layers
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.plan import Plan
 
 
-def prepare(plan: Plan, facts: DataFacts, device: torch.device) -> None:
+def prepare(plan: Plan, facts: DataFacts, device: torch.device, draw: Draw) -> None:
     """Try each stage on the plan's network, by itself; random states stay as they were.
 
     A stage that adds to the network enters and leaves, of another its targets are looked for.
@@ -34,7 +34,7 @@ def prepare(plan: Plan, facts: DataFacts, device: torch.device) -> None:
         names = layers(model, plan.mask.targets, plan.model.name)
         weights = Masked(model, [f"{name}.weight" for name in names]).weights
         masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
-    surgeon = Surgeon(model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name)
+    surgeon = Surgeon(model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name, draw)
     for index, stage in enumerate(plan.stages):
         technique = stage.technique
         try:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
+from tostdsl.plan.masking import Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
 from tostdsl.units import Percent
@@ -240,7 +242,7 @@ class _Session:
         self.observer.phase(phase)
         if phase.kind == "train" and phase.prunes:
             self._choose(kit, phase.sparsity)
-        loop = Loop(kit, phase, lambda: self._keep(kit.model))
+        loop = Loop(kit, phase, lambda: self._keep(kit.model), partial(self._update, kit))
         loop.run()
         planned = phase.steps if self.program.rehearsal else phase.clock.total
         what = f"{phase.name} ran its {planned} steps"
@@ -248,7 +250,7 @@ class _Session:
         instants = instants_of(self.plan.stages, phase.clock) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
-        kit.certificate.close(phase.name)
+        kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
@@ -278,10 +280,7 @@ class _Session:
         mask, masked = self.plan.mask, kit.masked
         assert mask is not None
         assert masked is not None
-        site = Scope(
-            kit.model, masked.weights, masked.masks, self.images.facts, self.plan.seed,
-            kit.feed, self.program.rehearsal,
-        )  # fmt: skip
+        site = self._scope(kit, masked)
         masks = mask.method.choose(site, sparsity)
         cut = refuse_collapse(mask.method, site, masks)
         masked.set(masks)
@@ -292,6 +291,30 @@ class _Session:
         if cut:
             more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
             self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
+
+    def _scope(self, kit: Equipment, masked: Masked) -> Scope:
+        facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
+        weights = masked.weights
+        slopes = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+        return Scope(kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal)
+
+    def _update(self, kit: Equipment, phase: Phase, update: Update) -> None:
+        """Move the mask while training goes on."""
+        mask, masked = self.plan.mask, kit.masked
+        assert mask is not None
+        assert masked is not None
+        before, site = masked.masks, self._scope(kit, masked)
+        masks = mask.method.update(site, update)
+        if update is list(phase.updates.values())[-1]:
+            refuse_collapse(mask.method, site, masks)
+        dropped = sum(int((before[name] & ~new).sum()) for name, new in masks.items())
+        grown = sum(int((new & ~before[name]).sum()) for name, new in masks.items())
+        masked.set(masks)
+        counts = masked.counts()
+        planned = mask.method.kept_at(shapes_of(masked.masks), update)
+        kit.certificate.moved(phase.name, update.step, planned in (None, counts.kept), masked)
+        row = {"kind": "mask", "phase": phase.name, "step": update.step, "zeros": counts.zero}
+        self.folder.log({**row, "dropped": dropped, "grown": grown})
 
     def _zeros(self, kit: Equipment, when: str) -> None:
         if kit.masked is None:

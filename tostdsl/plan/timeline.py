@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tostdsl.plan.bases import Technique
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program
 from tostdsl.plan.spec import Spec
@@ -37,6 +38,8 @@ def _mask_words(phase: Phase) -> str:
         return ""
     if phase.sparsity is None:
         return "mask chosen first"
+    if phase.updates:
+        return f"mask starts at {float(phase.sparsity):.2%}, then moves {len(phase.updates)} times"
     share = f"{float(phase.sparsity):.2%}"
     if phase.kind == "round":
         return f"then prune to {share} and rewind"
@@ -54,11 +57,24 @@ def timeline(program: Program, width: int = 88) -> list[str]:
     for index, label in enumerate(labels):
         curves = Curves.of(plan.stages[index], phase.clock)
         lines.append(f"{label:<{margin}}{_row(curves, phase, columns)}".rstrip())
+    if plan.mask is not None and plan.mask.method.first() != plan.mask.method.target():
+        lines.append(f"{'mask':<{margin}}{_kept(plan.mask.method, phase, columns)}")
     lr = [plan.schedule.scale(_step(c, phase, columns), phase.clock) for c in range(columns)]
     top = max(lr) or 1.0
     drawn = "".join(BLOCKS[max(1, round(8 * factor / top))] for factor in lr)
     lines.append(f"{'lr':<{margin}}{drawn}")
     return lines
+
+
+def _kept(method: MaskMethod, phase: Phase, columns: int) -> str:
+    """The share of weights that a moving mask keeps, over time."""
+    drawn, now = "", method.first()
+    updates = sorted(phase.updates.values(), key=lambda update: update.step)
+    for column in range(columns):
+        while updates and updates[0].step <= _step(column, phase, columns):
+            now = method.sparsity_at(updates.pop(0).progress)
+        drawn += BLOCKS[max(1, round(8 * float(1 - now)))] if now is not None else "?"
+    return drawn
 
 
 def stage_labels(plan: Plan) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from tostdsl.engine.boundary import stage_names
-from tostdsl.engine.certificate import ENTERED
+from tostdsl.engine.certificate import ENTERED, MOVED
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program, clip
 
@@ -75,6 +75,8 @@ def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     steps = phase.steps if program.rehearsal else phase.clock.total
     yield f"{phase.name} ran its {steps} steps"
     yield f"{phase.name}: what acts at one moment acted then, once"
+    if any(step < phase.clock.total for step in phase.updates):
+        yield f"{MOVED}, in {phase.name}"
     yield f"stages at work in their windows and nowhere else, in {phase.name}"
     windows = [clip(phase.clock.window(stage.window), phase.clock.total) for stage in plan.stages]
     if at_work and any(start < stop for start, stop in windows):
