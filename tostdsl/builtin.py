@@ -22,7 +22,11 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
         "tostdsl.models.cifar_resnet": (
             *("cifar_resnet", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"),
         ),
+        "tostdsl.models.mobilenet": ("mobilenet",),
+        "tostdsl.models.mobilenets": ("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
         "tostdsl.models.resnet": ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+        "tostdsl.models.resnet104": ("resnet104",),
+        "tostdsl.models.vgg": ("vgg11", "vgg13", "vgg16", "vgg19"),
         "tostdsl.models.torchvision_zoo": (),
     },
     "data": {

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.models.listing import Listing
+from tostdsl.models.width import check_width, refuse
 from tostdsl.plan.bases import DataFacts, ModelSpec, ModuleFact
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
@@ -39,13 +38,7 @@ class _CifarResNet(ModelSpec):
         raise NotImplementedError
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
-        channels = Fraction(self.width.value) * STAGES[0]
-        if channels < 1 or channels.denominator != 1:
-            nearest = Factor.from_json({"factor": max(1, round(channels)) / STAGES[0]})
-            reason = f"{self.width} of {STAGES[0]} channels is not a whole number of them"
-            yield Problem(
-                "T504", {"name": "width", "reason": reason}, ("width",), f"write `width={nearest}`"
-            )
+        yield from check_width(self.width, STAGES[0])
 
     def modules(self, facts: DataFacts) -> tuple[ModuleFact, ...] | None:
         if any(True for _ in self.check(CheckSite())):
@@ -77,11 +70,7 @@ class _CifarResNet(ModelSpec):
     def build(self, facts: DataFacts) -> torch.nn.Module:
         from tostdsl.models.nets.cifar_resnet import CifarResNet
 
-        problems = list(self.check(CheckSite()))
-        if problems:
-            raise TostError(
-                diagnose(p.code, help=p.help, **dict[str, Any](p.values)) for p in problems
-            )
+        refuse(self.check(CheckSite()))
         stem, middle, last = (int(self.width.value * channels) for channels in STAGES)
         return CifarResNet(
             blocks=(self.layers() - 2) // 6,
