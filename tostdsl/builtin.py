@@ -31,9 +31,13 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "data": {
         "tostdsl.data.cifar10": ("cifar10",),
+        "tostdsl.data.cifar100": ("cifar100",),
         "tostdsl.data.digits": ("digits",),
+        "tostdsl.data.fashion_mnist": ("fashion_mnist",),
         "tostdsl.data.imagefolder": ("imagefolder",),
         "tostdsl.data.mnist": ("mnist",),
+        "tostdsl.data.svhn": ("svhn",),
+        "tostdsl.data.tiny_imagenet": ("tiny_imagenet",),
     },
     "optimizer": {
         "tostdsl.optimizers.adam": ("adam", "adamw"),
