@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tostdsl.models.listing import Listing
@@ -92,7 +93,8 @@ class CifarResNetSpec(_CifarResNet):
 
     `shortcut=projection` joins the stages by 1x1 convolutions with normalisation, as the networks
     of the sparse-training literature do (ResNet-32: 463,792 convolution weights);
-    `shortcut=pad` is the original without them (461,232). GraSP's "ResNet-32" has `width=2x`.
+    `shortcut=pad` is the original without them (461,232). GraSP's "ResNet-32" has `width=2x`:
+    1,854,304.
     """
 
     positional = "depth"
@@ -131,6 +133,8 @@ class ResNet20(_Named):
 @register("resnet32")
 class ResNet32(_Named):
     """`cifar_resnet(depth=32)`: five blocks a stage, 0.46 million weights (He et al. 2016)."""
+
+    other_names = MappingProxyType({"wide_resnet32": "resnet32(width=2x)"})  # GraSP's
 
     depth = 32
 

@@ -38,8 +38,8 @@ class MobileNet(ModelSpec):
 
     Of the 3,185,088 convolution weights 44,640 are depthwise, nine a channel. A mask that ranks the
     weights of all layers together (`magnitude(over=global)`) may leave such a layer none; give each
-    layer its share (`over=layer`) or leave them out (`except "layers.*.conv1"`). It takes images of
-    any size.
+    layer its share (`over=layer`, `random(distribution=erk)`) or leave them out
+    (`except "layers.*.conv1"`). It takes images of any size.
     """
 
     other_names = MappingProxyType({"mobilenet_v1": "mobilenet", "mobilenetv1": "mobilenet"})
