@@ -30,14 +30,22 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
         "tostdsl.models.cifar_resnet": (
             *("cifar_resnet", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"),
         ),
+        "tostdsl.models.mobilenet": ("mobilenet",),
+        "tostdsl.models.mobilenets": ("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
         "tostdsl.models.resnet": ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+        "tostdsl.models.resnet104": ("resnet104",),
+        "tostdsl.models.vgg": ("vgg11", "vgg13", "vgg16", "vgg19"),
         "tostdsl.models.torchvision_zoo": (),
     },
     "data": {
         "tostdsl.data.cifar10": ("cifar10",),
+        "tostdsl.data.cifar100": ("cifar100",),
         "tostdsl.data.digits": ("digits",),
+        "tostdsl.data.fashion_mnist": ("fashion_mnist",),
         "tostdsl.data.imagefolder": ("imagefolder",),
         "tostdsl.data.mnist": ("mnist",),
+        "tostdsl.data.svhn": ("svhn",),
+        "tostdsl.data.tiny_imagenet": ("tiny_imagenet",),
     },
     "optimizer": {
         "tostdsl.optimizers.adam": ("adam", "adamw"),

@@ -130,7 +130,7 @@ def test_a_slot_by_another_name_is_read_as_the_slot(lines: str, after: str) -> N
         ("schedule cosine(min_lr=0.1)", "`floor`"),
         ("mask lottery(sparsity=90%, rounds=10)", "`rate`"),
         ("ghost(activation=relu) until 25%", "relu is what a ghost softens"),
-        ("data cifar100", "`cifar10`"),
+        ("data cifar1000", "`cifar10`"),
         ("model resnet19", "`resnet18`"),
         ("schedule multistep(at=[50%], step_size=30)", "`at=[50%, 75%]`"),
         ("prune(sparsity=90%)", "mask NAME(sparsity=90%)"),

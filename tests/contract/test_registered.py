@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -13,13 +14,21 @@ from tests.nets import FACTS, Residual, Theatre, mlp, vgg
 from tests.plans import plan_of
 from tostdsl import registry
 from tostdsl.compile.print import call_text
-from tostdsl.compile.words import describe, example
+from tostdsl.compile.words import describe, value_of
 from tostdsl.data.fake import fake_images
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Hook
 from tostdsl.engine.scope import Scope
-from tostdsl.plan.bases import Anneal, Augmentation, DataFacts, ScheduleSpec, Technique
+from tostdsl.models.nets.zoo import on_paper
+from tostdsl.plan.bases import (
+    Anneal,
+    Augmentation,
+    DataFacts,
+    ModelSpec,
+    ScheduleSpec,
+    Technique,
+)
 from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.spec import Spec
@@ -37,9 +46,7 @@ def examples(cls: type[Spec]) -> list[str]:
     if cls.examples:
         return list(cls.examples)
     required = [
-        f"{name}={example(info.annotation)}"
-        for name, info in cls.model_fields.items()
-        if info.is_required()
+        f"{name}={value_of(info)}" for name, info in cls.model_fields.items() if info.is_required()
     ]
     return [f"{cls.name}({', '.join(required)})" if required else cls.name]
 
@@ -161,6 +168,34 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(cls: type[MaskMethod]) -> 
             blank = {name: torch.zeros_like(weight) for name, weight in weights.items()}
             again = method.choose(Scope(model, blank, {}, facts, 5), targets[-1])
             assert all(torch.equal(found[0][name], again[name]) for name in weights)
+
+
+def forms(cls: type[ModelSpec]) -> list[ModelSpec]:
+    """A network in every combination of those arguments that are choices."""
+    choices = {
+        name: get_args(info.annotation)
+        for name, info in cls.model_fields.items()
+        if get_origin(info.annotation) is Literal
+    }
+    drawn = itertools.product(*choices.values())
+    return [cls.model_validate(dict(zip(choices, each, strict=True))) for each in drawn]
+
+
+@pytest.mark.parametrize("cls", of_kind("model"), ids=lambda c: c.name)
+def test_a_network_lists_the_modules_it_is_built_of(cls: type[ModelSpec]) -> None:
+    """What it knows of its modules without torch is what it builds, in order, in each form."""
+    facts = DataFacts(3, 32, 32, 5, 1, 1)
+    for spec in forms(cls):
+        listed = spec.modules(facts)
+        if listed is None:  # torchvision's, which only building tells
+            continue
+        kinds = {torch.nn.Conv2d: "conv", torch.nn.Linear: "linear"}
+        built = [
+            (name, kinds.get(type(module), "other"))
+            for name, module in on_paper(spec.build, facts).named_modules()
+            if name
+        ]
+        assert built == [(fact.name, fact.form) for fact in listed]
 
 
 @pytest.mark.parametrize("cls", of_kind("schedule"), ids=lambda c: c.name)

@@ -14,7 +14,7 @@ from tostdsl import registry
 from tostdsl.compile.calls import build
 from tostdsl.compile.print import string_text, value_text
 from tostdsl.compile.values import Reader
-from tostdsl.compile.words import describe, example
+from tostdsl.compile.words import describe, value_of
 from tostdsl.plan.bases import DataSet, ModelSpec, Technique
 from tostdsl.plan.masking import MaskMethod, Sparsifier
 from tostdsl.plan.spec import Spec
@@ -95,9 +95,7 @@ def written(cls: type[Spec]) -> tuple[str, ...]:
     calls = cls.examples
     if not calls:
         given = [
-            example(info.annotation)
-            if name == cls.positional
-            else f"{name}={example(info.annotation)}"
+            value_of(info) if name == cls.positional else f"{name}={value_of(info)}"
             for name, info in cls.model_fields.items()
             if info.is_required()
         ]

@@ -34,7 +34,9 @@ def prepare(plan: Plan, facts: DataFacts, device: torch.device, draw: Draw) -> N
         names = layers(model, plan.mask.targets, plan.model.name)
         weights = Masked(model, [f"{name}.weight" for name in names]).weights
         masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
-    surgeon = Surgeon(model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name, draw)
+    surgeon = Surgeon(
+        model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name, draw
+    )
     for index, stage in enumerate(plan.stages):
         technique = stage.technique
         try:

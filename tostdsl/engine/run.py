@@ -87,7 +87,7 @@ def run(
     _fits(plan, program, unreal)
     if options.smoke:
         program = program.rehearse()
-    prepare(plan, images.facts, device)
+    prepare(plan, images.facts, device, Feed(images, spec, device, plan.seed).drawn)
     folder = RunFolder(options.out or default_path(plan))
     try:
         folder.write_recipe(plan, texts or {}, given)

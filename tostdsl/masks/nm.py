@@ -139,7 +139,9 @@ class VNM(Patterned):
     form = "64:2:8"
     other_names = MappingProxyType({"venom": "vnm(64:2:8)"})
 
-    pattern: Pattern = arg(doc="outputs in a block, weights kept in a row of it, inputs in a block")
+    pattern: Pattern = arg(
+        doc="outputs in a block, weights kept in a row of it, inputs in a block", example="64:2:8"
+    )
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
         parts = self.pattern.parts

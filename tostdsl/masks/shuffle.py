@@ -35,7 +35,9 @@ class Shuffle(MaskMethod):
         "shuffle(snip(sparsity=90%))",
     )
 
-    of: SerializeAsAny[MaskMethod] = arg(doc="the mask whose entries are mixed")
+    of: SerializeAsAny[MaskMethod] = arg(
+        doc="the mask whose entries are mixed", example="random(sparsity=90%)"
+    )
     within: Literal["layer", "network"] = arg("layer", "where entries change places")
 
     def target(self) -> Fraction | None:
