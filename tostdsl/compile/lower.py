@@ -247,7 +247,7 @@ class Lowering:
             elif window.instant:
                 self.reader.report("T408", statement.window[0], name=name)
         elif moves:
-            window = Window(START, SETTLED)
+            window = Window(START, out.length.canonical(SETTLED) if out.length else SETTLED)
         if not statement.targets.on:
             targets = targets.model_copy(update={"on": MASK_SCOPE})
         out.reach.append(("mask", targets, statement.targets))
