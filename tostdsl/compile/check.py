@@ -39,6 +39,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
             _conflicts(recipe, lowered, lowered.length, clock, network),
             _moments(lowered, lowered.length, clock),
             leavings(lowered, clock),
+            _passed(lowered, lowered.length, clock),
             idle(lowered, clock),
             drops(lowered, lowered.length, clock),
         ]
@@ -132,6 +133,24 @@ def _long(duration: Duration, length: Length, clock: Clock | None) -> bool:
     if clock is not None:
         return clock.steps(duration) >= clock.total
     return duration.unit == length.value.unit and duration.value >= length.value.value
+
+
+def _passed(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:
+    """Stages that are over before a training that goes on from a rewind point begins."""
+    built = lowered.built.get("mask")
+    method = built.spec if built is not None else None
+    rewind = method.rewind_to() if isinstance(method, MaskMethod) and method.resumes() else None
+    if built is None or rewind is None:
+        return
+    begin = clock.step(rewind) if clock is not None else length.place(rewind)
+    if begin is None:
+        return
+    labels = built.labels.get("resume", (Label(built.call.span),))
+    for site in lowered.stages:
+        start, stop = _span_of(site.plan.window, length, clock)
+        if start < begin if site.plan.window.instant else stop <= begin:
+            name = site.built.spec.name
+            yield diagnose("T433", window_span(site.node), *labels, name=name, moment=rewind)
 
 
 def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float, float]:

@@ -196,6 +196,10 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
         "let it fall, for example `anneal=linear`, or end it earlier with `until`{more}",
     ),
+    "T433": Entry(
+        "`{name}` is over before the last training begins: that goes on from {moment}",
+        "give it a later window, or write `resume=start` in the mask",
+    ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
     "T502": Entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from tostdsl.data.fake import fake_for
 from tostdsl.diagnostics import TostError
@@ -164,6 +166,13 @@ def _fits(plan: Plan, program: Program, unreal: str) -> None:
             raise TostError.of("T401", end=f"step {stop}", help=f"training ends at {clock.total}")
         if start >= stop and not stage.window.instant:
             raise TostError.of("T402", start=f"step {start}", end=f"step {stop}")
+        if max(stop, start + 1) <= program.phases[-1].begin:
+            at = f"step {program.phases[-1].begin}"
+            raise TostError.of("T433", name=stage.technique.name, moment=at)
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 @dataclass(slots=True)
@@ -179,6 +188,8 @@ class _Session:
     allow_ghosts: bool = False
     trace_every: int | None = None
     rewind: dict[str, Tensor] = field(default_factory=dict)
+    moments: list[dict[str, Any]] | None = None
+    """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
 
     def run(self) -> Result:
         """Build, run all phases, measure, certify, write."""
@@ -242,39 +253,52 @@ class _Session:
         self.observer.phase(phase)
         if phase.kind == "train" and phase.prunes:
             self._choose(kit, phase.sparsity)
-        loop = Loop(kit, phase, lambda: self._keep(kit.model), partial(self._update, kit))
+        loop = Loop(kit, phase, partial(self._keep, kit.model), partial(self._update, kit))
+        if self.moments is not None and not (phase.kind == "round" and phase.index == 0):
+            for parameter, held in zip(kit.model.parameters(), self.moments, strict=True):
+                if held:
+                    loop.optimizer.state[parameter] = deepcopy(held)
         loop.run()
-        planned = phase.steps if self.program.rehearsal else phase.clock.total
+        planned = phase.steps if self.program.rehearsal else phase.length
         what = f"{phase.name} ran its {planned} steps"
         kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
-        instants = instants_of(self.plan.stages, phase.clock) if loop.staged else []
+        instants = instants_of(self.plan.stages, phase) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
         kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
-            self._choose(kit, phase.sparsity)
-            kit.model.load_state_dict(self.rewind)
+            assert self.plan.mask is not None
             assert kit.masked is not None
+            back = self.plan.mask.method.goes_back()
+            state = self.rewind if back else _state(kit.model)
+            self._choose(kit, phase.sparsity)
+            kit.model.load_state_dict(state)
             kit.masked.apply()
-            self._rewound(kit, phase)
+            self._returned(
+                kit, f"{'rewound' if back else 'kept'} to the bit after {phase.name}", state
+            )
         self._zeros(kit, f"after {phase.name}")
 
-    def _rewound(self, kit: Equipment, phase: Phase) -> None:
-        """The network is the one kept at the rewind point, to the bit, under its new masks."""
+    def _returned(self, kit: Equipment, what: str, wanted: Mapping[str, Tensor]) -> None:
+        """The network is the one it was to go back to, to the bit, under its new masks."""
         assert kit.masked is not None
         masks = kit.masked.masks
         state = kit.model.state_dict()
         same = all(
             torch.equal(state[name], kept * masks[name] if name in masks else kept)
-            for name, kept in self.rewind.items()
+            for name, kept in wanted.items()
         )
-        kit.certificate.add(f"rewound to the bit after {phase.name}", same, f"{len(state)} tensors")
+        kit.certificate.add(what, same, f"{len(state)} tensors")
 
-    def _keep(self, model: nn.Module) -> None:
-        state = model.state_dict()
-        self.rewind = {name: tensor.detach().clone() for name, tensor in state.items()}
+    def _keep(self, model: nn.Module, optimizer: Optimizer) -> None:
+        """Keep what a lottery goes back to."""
+        self.rewind = _state(model)
+        mask = self.plan.mask
+        if mask is not None and mask.method.keeps_moments():
+            own = model.parameters()  # without those of stages, which may be at work in rounds
+            self.moments = [deepcopy(dict(optimizer.state.get(p, {}))) for p in own]
 
     def _choose(self, kit: Equipment, sparsity: Fraction | None) -> None:
         mask, masked = self.plan.mask, kit.masked
