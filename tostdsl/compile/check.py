@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
+from typing import cast
 
 from tostdsl.compile.effects import drops, effectless, leavings, window_span
 from tostdsl.compile.expects import contradictions, foregone
@@ -40,6 +41,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
             _moments(lowered, lowered.length, clock),
             leavings(lowered, clock),
             _passed(lowered, lowered.length, clock),
+            _still(lowered, clock),
             idle(lowered, clock),
             drops(lowered, lowered.length, clock),
         ]
@@ -65,10 +67,11 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     """Windows in units that only the data's size makes comparable."""
     if clock is None or lowered.length is None:
         return
-    for site in lowered.stages:
-        window = site.plan.window
+    places = [(site.plan.window, window_span(site.node)) for site in lowered.stages]
+    if lowered.period is not None and lowered.mask is not None:
+        places.append((lowered.period, window_span(lowered.mask)))
+    for window, span in places:
         start, stop = clock.window(window)
-        span = window_span(site.node)
         if max(start, stop) > clock.total:
             label = None
             if lowered.length.span is not None:
@@ -133,6 +136,20 @@ def _long(duration: Duration, length: Length, clock: Clock | None) -> bool:
     if clock is not None:
         return clock.steps(duration) >= clock.total
     return duration.unit == length.value.unit and duration.value >= length.value.value
+
+
+def _still(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
+    """A mask that is to move, and never does."""
+    built, window = lowered.built.get("mask"), lowered.period
+    if clock is None or built is None or window is None or lowered.mask is None:
+        return
+    start, stop = clock.window(window)
+    if start < stop <= clock.total and not cast(MaskMethod, built.spec).updates(start, stop, clock):
+        labels = built.labels.get("every", (Label(built.call.span),))
+        reason = f"the mask would never move in a window of {stop - start} steps"
+        help = f"write a shorter `every`, at most `{max(1, (stop - start - 1) // 2)} steps`"
+        place = Label(window_span(lowered.mask), "this window") if lowered.mask.window else None
+        yield diagnose("T504", *labels, place, name="every", reason=reason, help=help)
 
 
 def _passed(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:

@@ -160,15 +160,23 @@ def _fits(plan: Plan, program: Program, unreal: str) -> None:
     clock = program.phases[-1].clock
     if unreal and plan.data.facts() is None:
         return  # the size of the real set is not known
+    begin = program.phases[-1].begin
     for stage in plan.stages:
         start, stop = clock.window(stage.window)
+        if max(stop, start + 1) <= begin:
+            raise TostError.of("T433", name=stage.technique.name, moment=f"step {begin}")
+    windows = [stage.window for stage in plan.stages]
+    if plan.mask is not None and plan.mask.method.moves:
+        windows.append(plan.mask.window)
+        if not program.phases[-1].updates:
+            reason = f"the mask would never move in a training of {clock.total} steps"
+            raise TostError.of("T504", name="every", reason=reason)
+    for window in windows:
+        start, stop = clock.window(window)
         if stop > clock.total or start > clock.total:
             raise TostError.of("T401", end=f"step {stop}", help=f"training ends at {clock.total}")
-        if start >= stop and not stage.window.instant:
+        if start >= stop and not window.instant:
             raise TostError.of("T402", start=f"step {start}", end=f"step {stop}")
-        if max(stop, start + 1) <= program.phases[-1].begin:
-            at = f"step {program.phases[-1].begin}"
-            raise TostError.of("T433", name=stage.technique.name, moment=at)
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
