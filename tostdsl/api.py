@@ -23,8 +23,8 @@ from tostdsl.syntax.format import format_text
 if TYPE_CHECKING:
     from tostdsl.engine.checkup import Checkup
     from tostdsl.engine.observer import Observer, Result
-    from tostdsl.engine.prepare import DataOptions
     from tostdsl.engine.run import RunOptions
+    from tostdsl.engine.start import DataOptions
     from tostdsl.engine.verify import Verdict, VerifyOptions
 
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]

@@ -13,8 +13,8 @@ from tests.engine.verify.runs import edit_json, edit_tensors
 from tests.plans import plan_of
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.checkup import checkup, checkup_run
-from tostdsl.engine.prepare import DataOptions
 from tostdsl.engine.run import RunOptions, run
+from tostdsl.engine.start import DataOptions
 from tostdsl.plan.plan import Plan
 
 HEAD = "model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\n"

@@ -104,7 +104,7 @@ def command(
     from tostdsl.api import checkup
 
     gc.enable()
-    from tostdsl.engine.prepare import DataOptions
+    from tostdsl.engine.start import DataOptions
 
     data = DataOptions(data_root, download, fake_data)
     found = []

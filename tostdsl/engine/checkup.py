@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.flops import known_layers, uses
-from tostdsl.engine.prepare import DataOptions, LateFeed, masked_of, network
 from tostdsl.engine.scope import Scope
+from tostdsl.engine.start import DataOptions, LateFeed, masked_of, network
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     StoredEnvironment,

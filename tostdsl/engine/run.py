@@ -23,9 +23,9 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
-from tostdsl.engine.prepare import DataOptions, images_of, masked_of, network
 from tostdsl.engine.recalibrate import refuse_without_norms
 from tostdsl.engine.scope import Scope
+from tostdsl.engine.start import DataOptions, images_of, masked_of, network
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine import prepare, reference
+from tostdsl.engine import reference, start
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
 from tostdsl.engine.masked import Masked
@@ -29,7 +29,7 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
     shape = "x".join(map(str, facts.shape))
     group.check("environment.json", same, f"is about images of {shape} in {facts.classes} classes")
     try:
-        model = prepare.network(plan, facts)
+        model = start.network(plan, facts)
     except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         group.check(plan.model.name, False, f"cannot be built: {said}")
@@ -80,7 +80,7 @@ def masks(evidence: Evidence, model: nn.Module | None, group: Group) -> Masked |
         group.said = "none, as the plan has none"
         return None
     try:
-        masked = prepare.masked_of(plan, model)
+        masked = start.masked_of(plan, model)
         assert masked is not None
     except (TostError, ValueError) as error:
         group.check("the mask's layers", False, f"are not in the network: {error}")
