@@ -83,8 +83,8 @@ def test_words_of_the_language_lead_to_its_own() -> None:
         ("mask random(density=10%)", "mask random(sparsity=90%)"),
         ("mask random(density=0.1)", "mask random(sparsity=90%)"),
         ("mask magnitude(sparsity=90%, global=True)",
-         "mask magnitude(distribution=global, sparsity=90%)"),
-        ("mask magnitude(sparsity=90%, over=layer)",
+         "mask magnitude(sparsity=90%, distribution=global)"),
+        ("mask magnitude(sparsity=90%, local=True)",
          "mask magnitude(sparsity=90%, distribution=uniform)"),
         ("mask erk(sparsity=90%)", "mask random(distribution=erk, sparsity=90%)"),
         ("mask imp(sparsity=90%)", "mask lottery(sparsity=90%)"),
@@ -93,6 +93,7 @@ def test_words_of_the_language_lead_to_its_own() -> None:
         ("expect top1 >= 90%", "expect accuracy >= 90%"),
         ("expect test_accuracy >= 90%", "expect accuracy >= 90%"),
         ("expect acuracy >= 90%", "expect accuracy >= 90%"),
+        ("init(rescale=LRsI)", "init(rescale=learned)"),
         ("ghost(width=2x, until=epoch 10)", "ghost(width=2x) until epoch 10"),
         ("mask random(sparsity=90%, except=first)", "mask random(sparsity=90%) except first"),
         ('skip(on=["layer1.*", last], anneal=cosine) ', 'skip(anneal=cosine) on "layer1.*", last'),
@@ -124,6 +125,7 @@ def test_a_slot_by_another_name_is_read_as_the_slot(lines: str, after: str) -> N
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ("init(recalibrate=yes)", "no end to recalibrate at"),
         ("schedule cosine(T_max=20)", "the fall ends where training does"),
         ("schedule cosine(min_lr=0.1)", "`floor`"),
         ("mask lottery(sparsity=90%, rounds=10)", "`rate`"),

@@ -74,6 +74,24 @@ def test_every_technique_may_be_wished() -> None:
         assert [name] == [stage.technique.name for stage in plan.stages]
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("skip", "skip until 25%"),
+        ("init", "init"),
+        ("labels", "labels"),
+        ("ghost", "ghost(activation=swish) until 25%"),  # which must be told what to put in
+    ],
+)
+def test_a_technique_starts_at_its_defaults(name: str, line: str) -> None:
+    """Its stage says no more than it must, and the comment above it names every argument."""
+    source, _ = starter(replace(PLAIN, techniques=(name,)), check)
+    comment, _, stage = source.text.rstrip().split("\n\n")[-1].rpartition("\n")
+    assert line == stage
+    named = " ".join(comment.split()).replace(" # ", " ").rpartition("Its arguments: ")[2]
+    assert named == ", ".join(registry.get("technique", name).model_fields) + "."
+
+
 def test_whole_calls_and_stages_are_kept() -> None:
     """What is more than a name stands in the recipe as it was wished."""
     wishes = replace(

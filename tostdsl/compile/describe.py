@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -111,6 +111,27 @@ def written(cls: type[Spec]) -> tuple[str, ...]:
             return tuple(f"augment=[{call}]" for call in calls)
         case slot:
             return tuple(f"{slot} {call}" for call in calls)
+
+
+def uses(name: str) -> dict[str, dict[str, str]]:
+    """Where a word is an argument's name, or one of the values it takes, with what that does."""
+    found: dict[str, dict[str, str]] = {}
+    for cls in registry.everything():
+        for field, info in cls.model_fields.items():
+            doc = info.description or ""
+            if name == field:
+                found.setdefault("argument", {})[f"{cls.name}({field}=…)"] = doc
+            if name in _choices(info.annotation):
+                found.setdefault("value", {})[f"{cls.name}({field}={name})"] = doc
+    return found
+
+
+def _choices(want: Any) -> tuple[Any, ...]:
+    """The words that an annotation lets one choose from."""
+    inner = get_args(want)
+    if get_origin(want) is Literal:
+        return inner
+    return tuple(choice for each in inner for choice in _choices(each))
 
 
 def _order(cls: type[Spec]) -> list[str]:

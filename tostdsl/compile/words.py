@@ -96,7 +96,9 @@ def example(want: Any) -> str:
     if origin is tuple:
         return LISTS.get(get_args(want)[0]) or f"[{example(get_args(want)[0])}]"
     if isinstance(want, type) and issubclass(want, Spec):
-        return registry.names(want.kind)[0]
+        first = registry.get(want.kind, registry.names(want.kind)[0])
+        bare = not any(info.is_required() for info in first.model_fields.values())
+        return first.name if bare or not first.examples else first.examples[0]
     samples = {
         int: "1",
         float: "0.1",

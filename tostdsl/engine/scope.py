@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -32,6 +32,8 @@ class Scope:
     seed: int
     feed: Source | None = None
     """Where training images come from; None for methods that look at none."""
+    gradients: Mapping[str, Tensor] = field(default_factory=dict)
+    """The weights' gradients, for updates during training."""
     rehearsal: bool = False
     """Whether a class may have fewer images than are asked for."""
 
