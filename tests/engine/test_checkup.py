@@ -97,6 +97,15 @@ def test_a_mask_that_needs_training_is_not_there() -> None:
     assert "report" not in content
 
 
+def test_a_mask_that_moves_is_the_one_it_starts_from() -> None:
+    """Its first sparsity and its updates are told, not what only training knows."""
+    head = HEAD.replace("1 epoch", "8 epochs")
+    found = checkup(plan("mask gradual(sparsity=90%, initial=50%) until epoch 4", head))
+    assert pytest.approx(0.5) == float(found.report.sparsity)
+    steps = found.plan.data.steps_per_epoch(1437)
+    assert [steps, 2 * steps, 3 * steps, 4 * steps] == found.to_json()["moves_at_steps"]
+
+
 def test_without_a_mask_there_is_none() -> None:
     """A dense plan is told so."""
     with pytest.raises(TostError, match="T540"):

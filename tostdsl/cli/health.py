@@ -46,7 +46,7 @@ def health_lines(found: Checkup, width: int) -> list[str]:
     lines = [screen.printable(f"{plan.name}  plan {plan.short}"), ""]
     if found.found:
         lines += [*table(report.layers, width), ""]
-    rows = [("mask", call_text(plan.mask.method)), *_scope(found)]
+    rows = [("mask", call_text(plan.mask.method)), *_moves(found), *_scope(found)]
     rows += [*_sparsity(found), *_paths(report)] if found.found else _training(found)
     if found.found:
         rows += [*_law(found), _fours(report)]
@@ -119,6 +119,18 @@ def _scope(found: Checkup) -> list[tuple[str, str]]:
         names = _names([f"{name} ({size:,})" for name, size in report.outside.items()])
         rows.append(("", f"not in it: {names}"))
     return rows
+
+
+def _moves(found: Checkup) -> list[tuple[str, str]]:
+    if not found.updates:
+        return []
+    first, last = found.updates[0].step, found.updates[-1].step
+    count = f"{len(found.updates):,} times, after steps {first:,} to {last:,}"
+    assert found.plan.mask is not None
+    target = found.plan.mask.method.target()
+    until = "" if target is None else f", to end at a sparsity of {float(target):.2%}"
+    words = f"the mask moves while training goes on: {count}{until}. This is the one it starts from"
+    return [("moves", words)]
 
 
 def _sparsity(found: Checkup) -> list[tuple[str, str]]:

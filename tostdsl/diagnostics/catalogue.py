@@ -285,12 +285,12 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "W051": _warning(
         "a branch is cut: nothing gets through {layers}, and the network goes around",
-        "lower `sparsity`, or share it out by layer (`distribution=erk`)",
+        "lower the sparsity, or leave these layers dense with `except`",
     ),
     "W052": Entry(
         "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
         "are dead{waste}",
-        "lower `sparsity`, or share it out by layer (`distribution=erk`), if that is too many",
+        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
         "note",
     ),
     "W053": _warning(

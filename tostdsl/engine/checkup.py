@@ -35,7 +35,7 @@ from tostdsl.masks.health import layer_of
 from tostdsl.masks.report import MaskReport, examine
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.marker import MARKER
-from tostdsl.plan.masking import MaskMethod, shapes_of
+from tostdsl.plan.masking import MaskMethod, Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, lower
 
@@ -65,6 +65,8 @@ class Checkup:
     """Of the masks, as a run's certificate has it; None where only training finds them."""
     phases: tuple[Phase, ...] = ()
     """What has to be trained, round by round, where only training finds the mask."""
+    updates: tuple[Update, ...] = ()
+    """When the mask moves in training, of which this is then the first one."""
     law: Law | None = None
     highest: Fraction | None = None
     """The highest sparsity that leaves every layer a weight, where that is known."""
@@ -101,6 +103,7 @@ class Checkup:
             "found_by_training": not self.found,
             "phases": rounds,
             "mask_digest": self.digest,
+            "moves_at_steps": [update.step for update in self.updates],
             "law": None if self.law is None else {"dense": list(self.law.dense)},
             "highest_sparsity": None if self.highest is None else float(self.highest),
             "report" if self.found else "before_pruning": self.report.to_json(),
@@ -123,19 +126,18 @@ def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -
     model = network(plan, facts).to(where)
     masked = masked_of(plan, model)
     assert masked is not None
+    phases = lower(plan, plan.data.steps_per_epoch(facts.train_size)).phases
     if method.rounds():
-        phases = lower(plan, plan.data.steps_per_epoch(facts.train_size)).phases
         whole = {name: torch.ones_like(w, dtype=torch.bool) for name, w in masked.weights.items()}
         report = _examine(model, whole, facts)
-        return Checkup(
-            plan, report, str(where), time.perf_counter() - started, phases=tuple(phases)
-        )
+        return Checkup(plan, report, str(where), time.perf_counter() - started, phases=phases)
     site = Scope(model, masked.weights, masked.masks, facts, plan.seed, feed)
     try:
-        masks = method.choose(site, method.target())
+        masks = method.choose(site, method.first())
         report = _examine(model, masks, facts)
+        law = _law(method, masks, method.first())
         # where images decide, to rank all anew only for this would take as long again
-        asked = report.collapsed or feed.images is None or _law(method, masks) is not None
+        asked = report.collapsed or feed.images is None or law is not None
         highest = method.highest(site) if asked else None
     except torch.OutOfMemoryError:
         raise TostError.of("R303", device=where) from None
@@ -148,7 +150,8 @@ def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -
         time.perf_counter() - started,
         origin=feed.images.origin if feed.images is not None else None,
         digest=masked.digest(),
-        law=_law(method, masks),
+        updates=tuple(phases[-1].updates.values()),
+        law=law,
         highest=highest,
         findings=said,
     )
@@ -180,7 +183,7 @@ def checkup_run(folder: Path) -> Checkup:
         time.perf_counter() - started,
         run=folder,
         digest=masked.digest(),
-        law=_law(method, masks),
+        law=_law(method, masks, method.target()),
         findings=tuple(findings(report, masks, method.allow == "collapse")),
     )
 
@@ -190,12 +193,9 @@ def _examine(model: nn.Module, masks: Mapping[str, Tensor], facts: DataFacts) ->
     return examine(model, masks, facts.shape, uses(model, facts.shape), known)
 
 
-def _law(method: MaskMethod, masks: Mapping[str, Tensor]) -> Law | None:
+def _law(method: MaskMethod, masks: Mapping[str, Tensor], sparsity: Fraction | None) -> Law | None:
     """What the method's law does, where shapes alone decide how much each layer keeps."""
-    if method.rounds():
-        return None
-    shapes = shapes_of(masks)
-    shares = method.shared_out(shapes, method.target())
+    shares = method.shared_out(shapes_of(masks), sparsity)
     if shares is None:
         return None
     return Law(tuple(layer_of(n) for n, count in shares.items() if count == masks[n].numel()))
