@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from tostdsl.engine.checkup import Checkup
 
 SUBCOMMANDS: dict[str, str] = {}
-"""Modules with a `command` by the word that calls for it; any other first word is a recipe."""
+"""What each does, by the word that calls for it: the `command` of the module of that name here.
+
+Any other first word is a recipe.
+"""
 
 
 class Mask(click.Command):
@@ -44,9 +47,15 @@ class Mask(click.Command):
     ) -> click.Context:
         """The context of this command, or of the subcommand that is meant."""
         if args and args[0] in SUBCOMMANDS:
-            meant: click.Command = importlib.import_module(SUBCOMMANDS[args[0]]).command
+            meant: click.Command = importlib.import_module(f"tostdsl.cli.{args[0]}").command
             return meant.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The subcommands, below the options."""
+        if SUBCOMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl(list(SUBCOMMANDS.items()))
 
 
 @click.command("mask", cls=Mask)
@@ -92,8 +101,9 @@ def command(
     error (T507) unless the mask has `allow=collapse`; the report is printed all the same.
     """
     if recipe.is_dir():
-        if sets or set_file or seed is not None:
-            raise click.UsageError("a run is as it is: leave out `--set`, `--set-file`, `--seed`")
+        given = (sets, set_file, data_root, download, fake_data, device != "auto")
+        if any(given) or seed is not None:
+            raise click.UsageError("a run is looked at as it is: only `--format` and `--picture`")
         return _told([("", _run(recipe))], form, picture)
     made = compiled(recipe, sets, seed, set_file)
     show(made.diagnostics)
@@ -129,8 +139,12 @@ def _run(folder: Path) -> Checkup:
 
 def _told(found: Sequence[tuple[str, Checkup]], form: str, picture: Path | None) -> int:
     """Print what was found, a report a run of a sweep; gives the exit status."""
+    if picture is not None and len(found) > 1:
+        raise click.UsageError("`--picture` draws one mask: choose a run of the sweep with `--set`")
+    if picture is not None and not found[0][1].found:
+        raise click.UsageError("`--picture` has nothing to draw: training finds this mask")
     if form == "json":
-        content = [each.to_json() | ({"run_of": v} if v else {}) for v, each in found]
+        content = [each.to_json() | ({"sweep": v} if v else {}) for v, each in found]
         shown = content[0] if len(content) == 1 else content
         click.echo(json.dumps(shown, indent=2, sort_keys=True))
     else:
