@@ -240,6 +240,10 @@ CATALOGUE: dict[str, Entry] = {
         "running statistics",
         "remove `recalibrate=yes`",
     ),
+    "T540": Entry(
+        "`{name}` has no mask, so there is none to look at",
+        "write one, for example `mask random(sparsity=90%)`",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -278,6 +282,24 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "W040": _warning(
         "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"
+    ),
+    "W050": _warning(
+        "layer collapse, let pass by `allow=collapse`: the mask {what}",
+        "lower `sparsity`, unless this is what you want to see",
+    ),
+    "W051": _warning(
+        "a branch is cut: nothing gets through {layers}, and the network goes around",
+        "lower the sparsity, or leave these layers dense with `except`",
+    ),
+    "W052": Entry(
+        "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
+        "are dead{waste}",
+        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
+        "note",
+    ),
+    "W053": _warning(
+        "{count} kept {weights} exactly 0, most in `{layer}`",
+        "they count as kept and compute nothing: prune them, or start them from other values",
     ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),

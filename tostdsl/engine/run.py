@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from tostdsl.data.fake import fake_for
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate, Shape
@@ -29,11 +28,11 @@ from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
 from tostdsl.engine.prepare import prepare
 from tostdsl.engine.scope import Scope
-from tostdsl.engine.seeds import derive
-from tostdsl.engine.surgery import Surgeon, layers
+from tostdsl.engine.start import DataOptions, images_of, masked_of, network
+from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse
-from tostdsl.plan.bases import DataSet, Images, LoadOptions
+from tostdsl.plan.bases import DataSet, Images
 from tostdsl.plan.masking import Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
@@ -81,7 +80,8 @@ def run(
     options, observer = options or RunOptions(), observer or Observer()
     device = devices.choose(options.device)
     spec = _rehearsed(plan.data, device) if options.smoke else plan.data
-    images = _load(plan, options)
+    source = DataOptions(options.data_root, options.download, options.fake_data)
+    images = images_of(plan, source, REHEARSAL_IMAGES if options.smoke else None)
     facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
     steps = plan.data.steps_per_epoch(facts.train_size)
     program = lower(plan, steps)
@@ -143,13 +143,6 @@ def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
     return spec.model_copy(update={**few, "validation": min(spec.validation, half)})
 
 
-def _load(plan: Plan, options: RunOptions) -> Images:
-    limit = REHEARSAL_IMAGES if options.smoke else None
-    if options.fake_data:
-        return fake_for(plan.data, limit, plan.seed)
-    return plan.data.load(LoadOptions(options.data_root, options.download, limit))
-
-
 def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
     """The masks in force at any later time."""
     return lambda: masked.masks if masked is not None else {}
@@ -203,11 +196,9 @@ class _Session:
         """Build, run all phases, measure, certify, write."""
         started = time.perf_counter()
         plan, device = self.plan, self.device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(plan.seed, "init"))
-            model = plan.model.build(self.images.facts).to(device)
+        model = network(plan, self.images.facts).to(device)
         certificate = Certificate(Shape.of(model))
-        masked = self._masked(model)
+        masked = masked_of(plan, model)
         feed = Feed(self.images, self.spec, device, plan.seed)
         surgeon = Surgeon(
             model,
@@ -249,13 +240,6 @@ class _Session:
         self.observer.message(text)
 
     # -- phases
-
-    def _masked(self, model: nn.Module) -> Masked | None:
-        mask = self.plan.mask
-        if mask is None:
-            return None
-        names = layers(model, mask.targets, self.plan.model.name)
-        return Masked(model, [f"{name}.weight" for name in names])
 
     def _phase(self, kit: Equipment, phase: Phase) -> None:
         self.observer.phase(phase)

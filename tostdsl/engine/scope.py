@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.feed import Feed
 from tostdsl.engine.seeds import generator
 from tostdsl.plan.bases import DataFacts
+
+
+class Source(Protocol):
+    """Where training images come from (`engine.feed.Feed`)."""
+
+    def balanced(self, purpose: str, each: int) -> tuple[Tensor, Tensor]:
+        """At most `each` training images of every class, and labels."""
 
 
 @dataclass(slots=True)
@@ -23,7 +30,7 @@ class Scope:
     masks: Mapping[str, Tensor]
     facts: DataFacts
     seed: int
-    feed: Feed | None = None
+    feed: Source | None = None
     """Where training images come from; None for methods that look at none."""
     gradients: Mapping[str, Tensor] = field(default_factory=dict)
     """The weights' gradients, for updates during training."""
@@ -44,7 +51,7 @@ class Scope:
             raise TostError.of("T504", name="per_class", reason=reason)
         return images, labels
 
-    def _feed(self) -> Feed:
+    def _feed(self) -> Source:
         if self.feed is None:
             raise ValueError("this mask was to look at no images")
         return self.feed
