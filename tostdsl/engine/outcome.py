@@ -147,6 +147,7 @@ def _figures(result: Result) -> dict[str, Any]:
         "unreal": result.unreal,
         "accuracy": result.accuracy,
         "loss": result.loss,
+        "selection": "last step",
         "pruned_weights": result.zeros,
         "weights_in_scope": result.scope,
         "sparsity": result.sparsity,
