@@ -39,8 +39,12 @@ def percent_below(share: Fraction) -> str:
 
 
 def percent_text(share: Fraction) -> str:
-    """Write a share in percent for messages; a lottery's exact ones have hundreds of digits."""
-    return f"{float(share * 100):.6g}%"
+    """Write a share in percent for messages, to two digits below 99.9%.
+
+    A lottery's exact ones have hundreds of digits; that of whole weights is seldom a round one.
+    """
+    value = float(share * 100)
+    return f"{round(value, 2):g}%" if value < 99.9 else f"{value:.6g}%"
 
 
 def keep_largest(
