@@ -151,6 +151,8 @@ class Lines(Screen):
         ]
         if "validation_accuracy" in row:
             parts.append(f"validation {row['validation_accuracy']:.2%}")
+        if "sparsity" in row:
+            parts.append(f"sparsity {row['sparsity']:.2%}")
         parts += [f"{row['images_per_second']:,.0f} images/s", _weights(row["weights"])]
         self.say("  ".join(filter(None, parts)))
 
@@ -198,6 +200,8 @@ class Bars(Screen):
         facts = f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
         if "validation_accuracy" in row:
             facts += f"  validation {row['validation_accuracy']:.2%}"
+        if "sparsity" in row:
+            facts += f"  sparsity {row['sparsity']:.2%}"
         self.bars.update(self.epochs, advance=1, facts=facts)
 
     def finished(self) -> None:

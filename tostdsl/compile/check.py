@@ -122,6 +122,8 @@ def _moments(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[
                         help = f"a round is {whole.value}; {help}"
                     yield diagnose("T412", *labels, ends, help=help, name=name, moment=item)
                 elif isinstance(item, Duration) and _long(item, whole, where):
+                    if name not in built.labels and lowered.period is not None:
+                        continue  # what is left out does not fit: `_still` tells it
                     yield diagnose("T413", *labels, name=name, length=item, whole=whole.value)
 
 
@@ -144,10 +146,15 @@ def _still(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     if clock is None or built is None or window is None or lowered.mask is None:
         return
     start, stop = clock.window(window)
-    if start < stop <= clock.total and not cast(MaskMethod, built.spec).updates(start, stop, clock):
+    method = cast(MaskMethod, built.spec)
+    written = [value for name, value in method.arguments().items() if name in built.labels]
+    if any(isinstance(each, Duration) and clock.steps(each) >= clock.total for each in written):
+        return  # that is told as T413
+    if start < stop <= clock.total and not method.updates(start, stop, clock):
         labels = built.labels.get("every", (Label(built.call.span),))
-        reason = f"the mask would never move in a window of {stop - start} steps"
-        help = f"write a shorter `every`, at most `{max(1, (stop - start - 1) // 2)} steps`"
+        reason = f"the mask would never move in its window of {stop - start} steps"
+        left = "" if "every" in built.labels else "; left out, it is longer than that"
+        help = f"write a shorter one, such as `every={max(1, (stop - start) // 10)} steps`{left}"
         place = Label(window_span(lowered.mask), "this window") if lowered.mask.window else None
         yield diagnose("T504", *labels, place, name="every", reason=reason, help=help)
 

@@ -174,6 +174,8 @@ def _bounds(info: FieldInfo) -> Iterator[str]:
 
 
 def _window(cls: type[Spec]) -> str | None:
+    if issubclass(cls, MaskMethod):
+        return "`from`, `until`, `for`; without them until 75%" if cls.moves else None
     if not issubclass(cls, Technique):
         return None
     if cls.acts == "instant":

@@ -332,8 +332,7 @@ CATALOGUE: dict[str, Entry] = {
     "R410": _warning(
         "the seam at {at} costs: without {names} the loss goes from {loss} to {then} and accuracy "
         "from {accuracy} to {now}",
-        "let it fade more slowly or over a longer window, or estimate normalisation statistics "
-        "anew with `recalibrate=yes`",
+        "let it fade more slowly or over a longer window{more}",
     ),
     "R411": Entry("{path} holds no run: {reason}", "give the folder that `tost run` wrote"),
     "R412": Entry("the run in {path} did not come to its end: {reason}"),

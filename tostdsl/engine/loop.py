@@ -287,6 +287,8 @@ class Loop:
             "images_per_second": self.meter.images / max(1e-9, now - self.epoch_start),
             "weights": self._scalars(),
         }
+        if self.phase.updates and self.kit.masked is not None:
+            row["sparsity"] = float(self.kit.masked.counts().sparsity)
         if self.kit.feed.size("validation"):
             measured = evaluate(self.kit, "validation").read()
             row["validation_loss"], row["validation_accuracy"] = measured

@@ -214,7 +214,7 @@ def _axis(left: float, y: float, time: _Time) -> list[str]:
         if len(time.phases) > 1:
             x = time.place(left, offset + phase["steps"] / 2)
             parts.append(svg.text(x, y + 27, phase["phase"], size=9, anchor="middle", fill=FAINT))
-    parts.append(svg.text(left + PLOT + 8, y + 15, word, size=10, fill=FAINT))
+    parts.append(svg.text(left + PLOT + 14, y + 15, word, size=10, fill=FAINT))
     return parts
 
 

@@ -138,6 +138,9 @@ class Seam:
     def warning(self) -> Diagnostic:
         """The message that a seam costs."""
         before, end = self.before, self.end
+        more = ", or estimate normalisation statistics anew with `recalibrate=yes`"
+        if self.recalibrated is not None:
+            more = ""
         return diagnose(
             "R410",
             at=self.at,
@@ -146,6 +149,7 @@ class Seam:
             then=f"{end.loss:.4f}",
             accuracy=f"{before.accuracy:.1%}",
             now=f"{end.accuracy:.1%}",
+            more=more,
         )
 
 
