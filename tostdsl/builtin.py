@@ -14,6 +14,7 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
         "tostdsl.techniques.skip": ("skip",),
     },
     "mask": {
+        "tostdsl.masks.file": ("file",),
         "tostdsl.masks.grasp": ("grasp",),
         "tostdsl.masks.lottery": ("lottery",),
         "tostdsl.masks.magnitude": ("magnitude",),

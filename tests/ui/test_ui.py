@@ -43,6 +43,9 @@ NO_RECIPE = {
     "T523": "only known once the network is built",
     "T530": "only known once the network is built",
     "T531": "only known once the network is built",
+    "T560": "only known once the file is read",
+    "T561": "only known once the file is read",
+    "T562": "only known once the file is read",
     "W004": "needs a broken plug-in",
     "W090": "a file with a hundred mistakes; in tests/fuzz",
 }

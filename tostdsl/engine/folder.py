@@ -7,6 +7,7 @@ environment.json     versions, device, threads
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
 trace.svg            the same as a picture
+mask_file.json       with the mask `file`: the file's digest, how each weight's mask was found in it
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
 ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)

@@ -274,7 +274,7 @@ class _Session:
         assert masked is not None
         site = Scope(
             kit.model, masked.weights, masked.masks, self.images.facts, self.plan.seed,
-            kit.feed, self.program.rehearsal,
+            kit.feed, self.program.rehearsal, self._say, self.folder.write_json,
         )  # fmt: skip
         masks = mask.method.choose(site, sparsity)
         cut = refuse_collapse(mask.method, site, masks)

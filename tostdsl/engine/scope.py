@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,10 @@ class Scope:
     """Where training images come from; None for methods that look at none."""
     rehearsal: bool = False
     """Whether a class may have fewer images than are asked for."""
+    say: Callable[[str], None] | None = None
+    """Where a method's lines go; None for nowhere."""
+    write: Callable[[str, Mapping[str, Any]], None] | None = None
+    """Where a method's report goes, by file name; None for nowhere."""
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from the seed and a purpose."""
@@ -41,6 +46,16 @@ class Scope:
             reason = f"class {int(counts.argmin())} has only {fewest} training images"
             raise TostError.of("T504", name="per_class", reason=reason)
         return images, labels
+
+    def tell(self, text: str) -> None:
+        """Say a line to whoever watches the run."""
+        if self.say is not None:
+            self.say(text)
+
+    def record(self, name: str, content: Mapping[str, Any]) -> None:
+        """Leave a JSON file in the run folder."""
+        if self.write is not None:
+            self.write(name, content)
 
     def _feed(self) -> Feed:
         if self.feed is None:

@@ -35,6 +35,9 @@ def refuse_collapse(
     highest, lower = method.highest(site), "lower `sparsity`"
     if highest is not None:
         lower = f"write `sparsity={percent_below(highest)}` at most, where no layer is empty"
+    help = None
+    if method.target() is None:
+        help = "bring another mask, or go on all the same with `allow=collapse`"
     if empty:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
         names = ", ".join(f"`{name}`" for name in empty[:3])
@@ -42,7 +45,7 @@ def refuse_collapse(
     else:
         what = "cuts every path from the input to the outputs"
     raise TostError.of(
-        "T507", what=what, sparsity=percent_text(Fraction(zeros, total)), lower=lower
+        "T507", what=what, sparsity=percent_text(Fraction(zeros, total)), lower=lower, help=help
     )
 
 

@@ -11,12 +11,14 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import reference
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
+from tostdsl.engine.manifest import MANIFEST
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.site import layers
 from tostdsl.engine.verify.evidence import Evidence, Group
-from tostdsl.engine.verify.records import Unfit, read_tensors
+from tostdsl.engine.verify.records import Unfit, read_json, read_tensors
+from tostdsl.plan.masking import MaskMethod
 
 MODEL, MASKS = "model.safetensors", "masks.safetensors"
 MOST_GHOSTS = 8 << 30
@@ -129,6 +131,9 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
         found = counts.layers[name].kept
         if found != share:
             group.check(f"the mask of `{name}`", False, f"keeps {found:,}, the plan {share:,}")
+    if method.report is not None:
+        why = _refuted(evidence, method, method.report, masked)
+        group.check(method.report, not why, why or "tells of these masks")
     if method.seeded:
         weights = {name: weight.detach() for name, weight in masked.weights.items()}
         try:
@@ -139,6 +144,16 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
         same = all(torch.equal(mask, drawn[name]) for name, mask in masked.masks.items())
         words = "are those that the seed draws" if same else "are not those that the seed draws"
         group.check("the masks", same, words)
+
+
+def _refuted(evidence: Evidence, method: MaskMethod, name: str, masked: Masked) -> str:
+    """Why the method's own report does not hold; empty where it does."""
+    if name not in evidence.digests:
+        return f"is not in {MANIFEST}, though every run with `{method.name}` writes it"
+    try:
+        return method.refute(read_json(evidence.folder / name), masked.masks)
+    except Unfit as why:
+        return str(why)
 
 
 def _counts(evidence: Evidence, group: Group, zeros: int, scope: int) -> None:

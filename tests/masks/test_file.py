@@ -1,0 +1,385 @@
+"""The mask `file`, on files that the libraries' own code wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
+
+from tests.nets import FACTS, Residual
+from tostdsl.diagnostics import TostError
+from tostdsl.engine.scope import Scope
+from tostdsl.masks.file import File
+
+SHARE = 0.6
+"""Of the weights that the masks here prune."""
+
+
+@dataclass
+class Found:
+    masks: dict[str, Tensor]
+    report: Mapping[str, Any]
+    lines: list[str] = field(default_factory=list)
+
+
+def matrices(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight for name, weight in model.named_parameters() if weight.dim() > 1}
+
+
+def chosen(path: Path, model: nn.Module, without: tuple[str, ...] = (), **more: Any) -> Found:
+    """What `file(path)` finds for all layers but those `without`."""
+    reports: dict[str, Mapping[str, Any]] = {}
+    lines: list[str] = []
+    weights = {name: w for name, w in matrices(model).items() if name not in without}
+    scope = Scope(
+        model, weights, {}, FACTS, 1, say=lines.append, write=lambda n, c: reports.update({n: c})
+    )
+    masks = File(path=str(path), **more).choose(scope, None)
+    assert list(weights) == list(masks)
+    return Found(masks, reports["mask_file.json"], lines)
+
+
+def refused(path: Path, model: nn.Module, **more: Any) -> str:
+    """What `file(path)` says instead: code, message, help."""
+    with pytest.raises(TostError) as caught:
+        chosen(path, model, **more)
+    (one,) = caught.value.diagnostics
+    return f"{one.code}: {one.message} / {one.help}"
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Residual()
+
+
+@pytest.fixture
+def wanted(network: nn.Module) -> dict[str, Tensor]:
+    """A mask for every weight of two dimensions or more."""
+    noise = torch.Generator().manual_seed(5)
+    return {n: torch.rand(w.shape, generator=noise) > SHARE for n, w in matrices(network).items()}
+
+
+def layers(model: nn.Module) -> dict[str, nn.Module]:
+    return {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+
+
+def pruned(network: nn.Module, wanted: Mapping[str, Tensor]) -> nn.Module:
+    model = deepcopy(network)
+    for name, module in layers(model).items():
+        prune.custom_from_mask(module, "weight", wanted[f"{name}.weight"])
+    return model
+
+
+class Mask(nn.Module):
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask.float())
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * self.mask
+
+
+def parametrized(network: nn.Module, wanted: Mapping[str, Tensor]) -> nn.Module:
+    model = deepcopy(network)
+    for name, module in layers(model).items():
+        parametrize.register_parametrization(module, "weight", Mask(wanted[f"{name}.weight"]))
+    return model
+
+
+def synflow(network: nn.Module, wanted: Mapping[str, Tensor]) -> nn.Module:
+    """As the pruning code of SynFlow has it: masks beside all parameters, which stay whole."""
+    model = deepcopy(network)
+    for name, module in list(model.named_modules()):
+        for part in ("weight", "bias"):
+            tensor = getattr(module, part, None)
+            if isinstance(tensor, nn.Parameter):
+                mask = wanted.get(f"{name}.{part}", torch.ones_like(tensor))
+                module.register_buffer(f"{part}_mask", mask.float())
+    return model
+
+
+def zeroed(network: nn.Module, wanted: Mapping[str, Tensor]) -> nn.Module:
+    model = deepcopy(network)
+    with torch.no_grad():
+        for name, weight in matrices(model).items():
+            weight.mul_(wanted[name])
+    return model
+
+
+def checkpoint(model: nn.Module) -> dict[str, Any]:
+    """What training scripts save: the network among other things."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    state = deepcopy(model.state_dict())
+    model(torch.randn(2, *FACTS.shape)).sum().backward()
+    optimizer.step()
+    whole = {"epoch": 7, "best_sa": 0.9, "result": {"train": [0.1], "test": [0.2]}}
+    return {**whole, "state_dict": state, "optimizer": optimizer.state_dict()}
+
+
+def of_torch(make: Callable[[nn.Module, Mapping[str, Tensor]], Any]) -> Callable[..., Path]:
+    def write(folder: Path, network: nn.Module, wanted: Mapping[str, Tensor]) -> Path:
+        torch.save(make(network, wanted), folder / "masks.pth")
+        return folder / "masks.pth"
+
+    return write
+
+
+def legacy(folder: Path, network: nn.Module, wanted: Mapping[str, Tensor]) -> Path:
+    state = synflow(network, wanted).state_dict()
+    torch.save(state, folder / "old.pt", _use_new_zipfile_serialization=False)
+    return folder / "old.pt"
+
+
+def arrays(folder: Path, _network: nn.Module, wanted: Mapping[str, Tensor]) -> Path:
+    np.savez_compressed(folder / "masks.npz", **{n: m.numpy() for n, m in wanted.items()})
+    return folder / "masks.npz"
+
+
+def places(folder: Path, _network: nn.Module, wanted: Mapping[str, Tensor]) -> Path:
+    np.savez(folder / "masks.npz", *[np.asfortranarray(m.numpy()) for m in wanted.values()])
+    return folder / "masks.npz"
+
+
+def safe(folder: Path, _network: nn.Module, wanted: Mapping[str, Tensor]) -> Path:
+    save_file({n: m.to(torch.uint8) for n, m in wanted.items()}, folder / "masks.safetensors")
+    return folder / "masks.safetensors"
+
+
+def masks_of(kind: type, prefix: str = "") -> Callable[[nn.Module, Mapping[str, Tensor]], Any]:
+    return lambda _, wanted: kind((f"{prefix}{n}", m.int()) for n, m in wanted.items())
+
+
+FILES: dict[str, tuple[Callable[..., Path], str, str, str]] = {
+    "torch.nn.utils.prune": (
+        of_torch(lambda n, w: pruned(n, w).state_dict()),
+        *("buffers", "buffers `weight_mask` of `torch.nn.utils.prune`", "by its name"),
+    ),
+    "parametrize": (
+        of_torch(lambda n, w: parametrized(n, w).state_dict()),
+        *("parametrizations", "masks of parametrizations", "by its name"),
+    ),
+    "SynFlow": (
+        of_torch(lambda n, w: synflow(n, w).state_dict()),
+        *("buffers", "buffers `weight_mask`", "by its name"),
+    ),
+    "an old file": (legacy, "buffers", "buffers `weight_mask`", "by its name"),
+    "zeros": (
+        of_torch(lambda n, w: zeroed(n, w).state_dict()),
+        *("zeros", "zeros of a checkpoint", "by its name"),
+    ),
+    "zeros of a checkpoint": (
+        of_torch(lambda n, w: checkpoint(zeroed(n, w))),
+        *("zeros", "zeros of a checkpoint, under `state_dict`", "by its name"),
+    ),
+    "zeros, on several devices": (
+        of_torch(lambda n, w: {"net": nn.DataParallel(zeroed(n, w)).state_dict(), "acc": 1.5}),
+        *("zeros", "zeros of a checkpoint, under `net`", "without its prefix"),
+    ),
+    "zeros, compiled": (
+        of_torch(lambda n, w: torch.compile(zeroed(n, w), backend="eager").state_dict()),
+        *("zeros", "zeros of a checkpoint", "without its prefix"),
+    ),
+    "OpenLTH": (
+        of_torch(masks_of(dict, "model.")),
+        *("masks", "masks by the names of their weights", "without its prefix"),
+    ),
+    "layers": (
+        of_torch(lambda _, w: {n.removesuffix(".weight"): m for n, m in w.items()}),
+        *("masks", "masks by the names of their weights", "by its layer's name"),
+    ),
+    "other names": (
+        of_torch(lambda _, w: OrderedDict((f"l{i}", m) for i, m in enumerate(w.values()))),
+        *("masks", "masks by the names of their weights", "by shape and order"),
+    ),
+    "a list": (
+        of_torch(lambda _, w: {"masks": [mask.float() for mask in w.values()]}),
+        *("list", "a list of masks, under `masks`", "by its place in the list"),
+    ),
+    "npz": (arrays, "masks", "masks by the names of their weights", "by its name"),
+    "npz, a list": (places, "list", "a list of masks", "by its place in the list"),
+    "safetensors": (safe, "masks", "masks by the names of their weights", "by its name"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_carrier_is_told_and_named(
+    name: str, tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """The masks come out as they went in, and the report says what carried them and how they fit.
+
+    Told to read it so, it reads the same.
+    """
+    write, carrier, said, how = FILES[name]
+    path = write(tmp_path, network, wanted)
+    found = chosen(path, network)
+    assert all(torch.equal(mask, found.masks[name]) for name, mask in wanted.items())
+    assert (carrier, said) == (found.report["carrier"], found.report["what"])
+    told = found.report["layers"]
+    assert {how} == {layer["matched"] for layer in told.values()}
+    for weight, mask in wanted.items():
+        assert (int(mask.sum()), mask.numel(), list(mask.shape)) == tuple(
+            told[weight][key] for key in ("kept", "weights", "shape")
+        )
+        (line,) = [line for line in found.lines if line.startswith(f"  {weight} ")]
+        assert f"{int(mask.sum()) / mask.numel():.2%}" in line
+        assert " x ".join(map(str, mask.shape)) in line
+        assert how in line
+    again = chosen(path, network, carrier=carrier)
+    assert all(torch.equal(mask, again.masks[name]) for name, mask in wanted.items())
+
+
+def test_ones_may_stand_for_pruned(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """`ones=pruned` turns every mask over."""
+    path = safe(tmp_path, network, wanted)
+    found = chosen(path, network, ones="pruned")
+    assert all(torch.equal(~mask, found.masks[name]) for name, mask in wanted.items())
+
+
+def test_a_few_other_names_are_told_by_shapes_that_stand_once(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """A classifier of another name is found by its shape, where nothing else has it."""
+    renamed = {n.replace("fc.", "linear."): m for n, m in wanted.items()}
+    found = chosen(safe(tmp_path, network, renamed), network)
+    assert torch.equal(wanted["fc.weight"], found.masks["fc.weight"])
+    assert "by its shape alone" == found.report["layers"]["fc.weight"]["matched"]
+    assert "linear.weight" == found.report["layers"]["fc.weight"]["from"]
+
+
+def test_what_may_fit_two_ways_is_refused(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """Safetensors keeps no order, so weights of one shape are not told apart."""
+    names = {"layer1.0.conv1.weight": "a", "layer1.0.conv2.weight": "b"}
+    path = safe(tmp_path, network, {names.get(n, n): m for n, m in wanted.items()})
+    said = refused(path, network)
+    assert said.startswith("T508: ")
+    assert "no mask for `layer1.0.conv1.weight` (6 x 6 x 3 x 3), `layer1.0.conv2.weight`" in said
+    assert "left over in it: `a` (6 x 6 x 3 x 3), `b` (6 x 6 x 3 x 3)" in said
+
+
+def test_what_is_missing_shaped_otherwise_or_twice_is_refused(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """Each with the names and shapes of both sides."""
+    less = {name: mask for name, mask in wanted.items() if name != "fc.weight"}
+    said = refused(safe(tmp_path, network, less), network)
+    assert "no mask for `fc.weight` (5 x 8); left over in it: nothing" in said
+    assert "`except`" in said
+    assert chosen(safe(tmp_path, network, less), network, without=("fc.weight",)).masks
+    other = {**wanted, "fc.weight": torch.ones(10, 8, dtype=torch.bool)}
+    said = refused(safe(tmp_path, network, other), network)
+    assert "T508: these masks do not fit the network: `fc.weight` is 5 x 8" in said
+    assert "`fc.weight` in the file is 10 x 8" in said
+    twice = {**wanted, "module.fc.weight": wanted["fc.weight"]}
+    said = refused(safe(tmp_path, network, twice), network)
+    assert "`fc.weight` and `module.fc.weight` of the file are both for `fc.weight`" in said
+    torch.save([*wanted.values()][1:], tmp_path / "list.pth")
+    said = refused(tmp_path / "list.pth", network)
+    assert f"the list has {len(wanted) - 1} tensors, the network {len(wanted)} weights" in said
+    torch.save([*wanted.values()][::-1], tmp_path / "list.pth")
+    assert "number 1 of the list is 5 x 8, and `stem.weight` in its place" in refused(
+        tmp_path / "list.pth", network
+    )
+
+
+def test_masks_outside_of_the_scope(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """Refused where they prune, unless told to be left dense; all ones are no matter."""
+    path = safe(tmp_path, network, wanted)
+    zeros = int((~wanted["fc.weight"]).sum())
+    said = refused(path, network, without=("fc.weight",))
+    assert said.startswith("T561: ")
+    assert f"`fc.weight` (5 x 8: {zeros} of 40)" in said
+    found = chosen(path, network, without=("fc.weight",), outside="ignore")
+    assert [f"`fc.weight` (5 x 8: {zeros} of 40)"] == found.report["ignored"]
+    assert "fc.weight" not in found.masks
+    dense = {**wanted, "fc.weight": torch.ones(5, 8), "bn.bias": torch.ones(6)}
+    found = chosen(safe(tmp_path, network, dense), network, without=("fc.weight",))
+    assert [] == found.report["ignored"]
+    dense["bn.bias"][2] = 0
+    assert "T561" in refused(safe(tmp_path, network, dense), network, without=("fc.weight",))
+    extra = {**wanted, "head.weight": torch.zeros(3, 3)}
+    assert "`head.weight` (3 x 3: 9 of 9)" in refused(safe(tmp_path, network, extra), network)
+
+
+@pytest.mark.parametrize("value", [0.5, 2, -1, float("nan"), float("inf")])
+def test_other_values_are_refused_where_they_stand(
+    value: float, tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """With the tensor, the value and its place."""
+    masks = {name: mask.float() for name, mask in wanted.items()}
+    masks["layer2.0.conv2.weight"][3, 1, 2, 0] = value
+    torch.save(masks, tmp_path / "masks.pth")
+    said = refused(tmp_path / "masks.pth", network, carrier="masks")
+    assert f"T562: `layer2.0.conv2.weight` in `{tmp_path / 'masks.pth'}` holds {value:g}" in said
+    assert "[3, 1, 2, 0]" in said
+    assert "`carrier=masks`, or `carrier=zeros`" in refused(tmp_path / "masks.pth", network)
+
+
+def test_whole_numbers_and_bytes_of_bools_count_too(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """255 is no 1, and a bool's byte of 7 is not taken for one."""
+    masks = {name: mask.to(torch.uint8) * 255 for name, mask in wanted.items()}
+    save_file(masks, tmp_path / "m.safetensors")
+    assert "holds 255 at" in refused(tmp_path / "m.safetensors", network)
+    seven = {name: (m.to(torch.uint8) * 7).view(torch.bool) for name, m in wanted.items()}
+    save_file(seven, tmp_path / "m.safetensors")
+    assert "holds 7 at" in refused(tmp_path / "m.safetensors", network)
+
+
+def test_what_prunes_nothing_is_refused(tmp_path: Path, network: nn.Module) -> None:
+    """A dense checkpoint, and masks of ones."""
+    torch.save(network.state_dict(), tmp_path / "dense.pth")
+    said = refused(tmp_path / "dense.pth", network)
+    assert said.startswith("T560: ")
+    assert "zeros of a checkpoint" in said
+    ones = {name: torch.ones_like(weight) for name, weight in matrices(network).items()}
+    assert "T560" in refused(safe(tmp_path, network, ones), network)
+
+
+def test_another_file_than_was_meant_is_refused(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """One changed value gives another digest, which is named; without one the run says it."""
+    path = safe(tmp_path, network, wanted)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = chosen(path, network)
+    assert any(f'write `sha256="{digest}"`' in line for line in found.lines)
+    found = chosen(path, network, sha256=digest)
+    assert digest == found.report["sha256"]
+    assert not any("write `sha256" in line for line in found.lines)
+    wanted["fc.weight"][0, 0] ^= True
+    safe(tmp_path, network, wanted)
+    now = hashlib.sha256(path.read_bytes()).hexdigest()
+    said = refused(path, network, sha256=digest)
+    assert said.startswith("R161: ")
+    assert f"its SHA-256 is {now}" in said
+
+
+def test_shared_weights_have_one_mask(tmp_path: Path) -> None:
+    """A state dict names a shared weight twice; both must say the same."""
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
+    model[2].weight = model[0].weight
+    mask = torch.eye(6) > 0
+    torch.save({"0.weight": mask, "2.weight": mask}, tmp_path / "m.pth")
+    assert torch.equal(mask, chosen(tmp_path / "m.pth", model).masks["0.weight"])
+    torch.save({"0.weight": mask, "2.weight": ~mask}, tmp_path / "m.pth")
+    assert "are of one weight, and differ" in refused(tmp_path / "m.pth", model)
