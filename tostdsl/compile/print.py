@@ -6,7 +6,7 @@ from typing import Any
 
 from tostdsl.compile.lower import DEFAULT_PRECISION, DEFAULT_SEED, MASK_SCOPE
 from tostdsl.plan.bases import Technique
-from tostdsl.plan.plan import Plan, Targets
+from tostdsl.plan.plan import MaskPlan, Plan, Targets
 from tostdsl.plan.spec import Spec
 from tostdsl.units import START, Unit, Window, number_text
 
@@ -58,16 +58,20 @@ def _tail(window: Window, targets: Targets, implied: Window = WHOLE) -> str:
     return " ".join(filter(None, [*words, str(targets)]))
 
 
+def mask_line(mask: MaskPlan) -> str:
+    """The statement of a mask."""
+    targets = mask.targets
+    shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
+    return f"mask {call_text(mask.method)} {_tail(mask.window, shown)}".rstrip()
+
+
 def print_plan(plan: Plan) -> str:
     """The recipe of a plan (not laid out: `tost fmt` does that)."""
     lines = ["tost 1", ""]
     lines.append(f"recipe {plan.name}" + (f" {string_text(plan.title)}" if plan.title else ""))
     lines += ["", f"model {call_text(plan.model)}", f"data {call_text(plan.data)}"]
     if plan.mask is not None:
-        targets = plan.mask.targets
-        shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
-        tail = _tail(plan.mask.window, shown)
-        lines.append(f"mask {call_text(plan.mask.method)} {tail}".rstrip())
+        lines.append(mask_line(plan.mask))
     lines.append(f"optimizer {call_text(plan.optimizer)}")
     lines.append(f"schedule {call_text(plan.schedule)}")
     lines.append(f"train for {plan.train}")

@@ -293,6 +293,7 @@ CATALOGUE: dict[str, Entry] = {
         "`{path}` is not the file that the recipe means: its SHA-256 is {found}",
         "bring back the file with the digest that is written there, or write this one's",
     ),
+    "R162": Entry("{path} holds a dense run: its plan has no mask, so there is none to export"),
     "R201": Entry("{path} already holds a run", "choose another folder with `--out`"),
     "R202": Entry("cannot write {path}: {reason}"),
     "R203": Entry("{path} is not empty and holds no run", "choose another folder with `--out`"),

@@ -54,14 +54,20 @@ MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
 
+def file_stem(plan: Plan) -> str:
+    """`<name>-<fingerprint>`, of plain letters whatever the plan is called."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plan.name)[:MAX_NAME]
+    return f"{name}-{plan.short}"
+
+
 def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
     """`runs/<name>-<fingerprint>-<time>`, not yet taken."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plan.name)[:MAX_NAME]
-    path = base / f"{name}-{plan.short}-{stamp}"
+    name = file_stem(plan)
+    path = base / f"{name}-{stamp}"
     number = 2
     while path.exists():
-        path = base / f"{name}-{plan.short}-{stamp}-{number}"
+        path = base / f"{name}-{stamp}-{number}"
         number += 1
     return path
 

@@ -133,7 +133,9 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
             group.check(f"the mask of `{name}`", False, f"keeps {found:,}, the plan {share:,}")
     if method.report is not None:
         why = _refuted(evidence, method, method.report, masked)
-        group.check(method.report, not why, why or "tells of these masks")
+        if group.check(method.report, not why, why or "tells of these masks"):
+            text = f"`{method.name}` found them as {method.report} tells; that is not done again"
+            group.notes.append(text)
     if method.seeded:
         weights = {name: weight.detach() for name, weight in masked.weights.items()}
         try:
