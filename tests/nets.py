@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,14 @@ from tostdsl.engine.seeds import generator
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.plan.bases import DataFacts, Technique
 from tostdsl.plan.plan import StagePlan, Targets
-from tostdsl.units import Selector
+from tostdsl.units import Factor, Selector
 
 FACTS = DataFacts(channels=3, height=8, width=8, classes=5, train_size=64, test_size=64)
+
+
+def factor(text: str) -> Factor:
+    """A factor as a recipe writes it, without its x."""
+    return Factor(Decimal(text))
 
 
 class Block(nn.Module):

@@ -15,7 +15,7 @@ from tostdsl.compile.load import read
 from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import MaskPlan, Plan
 from tostdsl.plan.program import Program, lower
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
@@ -129,9 +129,8 @@ def export_masks(folder: Path, out: Path | None = None) -> tuple[Exported, str]:
     done = export(folder, out)
     mask = done.plan.mask
     assert mask is not None
-    # as a recipe writes paths on every system, and where the file lies now
     method = File(path=done.path.as_posix(), sha256=done.sha256, allow=mask.method.allow)
-    return done, mask_line(mask.model_copy(update={"method": method}))
+    return done, mask_line(MaskPlan(method=method, targets=mask.targets))
 
 
 def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[Plan, ...]:

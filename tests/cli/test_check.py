@@ -89,6 +89,17 @@ def test_standard_input(tost: Tost) -> None:
     assert 3 == tost("check", "-", stdin=b"\xff").code
 
 
+def test_standard_input_extends_from_the_current_folder(folder: Path, tost: Tost) -> None:
+    """What it extends is looked for in the current folder, by every command, and not above it."""
+    (folder / "base.tost").write_text(GOOD)
+    text = b'extends "base.tost"\nseed 7\n'
+    assert "<stdin>: ok" in tost("check", "-", stdin=text).out
+    assert "seed       7" in tost("plan", "-", stdin=text).out
+    assert text.decode() == tost("fix", "-", stdin=text).out
+    assert "<stdin>:1:9" in tost("check", "-", stdin=text.replace(b"base", b"bsae")).err
+    assert "T215" in tost("check", "-", stdin=text.replace(b"base", b"../base")).err
+
+
 def test_json_is_one_document(folder: Path, tost: Tost) -> None:
     """All files, unreadable ones too, in one document, and nothing else on standard output."""
     (folder / "bad.tost").write_text(BAD)
@@ -244,15 +255,17 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         (["--set", "seed=3"], "`--seed`"),
         (["--set-file", "v.json"], "a line is `NAME = value`"),
         (["--set-file", "v.yaml"], "write `w = 3`"),
+        (["--set-file", "v.two"], "v.two:1:6 | 1 | w = 1, v = 2 | ^ = help: put `v = 2` on a line"),
     ],
 )
 def test_values_in_another_form_are_told(
     folder: Path, tost: Tost, words: list[str], write: str
 ) -> None:
     """Several at once, a path, JSON, YAML: each says what to write."""
-    (folder / "b.tost").write_text("param w = 1\n" + GOOD)
+    (folder / "b.tost").write_text("param w = 1\nparam v = 1\n" + GOOD)
     (folder / "v.json").write_text('{\n  "w": 3\n}\n')
     (folder / "v.yaml").write_text("w: 3\n")
+    (folder / "v.two").write_text("w = 1, v = 2\n")
     said = tost("check", "b.tost", *words)
     assert 2 == said.code
     assert write in " ".join(said.err.split())

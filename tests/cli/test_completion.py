@@ -16,6 +16,7 @@ from tostdsl import registry
 from tostdsl.cli.main import COMMANDS
 from tostdsl.cli.main import tost as root
 from tostdsl.compile.language import LANGUAGE
+from tostdsl.compile.terms import TERMS
 
 RECIPE = "param sparsity = 90%\nparam seeds = 3\nmodel resnet20\ndata cifar10\n"
 
@@ -61,7 +62,7 @@ def test_recipes_and_folders(command: str) -> None:
 def test_names_of_the_registry() -> None:
     """`explain` completes names, words and codes, `list` kinds, `new` the names of a slot."""
     assert ["ghost"] == completed("explain", "gh")
-    words = {word for entry in LANGUAGE for word in entry.names if word.isidentifier()}
+    words = {word for entry in (*LANGUAGE, *TERMS) for word in entry.names if word.isidentifier()}
     names = {cls.name for cls in registry.everything()}
     assert names | words == set(completed("explain", ""))
     assert {"T401", "T402"} <= set(completed("explain", "T40"))

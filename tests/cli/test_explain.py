@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,18 +12,22 @@ from tests.cli.conftest import Tost
 from tostdsl import registry
 from tostdsl.compile.compiler import compile_source
 from tostdsl.compile.language import ELSEWHERE, LANGUAGE, Entry, statements
+from tostdsl.compile.terms import TERMS
 from tostdsl.diagnostics import CATALOGUE
 from tostdsl.source import Source
 from tostdsl.syntax.words import KEYWORDS
+
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def test_without_a_kind_everything_is_listed(tost: Tost) -> None:
     """All kinds, all names, all codes."""
     listed = json.loads(tost("list", "--format", "json").out)
     kinds = [p.removesuffix(" sets") for p in registry.KINDS.values()]
-    assert list(listed) == [*kinds, "statements", "codes"]
+    assert list(listed) == [*kinds, "statements", "presets", "codes"]
     names = {entry["name"] for entries in listed.values() for entry in entries}
-    known = {cls.name for cls in registry.everything()} | set(CATALOGUE)
+    shipped = {path.stem for path in (RECIPES / "presets").glob("*.tost")}
+    known = {cls.name for cls in registry.everything()} | set(CATALOGUE) | shipped
     assert known | set(statements()) == names
     text = tost("list").out
     assert set() == {name for name in names if not re.search(rf"\b{name}\b", text)}
@@ -93,6 +98,51 @@ def test_text_fits_the_width(tost: Tost, monkeypatch: pytest.MonkeyPatch) -> Non
         assert len(line) <= 50
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in (RECIPES / "presets").iterdir()))
+def test_every_preset_is_listed_and_explained(name: str, tost: Tost) -> None:
+    """With its title, as the recipe has it, and how it is written out."""
+    said = tost("explain", name)
+    assert (0, "") == (said.code, said.err)
+    title = re.search(r'"(.*)"', (RECIPES / "presets" / f"{name}.tost").read_text())
+    assert title is not None
+    assert title[1] in said.out
+    assert title[1] in tost("list", "presets").out
+    assert f"tost new --preset {name}" in said.out
+
+
+@pytest.mark.parametrize(
+    ("word", "lines"),
+    [
+        ("recalibrate", ["recalibrate (argument)", "  ghost(recalibrate=…)  estimate normal"]),
+        (
+            "keep",
+            ["keep (argument)", "  skip(keep=…)   stay", "keep (value)", "  init(base"],
+        ),
+        ("swish", ["swish (value)", "  ghost(activation=swish)  the soft activation"]),
+        ("learned", ["learned (value)", "  init(rescale=learned)  the law"]),
+        ("isometry", ["isometry (value)", "`tost explain init` tells the rest"]),
+    ],
+)
+def test_arguments_and_their_values_are_explained(word: str, lines: list[str], tost: Tost) -> None:
+    """By where they are registered, with what is said of them there."""
+    said = tost("explain", word)
+    assert (0, "") == (said.code, said.err)
+    assert all(re.search(rf"^{re.escape(line)}", said.out, re.MULTILINE) for line in lines)
+
+
+@pytest.mark.parametrize("entry", TERMS, ids=lambda entry: entry.names[0])
+def test_words_of_a_run_are_explained(entry: Entry, tost: Tost) -> None:
+    """By each of their names; what they point to is there, and their examples are sound."""
+    for name in entry.names:
+        said = tost("explain", name)
+        assert (0, "") == (said.code, said.err)
+        assert f"{name} (run)" in said.out
+    assert set(entry.codes) <= set(CATALOGUE)
+    for text in entry.examples:
+        head = "".join(f"{word} {rest}\n" for word, rest in HEAD.items())
+        assert () == compile_source(Source("r.tost", head + text)).diagnostics
+
+
 WORDS = sorted({word for entry in LANGUAGE for word in entry.names})
 
 
@@ -141,13 +191,23 @@ def test_statements_are_listed(tost: Tost) -> None:
     assert all(re.search(rf"^{word}  +\S", listed, re.MULTILINE) for word in KEYWORDS)
 
 
-@pytest.mark.parametrize("name", [name for name in ELSEWHERE if name != "set"])
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_methods_of_others_are_no_slips(name: str, tost: Tost) -> None:
     """A method that is not there is not taken for a misspelt other one."""
     assert [] == [cls for cls in registry.everything() if cls.name == name]
     said = tost("explain", name)
     assert (2, True) == (said.code, "not there yet" in said.err)
     assert "did you mean" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("rigl", "dynamic(grow=gradient)"), ("imp", "lottery"), ("GMP", "gradual")],
+)
+def test_a_name_of_the_field_leads_to_ours(name: str, written: str, tost: Tost) -> None:
+    """A method known by another name elsewhere is answered with the call to write here."""
+    said = tost("explain", name)
+    assert (2, True) == (said.code, f"here it is the mask `{written}`" in said.err)
 
 
 def test_types_are_worded(tost: Tost) -> None:

@@ -50,7 +50,7 @@ def test_flags_are_in_the_recipe(tost: Tost) -> None:
     """What was given stands there, in words of the recipe."""
     tost("new", "a.tost", "--epochs", "7", "--sparsity", "80%", "--techniques", "labels")
     text = Path("a.tost").read_text()
-    for words in ("for 7 epochs", "param sparsity = 80%", "sparsity=$sparsity", "\nlabels("):
+    for words in ("for 7 epochs", "param sparsity = 80%", "sparsity=$sparsity", "\nlabels\n"):
         assert words in text
     assert "\nghost" not in text
 

@@ -105,3 +105,34 @@ def test_names_that_control_a_terminal_do_not(trained: Path, tost: Tost, tmp_pat
     found = tost("verify", run)
     assert 0 == found.code
     assert "\x1b" not in found.out + found.err
+
+
+@pytest.mark.parametrize(("options", "warned"), [((), True), (("--allow-ghosts",), False)])
+def test_leave_to_keep_ghosts_is_not_asked_for_twice(
+    tost: Tost, tmp_path: Path, options: tuple[str, ...], warned: bool
+) -> None:
+    """W026 says that the certificate will fail, so it is told only where it will."""
+    recipe = tmp_path / "r.tost"
+    recipe.write_text(
+        "model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\n"
+        "ghost(activation=swish, anneal=none, keep=yes)\n",
+        encoding="utf-8",
+    )
+    ran = tost("run", recipe, "--smoke", "--out", tmp_path / "run", *options)
+    assert warned == ("W026" in ran.err)
+    assert int(warned) == ran.code
+
+
+def test_a_stage_that_cannot_be_served_is_shown_at_its_place(tost: Tost, tmp_path: Path) -> None:
+    """With the line of the recipe, and before there is a folder."""
+    recipe = tmp_path / "r.tost"
+    text = (
+        'model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\nskip on "layer1.*"\nskip on "fc"\n'
+    )
+    recipe.write_text(text, encoding="utf-8")
+    ran = tost("run", recipe, "--smoke", "--out", tmp_path / "run")
+    assert ran.code != 0
+    assert "error[T502]: `skip` has nothing to work on in `" in ran.err
+    assert "r.tost:5:9" in ran.err
+    assert '5 | skip on "fc"' in ran.err
+    assert not (tmp_path / "run").exists()

@@ -7,7 +7,7 @@ import pytest
 from tests.plans import plan_of
 from tostdsl import registry
 from tostdsl.compile.describe import described, find, first_sentence, kind_words
-from tostdsl.compile.words import example
+from tostdsl.compile.words import value_of
 from tostdsl.diagnostics import CATALOGUE
 from tostdsl.plan.spec import Spec
 
@@ -32,9 +32,7 @@ def test_defaults_are_told_as_a_recipe_writes_them(cls: type[Spec]) -> None:
     spelled = [f"{a.name}={a.default}" for a in told.arguments if a.default is not None]
     needed = ["width=2x"] if cls.name == "ghost" else []  # it does nothing without one of its two
     needed += [
-        f"{name}={example(info.annotation)}"
-        for name, info in cls.model_fields.items()
-        if info.is_required()
+        f"{name}={value_of(info)}" for name, info in cls.model_fields.items() if info.is_required()
     ]
     if not spelled:
         return

@@ -109,3 +109,27 @@ def test_the_drops_a_schedule_tells_are_its_drops(name: str) -> None:
         and schedule.scale(step - 1, clock) > 0.05
     }
     assert {clock.step(moment) for moment in schedule.drops()} == falls if given else not falls
+
+
+@pytest.mark.parametrize(
+    ("data", "stage", "warned"),
+    [
+        ("cifar10", "skip for 1 step", True),
+        ("cifar10", "skip for 4 steps", True),
+        ("cifar10", "skip for 5 steps", False),
+        ("cifar10", "skip from 20% for 2 steps", True),
+        ("cifar10", "skip(anneal=exponential) for 2 steps", False),
+        ("cifar10", "labels(smoothing=0.1 -> 0) for 1 step", False),
+        ("cifar10(batch=25000)", "skip for 2 epochs", True),
+        ("cifar10(batch=25000)", "skip for 3 epochs", False),
+        ('imagefolder("images")', "skip for 4 steps", True),
+        ('imagefolder("images")', "skip from step 7 until step 10", True),
+        ('imagefolder("images")', "skip from step 7 until step 17", False),
+        ('imagefolder("images")', "skip from epoch 2 for 1 step", True),
+        ('imagefolder("images")', "skip for 1 epoch", False),
+    ],
+)
+def test_a_window_too_short_to_fade_over_is_warned_of(data: str, stage: str, warned: bool) -> None:
+    """1/n is the last weight of `linear` over n steps: 1/4 is high, 1/5 is not."""
+    text = f"model resnet20\ndata {data}\ntrain for 160 epochs\n{stage}\n"
+    assert (["W002"] if warned else []) == codes(text)

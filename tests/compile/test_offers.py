@@ -89,7 +89,14 @@ def test_what_has_no_right_reading_has_no_fix(line: str) -> None:
         ("skip for 25%", "skip until 25%"),
         ("seed [1, 2]", "sweep seed over [1, 2]"),
         ("sweep seed over range(3)", "sweep seed over [0, 1, 2]"),
+        ("sweep seed over 1", "sweep seed over [1]"),
+        ("sweep seed over 3", "sweep seed over [1, 2, 3]"),
+        ("sweep seed over 42", "sweep seed over [42]"),
         ("precision 16", "precision fp16"),
+        ("tost one", "tost 1"),
+        ("tost 0", "tost 1"),
+        ("skip everywhere", "skip"),
+        ("skip always on conv", "skip on conv"),
     ],
 )
 def test_what_may_be_meant_otherwise_needs_a_look(line: str, after: str) -> None:

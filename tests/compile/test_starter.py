@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import pytest
@@ -55,7 +56,8 @@ def test_a_matrix_of_wishes_is_clean(
     assert model.partition("(")[0] == plan.model.name
     assert data == plan.data.name
     assert mask == (plan.mask.method.name if plan.mask else None)
-    assert plan.mask is None or "80%" == str(plan.mask.method.sparsity)
+    if plan.mask is not None and mask not in ("nm", "vnm", "file"):  # which have their own
+        assert Fraction(4, 5) == plan.mask.method.target()
     assert epochs == plan.train.value
     assert sorted(techniques) == sorted(stage.technique.name for stage in plan.stages)
 
@@ -72,6 +74,24 @@ def test_every_technique_may_be_wished() -> None:
     for name, epochs in product(registry.names("technique"), (1, 200)):
         plan = clean(replace(PLAIN, model="alexnet", techniques=(name,), epochs=epochs))
         assert [name] == [stage.technique.name for stage in plan.stages]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("skip", "skip until 25%"),
+        ("init", "init"),
+        ("labels", "labels"),
+        ("ghost", "ghost(activation=swish) until 25%"),  # which must be told what to put in
+    ],
+)
+def test_a_technique_starts_at_its_defaults(name: str, line: str) -> None:
+    """Its stage says no more than it must, and the comment above it names every argument."""
+    source, _ = starter(replace(PLAIN, techniques=(name,)), check)
+    comment, _, stage = source.text.rstrip().split("\n\n")[-1].rpartition("\n")
+    assert line == stage
+    named = " ".join(comment.split()).replace(" # ", " ").rpartition("Its arguments: ")[2]
+    assert named == ", ".join(registry.get("technique", name).model_fields) + "."
 
 
 def test_whole_calls_and_stages_are_kept() -> None:

@@ -128,12 +128,30 @@ def test_expectations_that_do_not_go_together(first: str, second: str, code: str
         assert {f"expect {first}", f"expect {second}"} == spans
 
 
-BOUNDS = st.tuples(st.sampled_from([">=", "<=", ">", "<"]), st.integers(1, 3))
+@pytest.mark.parametrize("metric", ["accuracy", "sparsity"])
+@pytest.mark.parametrize(
+    ("bound", "code"),
+    [
+        ("> 100%", "T425"), (">= 100%", None), ("< 100%", None), ("<= 100%", "W022"),
+        ("> 0%", None), (">= 0%", "W022"), ("< 0%", "T425"), ("<= 0%", None),
+    ],
+)  # fmt: skip
+def test_a_share_is_between_none_and_all(metric: str, bound: str, code: str | None) -> None:
+    """A bound at either end is refused if no share meets it, warned of if each does."""
+    result = compiled(f"expect {metric} {bound}\n")
+    found = [d.code for d in result.diagnostics if d.code not in ("W003", "T504")]
+    assert ([code] if code else []) == found
+
+
+BOUNDS = st.tuples(st.sampled_from([">=", "<=", ">", "<"]), st.integers(0, 3))
 
 
 @given(BOUNDS, BOUNDS)
 def test_expectations_by_their_meaning(a: tuple[str, int], b: tuple[str, int]) -> None:
-    """T420 is said when no number meets both, T421 when one bound is met wherever the other is."""
+    """Of one that no loss meets T425 is said, of one that every loss does W022; else of both.
+
+    T420 when no number meets both, T421 when one bound is met wherever the other is.
+    """
 
     def met(bound: tuple[str, int], value: Decimal) -> bool:
         op, limit = bound
@@ -146,10 +164,13 @@ def test_expectations_by_their_meaning(a: tuple[str, int], b: tuple[str, int]) -
 
     grid = [Decimal(step) / 4 for step in range(20)]
     first, second = ({v for v in grid if met(bound, v)} for bound in (a, b))
-    expected = []
-    if not first & second:
+    codes = {0: "T425", len(grid): "W022"}
+    expected = sorted(codes[len(met_by)] for met_by in (first, second) if len(met_by) in codes)
+    if expected:
+        pass
+    elif not first & second:
         expected = ["T420"]
     elif first <= second or second <= first:
         expected = ["T421"]
     lines = "".join(f"expect loss {op} {limit}\n" for op, limit in (a, b))
-    assert expected == [code for code, _ in reports(compiled(lines))]
+    assert expected == sorted(code for code, _ in reports(compiled(lines)))

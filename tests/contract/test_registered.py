@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -16,13 +17,21 @@ from tests.nets import FACTS, Residual, Theatre, mlp, vgg
 from tests.plans import plan_of
 from tostdsl import registry
 from tostdsl.compile.print import call_text
-from tostdsl.compile.words import describe, example
+from tostdsl.compile.words import describe, value_of
 from tostdsl.data.fake import fake_images
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Hook
 from tostdsl.engine.scope import Scope
-from tostdsl.plan.bases import Anneal, Augmentation, DataFacts, ScheduleSpec, Technique
+from tostdsl.models.nets.zoo import on_paper
+from tostdsl.plan.bases import (
+    Anneal,
+    Augmentation,
+    DataFacts,
+    ModelSpec,
+    ScheduleSpec,
+    Technique,
+)
 from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.spec import Spec
@@ -40,9 +49,7 @@ def examples(cls: type[Spec]) -> list[str]:
     if cls.examples:
         return list(cls.examples)
     required = [
-        f"{name}={example(info.annotation)}"
-        for name, info in cls.model_fields.items()
-        if info.is_required()
+        f"{name}={value_of(info)}" for name, info in cls.model_fields.items() if info.is_required()
     ]
     return [f"{cls.name}({', '.join(required)})" if required else cls.name]
 
@@ -160,7 +167,7 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(
         method = bring_what_it_reads(plan.mask.method, weights)
         shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         feed = Feed(fake_images(facts, None, 0), plan.data, "cpu", 5)
-        targets = [r.sparsity for r in method.rounds()] or [method.target()]
+        targets = [r.sparsity for r in method.rounds()] or [method.first()]
         found = []
         for _ in range(2):
             masks: dict[str, torch.Tensor] = {}
@@ -170,9 +177,9 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(
         counts = {name: int(mask.sum()) for name, mask in found[0].items()}
         assert list(weights) == list(counts)
         assert all(torch.equal(found[0][name], found[1][name]) for name in weights)
-        if method.target() is not None:
+        if targets[-1] is not None:
             total = sum(weight.numel() for weight in weights.values())
-            assert abs((1 - method.target()) * total - sum(counts.values())) <= 0.5
+            assert abs((1 - targets[-1]) * total - sum(counts.values())) <= 0.5
         if method.counted:
             assert method.kept(shapes, targets[-1]) == sum(counts.values())
         shares = method.shared_out(shapes, targets[-1])
@@ -182,6 +189,34 @@ def test_a_mask_has_the_exact_count_and_is_repeatable(
             blank = {name: torch.zeros_like(weight) for name, weight in weights.items()}
             again = method.choose(Scope(model, blank, {}, facts, 5), targets[-1])
             assert all(torch.equal(found[0][name], again[name]) for name in weights)
+
+
+def forms(cls: type[ModelSpec]) -> list[ModelSpec]:
+    """A network in every combination of those arguments that are choices."""
+    choices = {
+        name: get_args(info.annotation)
+        for name, info in cls.model_fields.items()
+        if get_origin(info.annotation) is Literal
+    }
+    drawn = itertools.product(*choices.values())
+    return [cls.model_validate(dict(zip(choices, each, strict=True))) for each in drawn]
+
+
+@pytest.mark.parametrize("cls", of_kind("model"), ids=lambda c: c.name)
+def test_a_network_lists_the_modules_it_is_built_of(cls: type[ModelSpec]) -> None:
+    """What it knows of its modules without torch is what it builds, in order, in each form."""
+    facts = DataFacts(3, 32, 32, 5, 1, 1)
+    for spec in forms(cls):
+        listed = spec.modules(facts)
+        if listed is None:  # torchvision's, which only building tells
+            continue
+        kinds = {torch.nn.Conv2d: "conv", torch.nn.Linear: "linear"}
+        built = [
+            (name, kinds.get(type(module), "other"))
+            for name, module in on_paper(spec.build, facts).named_modules()
+            if name
+        ]
+        assert built == [(fact.name, fact.form) for fact in listed]
 
 
 @pytest.mark.parametrize("cls", of_kind("schedule"), ids=lambda c: c.name)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tostdsl.data import cifar10
 from tostdsl.data.cifar10 import Cifar10
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.bases import DataFacts, LoadOptions
@@ -26,7 +25,7 @@ COUNTS = {"train": dict.fromkeys(NAMES, 3), "test": dict.fromkeys(NAMES, 2)}
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10, "FACTS", DataFacts(3, 32, 32, 10, 30, 20))
+    monkeypatch.setattr(Cifar10, "known", DataFacts(3, 32, 32, 10, 30, 20))
 
 
 def refused(options: LoadOptions) -> Diagnostic:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
 
-from tostdsl.data import mnist
 from tostdsl.data.mnist import Mnist
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.bases import DataFacts, LoadOptions
 from tostdsl.vision import torchvision
+
+from .conftest import idx, serving
 
 RANDOM = np.random.default_rng(0)
 IMAGES = {
@@ -29,11 +24,6 @@ IMAGES = {
 LABELS = {part: np.arange(len(images), dtype=np.uint8) % 10 for part, images in IMAGES.items()}
 
 
-def idx(array: np.ndarray) -> bytes:
-    """The idx format: two zeros, the type, the number of dimensions, the sizes, the bytes."""
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 CONTENT = {f"{part}-images-idx3-ubyte": idx(IMAGES[part]) for part in IMAGES} | {
     f"{part}-labels-idx1-ubyte": idx(LABELS[part]) for part in LABELS
 }
@@ -41,7 +31,7 @@ CONTENT = {f"{part}-images-idx3-ubyte": idx(IMAGES[part]) for part in IMAGES} | 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "FACTS", DataFacts(1, 28, 28, 10, 20, 10))
+    monkeypatch.setattr(Mnist, "known", DataFacts(1, 28, 28, 10, 20, 10))
 
 
 def write(root: Path) -> Path:
@@ -57,25 +47,6 @@ def refused(options: LoadOptions) -> Diagnostic:
         Mnist().load(options)
     (found,) = caught.value.diagnostics
     return found
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address of a server of this machine's own that hands out a folder's files."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.usefixtures("small")

@@ -63,3 +63,17 @@ def test_every_code_used_is_in_the_catalogue() -> None:
 def test_every_code_in_the_catalogue_is_used() -> None:
     """No message is left over."""
     assert [] == sorted(set(CATALOGUE) - used())
+
+
+def test_a_long_path_is_cut_in_its_middle() -> None:
+    """Its last parts stay whole, and a short one is left as it is."""
+    path = "/".join(f"folder{number}" for number in range(60)) + "/base.tost"
+    shown = diagnose("T213", path=path, reason="it is a folder").message
+    assert len(shown) < 120
+    head, tail = shown.removeprefix("cannot read `").removesuffix("`: it is a folder").split("…")
+    assert path.startswith(head)
+    assert path.endswith(tail)
+    assert "/folder59/base.tost" in tail
+    assert tail.startswith("/")
+    assert "`a/base.tost`" in diagnose("T213", path="a/base.tost", reason="x").message
+    assert len(diagnose("T213", path="a" * 5000, reason="x").message) < 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import torch
@@ -115,6 +116,29 @@ def test_looking_leaves_no_hook() -> None:
     with pytest.raises(RuntimeError):
         found(theatre, torch.zeros(1, 1, 1, 1))
     assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.ReLU6, nn.Hardswish])
+@pytest.mark.parametrize("activation", ["swish", "mish", "softplus"])
+def test_a_soft_activation_does_not_hide_a_dead_unit(
+    kind: type[nn.Module], inplace: bool, activation: Any
+) -> None:
+    """What is 0 behind the plain activation counts, the soft one in its place or not."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 7), kind(inplace), nn.Linear(7, 5))
+    with torch.no_grad():
+        bias = torch.tensor([50.0, -50.0, 0.0, -50.0, -2.9, 0.0, 0.0])
+        model[1].bias.copy_(bias)  # type: ignore[union-attr, operator]
+        model[1].weight[4] = 0  # type: ignore[index]
+        model[1].weight[5] = 0  # type: ignore[index]
+        behind = model[:3](images(dtype=torch.float32))
+    count = int((behind == 0).all(0).sum())
+    assert count == (3 if kind is nn.Hardswish else 4)
+    theatre = Theatre(model)
+    assert {"1": Dead(count, 7)} == found(theatre, images(dtype=torch.float32))
+    theatre.surgeon.enter(0, stage(Ghost(activation=activation)), None)
+    assert {"1": Dead(count, 7)} == found(theatre, images(dtype=torch.float32))
 
 
 def test_without_such_an_activation_there_is_no_share() -> None:

@@ -128,7 +128,7 @@ def test_a_missing_report_does_not_verify(second: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(second, tmp_path / "run"))
     (run / "mask_file.json").unlink()
     reseal(run)
-    assert "masks: mask_file.json is not in manifest.json" in failures(run)
+    assert "masks: mask_file.json is missing" in failures(run)
 
 
 def test_what_cannot_be_exported(first: Path, tmp_path: Path) -> None:

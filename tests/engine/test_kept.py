@@ -70,12 +70,61 @@ def test_the_model_on_disk_is_plain_and_what_stays_lies_beside_it(tmp_path: Path
     assert 6 == sum(name.endswith("projection:weight") for name in state)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        PUBLISHED["skip"],
+        PUBLISHED["ghost"],
+        "ghost(width=2x, density=50%, anneal=none, keep=yes)\n",
+        PUBLISHED["ghost"] + PUBLISHED["skip"],
+    ],
+    ids=["skip", "ghost", "wide", "both"],
+)
+def test_what_stays_is_counted(text: str, tmp_path: Path) -> None:
+    """Parameters and sparsity with it and without, as the two files on disk have them."""
+    result = trained(text, tmp_path / "run", allow_ghosts=True)
+    stored = json.loads((result.folder / "result.json").read_text("utf-8"))
+    kept, (bare,) = stored["kept"], rows(result.folder, "test_without_kept")
+    state = load_file(result.folder / "ghosts.safetensors")
+    statistics = ("running_mean", "running_var", "num_batches_tracked", ":mask")
+    added = [t for name, t in state.items() if ":module:" in name and not name.endswith(statistics)]
+    weights = [tensor for tensor in added if tensor.dim() > 1]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    assert sum(tensor.numel() for tensor in added) == kept["parameters"]
+    assert (sum(w.numel() for w in weights), zeros) == (kept["weights"], kept["zero_weights"])
+    masks = load_file(result.folder / "masks.safetensors").values()
+    pruned = sum(int((mask == 0).sum()) for mask in masks)
+    scope = sum(mask.numel() for mask in masks)
+    assert pruned / scope == stored["sparsity"]
+    whole = (pruned + zeros) / (scope + kept["weights"])
+    assert whole == pytest.approx(kept["sparsity_with"])
+    assert (bare["accuracy"], bare["loss"]) == (kept["accuracy_without"], kept["loss_without"])
+    names = " and ".join(kept["stages"])
+    shown = dict(summary_rows(result))
+    assert (
+        f"{result.accuracy:.2%} with {names}, {bare['accuracy']:.2%} without"
+        == (shown["test accuracy"])
+    )
+    assert (
+        f"{names}: {kept['parameters']:,} parameters more; sparsity with them {whole:.2%}"
+        == (shown["left in"])
+    )
+
+
+def test_a_run_that_keeps_nothing_says_so(tmp_path: Path) -> None:
+    """No row of the summary, null in the file."""
+    result = trained("skip until epoch 1\n", tmp_path / "run")
+    assert json.loads((result.folder / "result.json").read_text("utf-8"))["kept"] is None
+    assert "left in" not in dict(summary_rows(result))
+
+
 def test_what_ends_before_leaves_beside_what_stays(tmp_path: Path) -> None:
     """A stage that leaves is certified as ever while another one stays."""
     text = PUBLISHED["ghost"] + "skip until epoch 1\nghost(width=2x)\n"
     result = trained(text, tmp_path / "run", allow_ghosts=True)
     assert result.certified
-    assert ("ghost",) == result.facts["kept"]
+    assert result.kept is not None
+    assert ("ghost",) == result.kept.names
 
 
 def test_a_lotterys_rounds_leave_nothing(tmp_path: Path) -> None:

@@ -109,3 +109,28 @@ def test_strange_names_cannot_break_it() -> None:
     assert any("a<b>&'\"\N{REPLACEMENT CHARACTER}[31m" in each for each in shown)
     assert any(each.startswith("…") and each.endswith("end") for each in shown)
     assert "&lt;" in text(0, 0, "<")
+
+
+def test_it_says_what_stages_are_and_how_to_read_the_colours() -> None:
+    """`skip` alone does not tell which; red and blue have a direction."""
+    rows = trace(40, ["conv1"])
+    shown = words(picture("first", rows, {"skip": "skip(form=add) from start until epoch 2"}))
+    assert "skip = skip(form=add) from start until epoch 2" in shown
+    assert any("red where the stage lets more through" in each for each in shown)
+    rows[0]["windows"] = {}
+    bare = [row | {"without": {}, "stages": {}} if "without" in row else row for row in rows]
+    assert not any("red where" in each for each in words(picture("first", bare, {})))
+
+
+def test_stages_are_drawn_on_one_scale() -> None:
+    """Twice as much in one panel is twice as much in the next."""
+    rows = trace(40, ["conv1"])
+    rows[0]["windows"]["ghost"] = [0, 40]
+    for row in rows[1:]:
+        row["without"]["ghost"] = row["with"] | {
+            "gradients": {"conv1": 0.125},
+            "dead": {"conv1": 0},
+        }
+    shown = words(picture("first", rows))
+    assert 2 == shown.count("8x") == shown.count("1/8x")
+    assert 2 == shown.count("+30 points")

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from tostdsl import api, registry
 from tostdsl.compile.compiler import compile_file, compile_source
 from tostdsl.diagnostics import TostError
+from tostdsl.engine import boundary
+from tostdsl.engine import loop as loops
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.plan.bases import DataFacts
@@ -268,3 +270,45 @@ def test_resnet18_lottery_rehearses_on_real_images(tmp_path: Path) -> None:
     assert result.certified
     certificate = json.loads((result.folder / "certificate.json").read_text("utf-8"))
     assert 12 == sum(check["name"].startswith("same modules") for check in certificate["checks"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "code"),
+    [
+        ('skip on "fc"', "T502"),
+        ('ghost(activation=swish) on "fc"', "T502"),
+        ("skip(span=block) on first", "T502"),
+    ],
+)
+def test_a_stage_that_cannot_be_served_is_refused_before_anything_is_written(
+    stage: str, code: str, tmp_path: Path
+) -> None:
+    """The error knows the stage of the plan, and no folder is left half filled."""
+    made = plan("model cifar_resnet(8)\ndata digits\ntrain for 2 epochs\nlabels\n" + stage + "\n")
+    with pytest.raises(TostError) as caught:
+        run(made, RunOptions(out=tmp_path / "run"))
+    assert [code] == [each.code for each in caught.value.diagnostics]
+    assert caught.value.about in made.stages
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_rate_is_that_of_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens at boundaries (`init`, attaching, seams) is not counted, however long."""
+    now = 0.0
+
+    def cross(*args: Any) -> None:
+        nonlocal now
+        now += 1000.0
+        boundary.cross(*args)
+
+    def step(*_: Any) -> float:
+        nonlocal now
+        now += 0.001
+        return now
+
+    monkeypatch.setattr(loops, "cross", cross)
+    monkeypatch.setattr(loops.time, "perf_counter", step)
+    text = "model cifar_resnet(8)\ndata digits\ntrain for 2 epochs\nskip until step 30\ninit\n"
+    result = run(plan(text + "mask random(sparsity=50%)\n"), RunOptions(out=tmp_path / "run"))
+    for row in rows(result.folder, "epoch"):
+        assert row["images_per_second"] > 1438 / 10

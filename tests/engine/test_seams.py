@@ -16,8 +16,7 @@ from tests.engine.kits import Heard, equipment
 from tests.engine.test_run import plan, rows
 from tests.nets import stage
 from tostdsl.cli.progress import summary_rows, verdicts
-from tostdsl.engine import loop as loops
-from tostdsl.engine import seams
+from tostdsl.engine import boundary, seams
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.engine.seams import Opening, Reading, Seam
 from tostdsl.engine.shifts import watch
@@ -195,7 +194,7 @@ def test_seams_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         def close(self, *_: Any, **__: Any) -> None:
             """Tell nothing."""
 
-    monkeypatch.setattr(loops, "Opening", Nothing)
+    monkeypatch.setattr(boundary, "Opening", Nothing)
     other = run(plan(text), RunOptions(out=tmp_path / "without"))
     assert (2, 0) == (one.seams, other.seams)
     assert_equal(one.folder, other.folder)

@@ -329,3 +329,23 @@ def test_generators_depend_on_seed_technique_and_purpose_only() -> None:
     assert torch.equal(draw(1, "a"), draw(1, "a"))
     assert not torch.equal(draw(1, "a"), draw(1, "b"))
     assert not torch.equal(draw(1, "a"), draw(2, "a"))
+
+
+@pytest.mark.parametrize(
+    ("stages", "told"),
+    [
+        ((stage(Skip()), stage(Skip(form="add"))), True),
+        ((stage(Skip(), on=("stem",)), stage(Skip(), on=("layer1.*",))), False),
+        ((stage(Ghost(activation="swish")), stage(Ghost(width=DOUBLE))), False),
+        ((stage(Skip()), stage(Ghost(activation="swish"))), False),
+    ],
+)
+def test_two_of_a_kind_in_one_place_are_told_of(stages: tuple[Any, Any], told: bool) -> None:
+    """Two skips around one layer may be meant, but not without a word."""
+    theatre = Theatre(build("residual"))
+    for index, each in enumerate(stages):
+        theatre.surgeon.enter(index, each, None)
+    said = [line for line in theatre.lines if "another skip is at work" in line]
+    assert int(told) == len([line for line in theatre.lines if "another " in line]) == len(said)
+    if told:
+        assert "skip: another skip is at work on the same modules, and both act: bn, " in said[0]

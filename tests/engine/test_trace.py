@@ -82,7 +82,7 @@ def by_hand(
         name: float((grad * masks[f"{name}.weight"]).square().sum().sqrt())
         for name, grad in zip(("1", "3"), found, strict=True)
     }
-    return loss.item(), norms, float((act == 0).all(0).double().mean())
+    return loss.item(), norms, float((h <= 0).all(0).double().mean())
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])
@@ -110,7 +110,7 @@ def test_norms_and_dead_units_are_those_of_autograd(tmp_path: Path, weight: floa
         assert pytest.approx(norms, rel=1e-4) == measured["gradients"]
         assert {"1": share} == measured["dead"]
     assert row["without"]["skip"]["dead"]["1"] >= 5 / 12
-    assert 0 == row["with"]["dead"]["1"]
+    assert row["with"]["dead"] == row["without"]["skip"]["dead"]
     assert weight == float(held[0].vector[0])
 
 
@@ -269,3 +269,11 @@ def test_a_skip_beside_projections_is_traced_by_the_networks_layers(tmp_path: Pa
     row, _ = at_one_step(model, tmp_path / "run", enter, Masked(model, []))
     assert ["1", "3"] == list(row["with"]["gradients"])
     assert ["1"] == list(row["with"]["dead"])
+
+
+def test_a_short_run_has_enough_looks(tmp_path: Path) -> None:
+    """Of 44 steps every second one where nobody says how often: 20 looks at least."""
+    run(plan(BASE), RunOptions(out=tmp_path / "run", trace_every=0))
+    lines = (tmp_path / "run" / "trace.jsonl").read_text("utf-8").splitlines()
+    steps = [json.loads(line)["step"] for line in lines[1:]]
+    assert [*range(0, 44, 2), 43] == steps

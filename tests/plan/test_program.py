@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -95,6 +96,24 @@ def test_ramps_run_from_the_first_value_to_the_last() -> None:
     assert [0.2, pytest.approx(0.15), pytest.approx(0.1)] == [
         curves.at(step)[1] for step in (0, 7, 14)
     ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "label"),
+    [
+        ("skip", "skip"),
+        ("skip(keep=yes, anneal=none)", "skip(keep=yes)"),
+        ("ghost(width=2x, keep=no, recalibrate=yes)", "ghost(width=2x, recalibrate=yes)"),
+        ("ghost(width=2x, density=50%, recalibrate=yes)", "ghost(width=2x, density=50%, …)"),
+        ("labels(smoothing=0.2 -> 0, mixup=0.2)", "labels(smoothing=0.2 -> 0, …)"),
+        ("init(rescale=learned)", "init(rescale=learned)"),
+        ("init(rescale=learned, lr=0.1, eta=0.1)", "init(rescale=learned, lr=0.1)"),
+    ],
+)
+def test_a_label_says_what_is_not_so_anyway(stage: str, label: str) -> None:
+    """In the language's words and in whole ones, without defaults and what they bring."""
+    lines = timeline(program(f"mask random(sparsity=90%)\n{stage}\n", 100), 88)
+    assert re.split(r"  +", lines[2])[0] == label
 
 
 def test_timeline_draws_each_stage_over_its_window() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,21 +12,7 @@ from torch._dynamo.utils import counters
 from torch.nn import functional
 
 from tests.nets import FACTS, Theatre, build, images, stage
-from tostdsl.plan.bases import Technique
-from tostdsl.techniques.ghost import Ghost
-from tostdsl.techniques.skip import Skip
-from tostdsl.units import Factor, Percent, Ramp
-
-DOUBLE = Factor(Decimal(2))
-TECHNIQUES: dict[str, Technique] = {
-    "blend": Ghost(activation="swish", beta=Ramp(1, 20)),
-    "sharpen": Ghost(activation="swish", form="sharpen"),
-    "width": Ghost(width=DOUBLE),
-    "thin width": Ghost(width=DOUBLE, density=Percent(Decimal(20))),
-    "skip": Skip(),
-    "block skip": Skip(span="block"),
-    "projection": Skip(form="add", projection="conv"),
-}
+from tests.techniques.every import PUT_IN, marks
 
 
 class Inner(nn.Module):
@@ -83,10 +68,10 @@ def net(name: str) -> nn.Module:
 @pytest.mark.parametrize(
     ("name", "technique"),
     [
-        (name, technique)
+        pytest.param(name, technique, marks=marks(technique))
         for name in ("residual", "vgg", "mlp", "called")
-        for technique in TECHNIQUES
-        if (name, technique) != ("vgg", "block skip")  # it has no block
+        for technique in PUT_IN
+        if name != "vgg" or "block" not in technique  # it has none
     ],
 )
 def test_weights_move_without_a_recompilation(name: str, technique: str) -> None:
@@ -96,7 +81,7 @@ def test_weights_move_without_a_recompilation(name: str, technique: str) -> None
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     steps(compiled, model, None, [1.0] * 3)
     assert 1 == graphs()
-    attached = surgeon.enter(0, stage(TECHNIQUES[technique]), None)
+    attached = surgeon.enter(0, stage(PUT_IN[technique]), None)
     torch._dynamo.reset()
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     steps(compiled, model, attached, [1.0, 0.7, 0.3, 1e-3, 0.0])
@@ -108,13 +93,13 @@ def test_weights_move_without_a_recompilation(name: str, technique: str) -> None
     assert 3 == graphs()
 
 
-@pytest.mark.parametrize("technique", TECHNIQUES)
+@pytest.mark.parametrize("technique", [pytest.param(t, marks=marks(t)) for t in PUT_IN])
 def test_a_compiled_network_computes_what_it_computes_uncompiled(technique: str) -> None:
     """Outputs and gradients with the stage at work are equal to the last bit."""
     found = []
     for run_compiled in (False, True):
         model = net("residual")
-        attached = Theatre(model).surgeon.enter(0, stage(TECHNIQUES[technique]), None)
+        attached = Theatre(model).surgeon.enter(0, stage(PUT_IN[technique]), None)
         attached.vector[0] = 0.4
         run = torch.compile(model, backend="eager", fullgraph=True) if run_compiled else model
         out = run(images(dtype=torch.float32))
@@ -125,12 +110,12 @@ def test_a_compiled_network_computes_what_it_computes_uncompiled(technique: str)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["residual", "called"])
-@pytest.mark.parametrize("technique", ["blend", "width", "skip"])
+@pytest.mark.parametrize("technique", ["swish", "width", "skip"])
 def test_the_backward_pass_compiles_once_too(name: str, technique: str) -> None:
     """With autograd in the graph a moving weight costs no recompilation either."""
     model = net(name)
     surgeon = Theatre(model).surgeon
-    attached = surgeon.enter(0, stage(TECHNIQUES[technique]), None)
+    attached = surgeon.enter(0, stage(PUT_IN[technique]), None)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     steps(compiled, model, attached, [1.0, 0.7, 0.3, 0.0])
     assert 1 == graphs()

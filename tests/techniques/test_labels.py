@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.nets import Theatre, build, stage
+from tostdsl.compile.compiler import compile_source
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Batch
 from tostdsl.plan.program import Curves
 from tostdsl.plan.spec import CheckSite
+from tostdsl.source import Source
 from tostdsl.techniques.labels import Labels, smooth
 from tostdsl.units import Clock, Duration, Ramp
 
@@ -81,6 +83,56 @@ def test_a_smoothing_outside_its_bounds_is_a_problem(smoothing: Any) -> None:
     """At 1 the true class would be the least likely."""
     (problem,) = Labels(smoothing=smoothing).check(CheckSite())
     assert ("T303", ("smoothing",)) == (problem.code, problem.fields)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+@pytest.mark.parametrize("spread", ["others", "all"])
+def test_the_true_class_stays_the_likeliest(classes: int, spread: Any) -> None:
+    """What is accepted gives it more than each other class, what is refused does not.
+
+    Both are read off the targets themselves, at either side of every bound in hundredths.
+    """
+    true = torch.tensor([0])
+    accepted = 0
+    for hundredth in range(100):
+        e = hundredth / 100
+        row = smooth(true, classes, torch.tensor(e, dtype=torch.float64), spread == "others")[0]
+        likeliest = bool(row[0] > row[1:].max() + 1e-9)
+        sound = Labels(smoothing=e, spread=spread).bound(classes) is None
+        assert likeliest == sound, (e, row)
+        accepted += sound
+    assert (accepted < 100) == (spread == "others")
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("labels(smoothing=0.5)", []),
+        ("labels(smoothing=0.51)", ["W027"]),
+        ("labels(smoothing=0.1 -> 0.6)", ["W027"]),
+        ("labels(smoothing=0.95, spread=all)", ["W027"]),
+        ("labels(smoothing=0.9)", ["T303"]),
+        ("labels(smoothing=0 -> 0.95)", ["T303"]),
+    ],
+)
+def test_much_smoothing_is_told_and_too_much_refused(text: str, codes: list[str]) -> None:
+    """Where the recipe's data says how many classes there are, before anything runs."""
+    head = "model resnet20\ndata cifar10\ntrain for 9 epochs\n"
+    found = compile_source(Source("r.tost", head + text)).diagnostics
+    assert codes == [each.code for each in found]
+    unknown = head.replace("cifar10", 'imagefolder("images")')
+    assert "T303" not in [d.code for d in compile_source(Source("r.tost", unknown + text)).errors]
+
+
+@pytest.mark.parametrize("smoothing", [0.8, Ramp(0.1, 0.85)])
+def test_classes_that_only_the_data_tells_are_checked_before_training(smoothing: Any) -> None:
+    """The theatre has five classes, so that 0.8 is the bound."""
+    surgeon = Theatre(build("mlp")).surgeon
+    surgeon.prepare(stage(Labels(smoothing=0.79)))
+    surgeon.prepare(stage(Labels(smoothing=0.8, spread="all")))
+    with pytest.raises(TostError, match="of 5 classes the true one is the likeliest") as caught:
+        surgeon.prepare(stage(Labels(smoothing=smoothing)))
+    assert "T303" == caught.value.diagnostics[0].code
 
 
 def test_labels_take_no_targets_and_claim_the_labels() -> None:

@@ -12,8 +12,10 @@ from torch.nn import functional
 
 from tests.nets import NETS, Theatre, build, images, stage
 from tostdsl.anneals import Constant
+from tostdsl.compile.compiler import compile_source
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.spec import CheckSite
+from tostdsl.source import Source
 from tostdsl.techniques.skip import Skip
 from tostdsl.units import START, Moment, Window
 
@@ -54,6 +56,33 @@ def test_a_skip_around_a_convolution_is_its_formula(form: Any, alpha: float) -> 
     skip = brought(x, 5, 4)
     expected = FORMS[form](y, skip if form == "add" else standard(skip), w).relu()
     torch.testing.assert_close(expected, model(x))
+
+
+@pytest.mark.parametrize("second", FORMS)
+@pytest.mark.parametrize("first", FORMS)
+def test_two_skips_around_a_layer_join_one_after_the_other(first: Any, second: Any) -> None:
+    """What entered later joins what the earlier gave; each leaves by itself, in any order."""
+    conv = nn.Conv2d(3, 3, 1)
+    model = nn.Sequential(conv, nn.ReLU()).double()
+    x, surgeon = images(), Theatre(model).surgeon
+    y = conv(x)
+    attached = [surgeon.enter(i, stage(Skip(form=f)), None) for i, f in enumerate((first, second))]
+    weights = []
+    for each, weight in zip(attached, (0.8, 0.3), strict=True):
+        each.vector[0] = weight
+        weights.append(float(each.vector[0]))
+    skips = [x if form == "add" else standard(x) for form in (first, second)]
+    joined = FORMS[first](y, skips[0], weights[0])
+    torch.testing.assert_close(FORMS[second](joined, skips[1], weights[1]).relu(), model(x))
+    surgeon.leave(attached[0], None)
+    torch.testing.assert_close(FORMS[second](y, skips[1], weights[1]).relu(), model(x))
+
+
+def test_two_stages_of_skips_around_one_layer_are_no_conflict() -> None:
+    """Unlike activations, which only one stage can replace."""
+    head = "model resnet20\ndata cifar10\ntrain for 160 epochs\n"
+    text = "skip until 25% on conv\nskip(span=block) until 50%\n"
+    assert () == compile_source(Source("r.tost", head + text)).diagnostics
 
 
 def test_channels_are_cut_where_there_are_too_many() -> None:

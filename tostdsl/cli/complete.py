@@ -107,7 +107,8 @@ def kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     """The kinds that `tost list` knows."""
     from tostdsl.compile.describe import kind_words
 
-    return _items(((word, None) for word in [*kind_words(), "statements", "codes"]), incomplete)
+    words = [*kind_words(), "statements", "presets", "codes"]
+    return _items(((word, None) for word in words), incomplete)
 
 
 def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
@@ -115,10 +116,14 @@ def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     from tostdsl import registry
     from tostdsl.compile.describe import summary
     from tostdsl.compile.language import LANGUAGE
+    from tostdsl.compile.terms import TERMS
     from tostdsl.diagnostics import CATALOGUE
 
     known: dict[str, str | None] = {
-        word: entry.meaning for entry in LANGUAGE for word in entry.names if word.isidentifier()
+        word: entry.meaning
+        for entry in (*LANGUAGE, *TERMS)
+        for word in entry.names
+        if word.isidentifier()
     }
     known |= {cls.name: summary(cls) for cls in registry.everything()}
     codes = {code: entry.message for code, entry in CATALOGUE.items()} if incomplete else {}

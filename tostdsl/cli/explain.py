@@ -35,6 +35,7 @@ def command(names: tuple[str, ...]) -> int:
     unknown: list[Diagnostic] = []
     for name in names:
         found = _code(name.upper(), width) or [*_words(name, width), *_name(name, width)]
+        found = found or _said(name, width) or _preset(name.lower())
         blocks += found
         if not found:
             unknown.append(_unknown(name))
@@ -68,12 +69,14 @@ def _name(name: str, width: int) -> list[list[str]]:
 def _words(name: str, width: int) -> list[list[str]]:
     """What the language itself means by a word."""
     from tostdsl.compile.language import entries
+    from tostdsl.compile.terms import terms
 
     blocks = []
-    for entry in entries(name.lower()):
+    for entry in (*entries(name.lower()), *terms(name.lower())):
         lines = [_heading(f"{name.lower()} ({entry.kind})"), ""]
         lines += markdown(f"{entry.form}: {entry.meaning}.", width)
-        lines += ["", *(f"    {text}" for text in entry.examples)]
+        if entry.examples:
+            lines += ["", *(f"    {text}" for text in entry.examples)]
         if entry.more:
             lines += ["", *markdown(entry.more, width)]
         if entry.codes:
@@ -81,6 +84,29 @@ def _words(name: str, width: int) -> list[list[str]]:
             lines += columns([(code, meaning(code)) for code in entry.codes], width, indent=2)
         blocks.append(lines)
     return blocks
+
+
+def _said(name: str, width: int) -> list[list[str]]:
+    """Where a word is an argument, or one of the values that an argument takes."""
+    from tostdsl.compile.describe import uses
+
+    blocks = []
+    for kind, found in uses(name).items():
+        lines = [_heading(f"{name} ({kind})"), "", *columns(found.items(), width, indent=2)]
+        names = dict.fromkeys(text.partition("(")[0] for text in found)
+        more = " ".join(names) if len(names) <= 3 else "NAME"
+        blocks.append([*lines, "", f"`tost explain {more}` tells the rest"])
+    return blocks
+
+
+def _preset(name: str) -> list[list[str]]:
+    from tostdsl.cli.presets import titles
+
+    known = titles()
+    if name not in known:
+        return []
+    lines = [_heading(f"{name} (preset)"), "", f"{known[name]}."]
+    return [[*lines, "", f"    tost new --preset {name}"]]
 
 
 def _heading(text: str) -> str:
@@ -129,16 +155,21 @@ def _unknown(name: str) -> Diagnostic:
     from tostdsl import registry
     from tostdsl.compile.describe import kind_words
     from tostdsl.compile.language import ELSEWHERE, LANGUAGE
+    from tostdsl.compile.terms import TERMS
 
-    words = {**kind_words(), "statements": "statement", "codes": "code"}
+    words = {**kind_words(), "statements": "statement", "presets": "preset", "codes": "code"}
     for word, kind in words.items():
         if name.lower() in (word, kind):
             return diagnose("T201", kind="name", name=name, help=f"see `tost list {word}`")
     if name.lower() in ELSEWHERE:
         help = "it is not there yet; `tost list` shows every name"
         return diagnose("T201", kind="name", name=name, help=help)
+    for cls in registry.everything():
+        if written := cls.other_names.get(name.lower()):
+            help = f"here it is the {cls.kind} `{written}`; see `tost explain {cls.name}`"
+            return diagnose("T201", kind="name", name=name, help=help)
     known = {cls.name for cls in registry.everything()}
-    known |= {word for entry in LANGUAGE for word in entry.names}
+    known |= {word for entry in (*LANGUAGE, *TERMS) for word in entry.names}
     meant = nearest(name, known) or nearest(name.upper(), CATALOGUE)
     help = f"did you mean `{meant}`?" if meant else "`tost list` shows every name"
     return diagnose("T201", kind="name", name=name, help=help)

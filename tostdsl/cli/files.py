@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tostdsl.compile.compiler import Compiled
 
 STDIN = Path("-")
+PIPED = Path("<stdin>")
+"""Where a text from standard input is taken to lie: in the current folder."""
 SUFFIX = ".tost"
 
 paths_argument = click.argument(
@@ -110,7 +112,7 @@ def compiled(
         return compile_file(recipe, sets, seed, set_file)
     try:
         values = read(set_file, hints=False) if set_file is not None else None
-        return compile_source(source_of(recipe), None, sets, seed, values)
+        return compile_source(source_of(recipe), PIPED, sets, seed, values)
     except TostError as error:
         return Compiled(None, (), error.diagnostics)
 
@@ -121,7 +123,7 @@ def source_of(path: Path) -> Source:
 
     if path != STDIN:
         return read(path)
-    return decode(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+    return decode(sys.stdin.buffer.read(MAX_BYTES + 1), str(PIPED))
 
 
 def write_text(path: Path, text: str) -> None:

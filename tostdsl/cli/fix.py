@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tostdsl.cli.files import (
+    PIPED,
     STDIN,
     paths_argument,
     recipe_files,
@@ -72,7 +73,7 @@ def _one(item: Path | Diagnostic, diff: bool, fix: Callable[[Source, Path | None
         raise TostError([item])
     piped = item == STDIN
     source = source_of(item)
-    fixed = fix(source, None if piped else item)
+    fixed = fix(source, PIPED if piped else item)
     code = status(fixed.found)
     changed = fixed.source.text != source.text
     if diff:

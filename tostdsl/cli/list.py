@@ -8,10 +8,11 @@ import shutil
 import click
 
 from tostdsl.cli import complete
+from tostdsl.cli.presets import titles
 from tostdsl.cli.prose import columns
 from tostdsl.diagnostics import CATALOGUE, TostError, diagnose, nearest
 
-OTHERS = {"statements": "statement", "codes": "code"}
+OTHERS = {"statements": "statement", "presets": "preset", "codes": "code"}
 """What is listed besides the registry's kinds."""
 
 
@@ -29,7 +30,7 @@ def command(kind: str | None, form: str) -> int:
     """List what a recipe can name, and the codes of messages.
 
     KIND is one of techniques, masks, models, data, optimizers, schedules, anneals, augmentations,
-    statements and codes; without it all names are shown by kind.
+    statements, presets (for `tost new --preset`) and codes; without it all names are shown by kind.
     """
     from tostdsl import registry
     from tostdsl.compile.describe import kind_words, summary
@@ -44,6 +45,8 @@ def command(kind: str | None, form: str) -> int:
                 found[word][cls.name] = summary(cls)
     if "statements" in found:
         found["statements"] = statements()
+    if "presets" in found:
+        found["presets"] = titles()
     if "codes" in found:
         found["codes"] = {code: meaning(code) for code in sorted(CATALOGUE)}
     if form == "json":

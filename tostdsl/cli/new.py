@@ -82,7 +82,8 @@ def _named(kind: str) -> Callable[[Any], Any]:
     "--preset",
     metavar="NAME",
     shell_complete=complete.presets,
-    help="Write a shipped preset as it is: a technique as published, or as the paper intends it.",
+    help="Write a shipped preset as it is: a technique as published, or as the paper intends it. "
+    "`tost list presets` names them.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing; use defaults for what is not given.")
 def command(

@@ -21,6 +21,7 @@ from tostdsl.cli.report import (
     show,
     status,
 )
+from tostdsl.diagnostics import Diagnostic, TostError
 
 if TYPE_CHECKING:
     from tostdsl.compile.compiler import Variant
@@ -114,13 +115,23 @@ def _why(variants: Sequence[Variant], paths: Sequence[str], as_json: bool) -> in
 
     first = variants[0]
     origins = trace(first.recipe, first.lowered)
+    known: list[str] = []
+    unknown: list[Diagnostic] = []
+    for path in paths:
+        try:
+            origins.why(path)
+            known.append(path)
+        except TostError as error:
+            unknown += error.diagnostics
     if as_json:
         run = {"run": first.values} if len(variants) > 1 else {}
-        content = [{**row, **run} for path in paths for row in why_json(origins, path)]
+        content = [{**row, **run} for path in known for row in why_json(origins, path)]
         click.echo(json.dumps(content, indent=2))
-        return 0
-    blocks = ["\n".join(why_lines(origins, path)) for path in paths]
-    if len(variants) > 1:
-        say(f"in the first of {len(variants)} runs: {_values(first)}\n")
-    click.echo("\n\n".join(blocks))
-    return 0
+    elif known:
+        blocks = ["\n".join(why_lines(origins, path)) for path in known]
+        if len(variants) > 1:
+            say(f"in the first of {len(variants)} runs: {_values(first)}")
+            click.echo()
+        click.echo("\n\n".join(blocks))
+    show(unknown)
+    return status(unknown)

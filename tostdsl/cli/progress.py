@@ -73,6 +73,13 @@ class Screen(Observer):
 def summary_rows(result: Result) -> list[tuple[str, str]]:
     """Names and figures of the summary."""
     rows = [("test accuracy", f"{result.accuracy:.2%}"), ("test loss", f"{result.loss:.4f}")]
+    kept = result.kept
+    if kept is not None:
+        left = " and ".join(dict.fromkeys(kept.names))
+        rows = [
+            ("test accuracy", f"{result.accuracy:.2%} with {left}, {kept.accuracy:.2%} without"),
+            ("test loss", f"{result.loss:.4f} with {left}, {kept.loss:.4f} without"),
+        ]
     if result.unreal:
         why = f"{result.unreal}: the figures mean nothing, expectations are not checked"
         rows.insert(0, ("NOT A RESULT", why))
@@ -84,8 +91,11 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
                 "weights in the mask's scope)",
             )
         )
-    kept = result.parameters - result.zeros
-    rows.append(("parameters", f"{result.parameters:,}, {kept:,} of them not masked"))
+    unmasked = result.parameters - result.zeros
+    rows.append(("parameters", f"{result.parameters:,}, {unmasked:,} of them not masked"))
+    if kept is not None:
+        share = f"; sparsity with them {result.sparsity_kept:.2%}" if result.scope else ""
+        rows.append(("left in", f"{left}: {kept.parameters:,} parameters more{share}"))
     rows.append(("time", f"{result.seconds:.1f} s"))
     if result.seams:
         cost = len(result.costs)
@@ -93,8 +103,8 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
         judged = "not judged" if result.unreal else costs
         rows.append(("seams", f"{result.seams}, {judged}"))
     verdict = f"passed: {result.checks} checks, nothing left behind"
-    if result.facts.get("kept"):
-        verdict = f"passed, with {', '.join(result.facts['kept'])} left in as the recipe says"
+    if kept is not None:
+        verdict = f"passed, with {', '.join(kept.names)} left in as the recipe says"
     if result.scope:
         verdict += ", every masked weight zero"
     rows.append(("certificate", verdict if result.certified else "FAILED"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,11 @@ from tostdsl.cli.report import (
     show,
     status,
 )
+from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.marker import end_of
 
 if TYPE_CHECKING:
     from tostdsl.engine.observer import Result
-
-TRACE_EVERY = 50
-"""Steps from one traced step to the next, unless `--trace-every` says otherwise."""
 
 
 @click.command("run")
@@ -61,7 +61,7 @@ TRACE_EVERY = 50
     "--trace-every",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"Trace every N steps, and where stages come and go.  [default: {TRACE_EVERY}]",
+    help="Trace every N steps, and where stages come and go.  [default: 50, fewer in a short run]",
 )
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
@@ -83,7 +83,8 @@ def command(
     if trace_every is not None and trace is None:
         raise click.UsageError("`--trace-every` says how often to trace; add `--trace gradients`")
     made = compiled(recipe, sets, seed, set_file)
-    show(made.diagnostics)
+    # leave to keep ghosts is given, so that nothing fails for it
+    show(d for d in made.diagnostics if not (allow_ghosts and d.code == "W026"))
     code = status(made.diagnostics)
     if code:
         return code
@@ -105,14 +106,39 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
-            (trace_every or TRACE_EVERY) if trace else None,
+            (trace_every or 0) if trace else None,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)
-        result = run(variant.plan, options, observer, made.recipe.sources, said)
+        try:
+            result = run(variant.plan, options, observer, made.recipe.sources, said)
+        except TostError as error:
+            found = variant.placed(error).diagnostics
+            raise TostError(_taken(d, where) for d in found) from None
         observer.summary(result)
         show(verdicts(result))
         results.append((values, result))
     if len(results) > 1:
         click.echo("\n" + "\n".join(sweep_lines(results)))
     return max(1 if not r.certified else 4 if r.misses else 0 for _, r in results)
+
+
+def _taken(diagnostic: Diagnostic, folder: Path | None) -> Diagnostic:
+    """The report of a folder that holds a run, with how that one ended and so what to do."""
+    if diagnostic.code != "R201" or folder is None:
+        return diagnostic
+    end = end_of(folder)
+    if end == "finished":
+        help = "that run is finished: choose another folder with `--out`"
+    elif end == "not finished":
+        help = (
+            "that run has not come to its end: it is still at work, or was killed; choose another "
+            "folder with `--out`, or remove this one if nothing writes to it"
+        )
+    else:
+        help = f"that run {_ENDED[end]}, and cannot be resumed: remove the folder, or choose "
+        help += "another with `--out`"
+    return replace(diagnostic, help=help)
+
+
+_ENDED = {"failed": "failed", "interrupted": "was interrupted"}

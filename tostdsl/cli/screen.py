@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from tostdsl.compile.print import call_text
@@ -14,24 +15,38 @@ if TYPE_CHECKING:
     from tostdsl.plan.plan import Plan
 
 
+MIN_TEXT = 60
+"""Columns that a plan's values may take on the narrowest terminal."""
+
+
 def plan_lines(plan: Plan, recipe: Recipe | None, width: int = 88) -> list[str]:
     """The plan's values (defaults marked), its phases and its timeline."""
     title = f" — {plan.title}" if plan.title else ""
     lines = [printable(f"{plan.name}{title}"), f"plan {plan.fingerprint}", ""]
     for word, text in _values(plan):
         given = not word or recipe is None or word in recipe.slots or word in recipe.settings
-        lines.append(f"  {word:<10} {text}" + ("" if given else "   (default)"))
+        lines += _row(word, text + ("" if given else "   (default)"), width)
     for stage in plan.stages:
         where = " ".join(filter(None, [str(stage.window), str(stage.targets)]))
-        lines.append(
-            f"  {'stage':<10} {call_text(stage.technique, complete=True)} {where}".rstrip()
-        )
+        lines += _row("stage", f"{call_text(stage.technique, complete=True)} {where}", width)
     lines += [f"  {'expect':<10} {expect}" for expect in plan.expect]
     facts = plan.data.facts()
     if facts is None:
         lines += ["", "  The timeline needs the data's size, which is known once it is loaded."]
         return lines
     return [*lines, *program_lines(lower(plan, plan.data.steps_per_epoch(facts.train_size)), width)]
+
+
+def _row(word: str, text: str, width: int) -> list[str]:
+    """A word and what is said of it, on as many lines as that takes."""
+    return textwrap.wrap(
+        text.rstrip(),
+        max(MIN_TEXT, width),
+        initial_indent=f"  {word:<10} ",
+        subsequent_indent=" " * 13,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _values(plan: Plan) -> list[tuple[str, str]]:

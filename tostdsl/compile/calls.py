@@ -12,7 +12,7 @@ from tostdsl import registry
 from tostdsl.compile import others
 from tostdsl.compile.partial import Partial, bounds, must_be
 from tostdsl.compile.recipe import one_line
-from tostdsl.compile.words import MISSING, bound_text, example, example_of, name_of
+from tostdsl.compile.words import MISSING, bound_text, example_of, name_of, value_of
 from tostdsl.diagnostics import Label, diagnose
 from tostdsl.later import Later
 from tostdsl.plan.spec import Spec
@@ -62,9 +62,7 @@ def build(reader: Reader, node: n.Value, kind: str) -> Built | None:
             values[field_name] = value
     for field_name, info in cls.model_fields.items():
         if info.is_required() and field_name not in {*given, *meant} and not lost:
-            reader.report(
-                "T209", node.name, owner=name, name=field_name, example=example(info.annotation)
-            )
+            reader.report("T209", node.name, owner=name, name=field_name, example=value_of(info))
     wrong = [d for d in reader.found[before:] if d.severity == "error"]
     if len(values) == len(given) and not wrong and not lost:
         try:

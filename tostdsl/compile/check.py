@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 
-from tostdsl.compile.effects import drops, effectless, leavings
-from tostdsl.compile.expects import contradictions
+from tostdsl.compile.effects import drops, effectless, leavings, window_span
+from tostdsl.compile.expects import contradictions, foregone
 from tostdsl.compile.idle import idle
 from tostdsl.compile.inherit import removal_help
 from tostdsl.compile.lower import DEFAULT_FACTS, Lowered, StageSite
@@ -19,7 +19,6 @@ from tostdsl.diagnostics import Diagnostic, Label, diagnose
 from tostdsl.plan.bases import ModuleFact
 from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.targets import Selection
-from tostdsl.source import Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import Clock, Duration, Moment, Window
@@ -44,7 +43,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
             drops(lowered, lowered.length, clock),
         ]
     passes += [effectless(recipe, lowered, network), contradictions(lowered.expects)]
-    passes.append(_selectors(lowered, network))
+    passes += [foregone(lowered.expects), _selectors(lowered, network)]
     return [diagnostic for each in passes for diagnostic in islice(each, MAX_REPORTS)]
 
 
@@ -61,12 +60,6 @@ def clock_of(lowered: Lowered) -> Clock | None:
     return Clock.of(lowered.length.value, steps)
 
 
-def _window_span(node: n.Stage) -> Span:
-    if not node.window:
-        return node.call.span
-    return node.window[0].span.to(node.window[-1].span)
-
-
 def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     """Windows in units that only the data's size makes comparable."""
     if clock is None or lowered.length is None:
@@ -74,7 +67,7 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     for site in lowered.stages:
         window = site.plan.window
         start, stop = clock.window(window)
-        span = _window_span(site.node)
+        span = window_span(site.node)
         if max(start, stop) > clock.total:
             label = None
             if lowered.length.span is not None:
@@ -169,11 +162,7 @@ def _conflicts(
         if repr(a.plan) == repr(b.plan):  # one mistake, one report: T424
             continue
         name_a, name_b = a.built.spec.name, b.built.spec.name
-        ways = [
-            removal_help(recipe, lowered.stages, a, b),
-            "let one end where the other starts",
-            "give them different layers with `on`",
-        ]
+        ways = [removal_help(recipe, lowered.stages, a, b), *_ways_apart(a, b)]
         yield diagnose(
             "T404",
             Label(b.node.span, "this stage"),
@@ -183,6 +172,17 @@ def _conflicts(
             claim=" and ".join(sorted(shared)),
             help=", or ".join(filter(None, ways)),
         )
+
+
+def _ways_apart(a: StageSite, b: StageSite) -> Iterator[str]:
+    """What two stages that claim the same thing can do about it."""
+    first, second = a.plan.technique, b.plan.technique
+    if first.acts == "stretch" and second.acts == "stretch":
+        yield "let one end where the other starts"
+    if first.targeted and second.targeted:
+        yield "give them different layers with `on`"
+    if first.name == second.name and not (first.targeted and first.acts == "stretch"):
+        yield "write one stage that says all of it"
 
 
 def _modules(lowered: Lowered) -> tuple[ModuleFact, ...] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tostdsl import registry
 from tostdsl.compile.check import check
-from tostdsl.compile.load import read
+from tostdsl.compile.load import read, relocate
 from tostdsl.compile.lower import Lowered, Lowering
 from tostdsl.compile.params import Given, circular, settle, unused
 from tostdsl.compile.recipe import Recipe, one_line
@@ -39,6 +39,15 @@ class Variant:
     recipe: Recipe
     plan: Plan | None
     lowered: Lowered
+
+    def placed(self, error: TostError) -> TostError:
+        """An error about a stage of the plan, shown where the recipe has that stage."""
+        for site in self.lowered.stages:
+            if site.plan == error.about:
+                chosen = (*site.node.targets.on, *site.node.targets.exclude)
+                span = chosen[0].span.to(chosen[-1].span) if chosen else site.node.call.span
+                return TostError(relocate(error, span))
+        return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -14,7 +14,7 @@ from tostdsl import registry
 from tostdsl.compile.calls import build
 from tostdsl.compile.print import string_text, value_text
 from tostdsl.compile.values import Reader
-from tostdsl.compile.words import describe, example
+from tostdsl.compile.words import describe, value_of
 from tostdsl.plan.bases import DataSet, ModelSpec, Technique
 from tostdsl.plan.masking import MaskMethod, Sparsifier
 from tostdsl.plan.spec import Spec
@@ -95,9 +95,7 @@ def written(cls: type[Spec]) -> tuple[str, ...]:
     calls = cls.examples
     if not calls:
         given = [
-            example(info.annotation)
-            if name == cls.positional
-            else f"{name}={example(info.annotation)}"
+            value_of(info) if name == cls.positional else f"{name}={value_of(info)}"
             for name, info in cls.model_fields.items()
             if info.is_required()
         ]
@@ -111,6 +109,27 @@ def written(cls: type[Spec]) -> tuple[str, ...]:
             return tuple(f"augment=[{call}]" for call in calls)
         case slot:
             return tuple(f"{slot} {call}" for call in calls)
+
+
+def uses(name: str) -> dict[str, dict[str, str]]:
+    """Where a word is an argument's name, or one of the values it takes, with what that does."""
+    found: dict[str, dict[str, str]] = {}
+    for cls in registry.everything():
+        for field, info in cls.model_fields.items():
+            doc = info.description or ""
+            if name == field:
+                found.setdefault("argument", {})[f"{cls.name}({field}=…)"] = doc
+            if name in _choices(info.annotation):
+                found.setdefault("value", {})[f"{cls.name}({field}={name})"] = doc
+    return found
+
+
+def _choices(want: Any) -> tuple[Any, ...]:
+    """The words that an annotation lets one choose from."""
+    inner = get_args(want)
+    if get_origin(want) is Literal:
+        return inner
+    return tuple(choice for each in inner for choice in _choices(each))
 
 
 def _order(cls: type[Spec]) -> list[str]:

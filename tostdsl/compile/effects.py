@@ -13,7 +13,13 @@ from tostdsl.plan.bases import ScheduleSpec
 from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Targets
 from tostdsl.plan.targets import Selection
-from tostdsl.units import END, Clock, Duration, Moment
+from tostdsl.source import Span
+from tostdsl.syntax import nodes as n
+from tostdsl.units import END, START, Clock, Duration, Moment, Window
+
+HIGH = 0.2
+"""A weight above this in a stage's last step makes its leaving a jump: windows of up to four steps
+with `anneal=linear`. Ours."""
 
 
 def leavings(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
@@ -25,11 +31,43 @@ def leavings(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         if leaves and anneal is not None and anneal.name == "none":
             labels = site.built.labels.get("anneal", (Label(site.node.call.span),))
             if not _to_the_end(site, clock):
-                yield diagnose("W002", *labels, name=technique.name)
+                how = "with `anneal=none` its weight is still 1 when it leaves"
+                yield diagnose("W002", *labels, name=technique.name, how=how)
                 continue
             train = lowered.length.span if lowered.length is not None else None
             ends = Label(train, "training ends here") if train is not None else None
-            yield diagnose("T432", *labels, ends, name=technique.name)
+            keeps = "keep" in type(technique).model_fields
+            more = ", or leave it in on purpose with `keep=yes`" if keeps else ""
+            yield diagnose("T432", *labels, ends, name=technique.name, more=more)
+        elif leaves and anneal is not None:
+            steps = max(0, _steps(site.plan.window, clock))
+            last = anneal.weight((steps - 1) / steps) if steps else 0.0
+            if last > HIGH:
+                over = f"{steps} step{'s' if steps > 1 else ''}"
+                how = f"its window is {over} long, in the last of which its weight is {last:.2g}"
+                help = "give it a longer window to fall over"
+                span = window_span(site.node)
+                yield diagnose("W002", span, name=technique.name, how=how, help=help)
+
+
+def window_span(node: n.Stage) -> Span:
+    """Where a stage's window stands, or its call where it has none."""
+    if not node.window:
+        return node.call.span
+    return node.window[0].span.to(node.window[-1].span)
+
+
+def _steps(window: Window, clock: Clock | None) -> int:
+    """How many steps a window is long; 0 where that is not known without the data."""
+    start, stop = window.start, window.stop
+    if clock is not None:
+        first, last = clock.window(window)
+        return last - first
+    if isinstance(stop, Duration):
+        return stop.value if stop.unit == "steps" else 0
+    if stop.unit == "step" and (start == START or start.unit == "step"):
+        return int(stop.value - start.value)
+    return 0
 
 
 def _to_the_end(site: StageSite, clock: Clock | None) -> bool:
@@ -60,7 +98,7 @@ def effectless(recipe: Recipe, lowered: Lowered, network: Selection | None) -> I
         if built is None or scope is None or network is None:
             continue
         here = Label(statement.span, "the mask")
-        if cast(MaskMethod, built.spec).target() == 0:
+        if cast(MaskMethod, built.spec).first() == 0:
             reason = "the mask keeps every weight"
             help = f"raise `sparsity`, or remove `{name}`"
         elif cast(MaskMethod, built.spec).stages_in_rounds():

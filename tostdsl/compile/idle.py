@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tostdsl.compile.expects import expect_text, outcome
 from tostdsl.compile.lower import Lowered, StageSite
-from tostdsl.diagnostics import Diagnostic, Label, diagnose
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose
 from tostdsl.units import END, START, Clock, Percent, Ramp
 
 
@@ -31,8 +32,8 @@ def _other_sparsities(lowered: Lowered) -> Iterator[Diagnostic]:
             # the count is rounded to whole weights, so only what is clearly apart is refused
             apart = abs(wanted.value - given.value) > 1
             below = given.value < wanted.value
-            if apart and below == (expect.op in (">=", ">")):
-                reason = f"the mask's sparsity is {given}, so `{expect}` cannot hold"
+            if outcome(expect) is None and apart and below == (expect.op in (">=", ">")):
+                reason = f"the mask's sparsity is {given}, so `{expect_text(expect)}` cannot hold"
                 said = mask.labels.get("sparsity", ()) if mask is not None else ()
                 labels = [Label(each.span, each.text or f"{given}") for each in said]
                 if mask is not None and not labels:
@@ -53,7 +54,10 @@ def _too_late(site: StageSite, clock: Clock | None) -> Iterator[Diagnostic]:
     elif window.start != START and site.plan.technique.initial():
         span = site.node.window[0].span
         reason = f"it rescales initial weights, and at {window.start} they are trained"
-        yield diagnose("T504", span, name=site.built.spec.name, reason=reason)
+        help = "write `at start`, or no moment at all, which says the same"
+        fix = Fix((Edit(span, "at start"),), certain=False)
+        values = {"name": site.built.spec.name, "reason": reason}
+        yield diagnose("T504", span, help=help, fix=fix, **values)
 
 
 def _still_ramps(site: StageSite) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["statement", "value", "window", "targets", "metric"]
+Kind = Literal["statement", "value", "window", "targets", "metric", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ LANGUAGE: tuple[Entry, ...] = (
         "`expect METRIC OP value`",
         "checked when the run ends, with `>=`, `<=`, `>` or `<`. A miss has its own exit status, 4",
         "expect accuracy >= 94%",
-        codes="T312 T420 T421",
+        codes="T312 T420 T421 T425 W022",
     ),
     Entry("value", ("number", "integer"), "`64`, `0.1`, `2e-4`", "a number", ("seed 64",)),
     Entry(
@@ -320,8 +320,7 @@ LANGUAGE: tuple[Entry, ...] = (
 )
 
 ELSEWHERE = (
-    "snip", "grasp", "synflow", "rigl", "set", "snfs", "imp", "gmp", "movement", "wanda",
-    "sparsegpt", "topkast", "dsr", "mest", "deepr", "prospr", "nm",
+    "snfs", "movement", "wanda", "sparsegpt", "topkast", "dsr", "mest", "deepr", "prospr",
 )  # fmt: skip
 """Methods of other authors that there is no name for; they are no slips of other names."""
 

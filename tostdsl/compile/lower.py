@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from tostdsl import registry
@@ -24,7 +25,7 @@ from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan,
 from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
-from tostdsl.units import START, Duration, Percent, Selector, Window
+from tostdsl.units import START, Duration, Moment, Percent, Selector, Window
 
 if TYPE_CHECKING:
     from tostdsl.compile import guess
@@ -41,6 +42,8 @@ DEFAULT_SEED = 0
 DEFAULT_PRECISION = "fp32"
 MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
 """What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
+SETTLED = Moment("percent", Decimal(75))
+"""Where a mask that moves is settled, when its statement has no window."""
 METRICS: dict[str, Any] = {"accuracy": Percent, "loss": float, "sparsity": Percent}
 DEFAULT_FACTS = DataFacts(3, 64, 64, 10, 1, 1)
 """Stands for data whose facts only loading tells; module names do not depend on them."""
@@ -236,9 +239,15 @@ class Lowering:
         built = self._built(statement, "mask")
         window = windows.window(statement.window, out.length, self.reader)
         targets, complete = windows.targets(statement.targets, self.reader)
+        moves = built is not None and cast(MaskMethod, built.spec).moves
         if statement.window and window is not None:
             name = f"mask {statement.call.name.text}"
-            self.reader.report("T409", statement.window[0], name=name)
+            if not moves:
+                self.reader.report("T409", statement.window[0], name=name)
+            elif window.instant:
+                self.reader.report("T408", statement.window[0], name=name)
+        elif moves:
+            window = Window(START, out.length.canonical(SETTLED) if out.length else SETTLED)
         if not statement.targets.on:
             targets = targets.model_copy(update={"on": MASK_SCOPE})
         out.reach.append(("mask", targets, statement.targets))

@@ -28,6 +28,8 @@ METRICS: dict[str, str] = {
     **dict.fromkeys(("test_loss", "val_loss", "cross_entropy"), "loss"),
     **dict.fromkeys(("pruned", "zeros"), "sparsity"),
 }
+WHOLE = ("everywhere", "all", "always", "throughout", "everything")
+"""How a technique at work in every layer, or in all of training, is said to be that."""
 SETTINGS: dict[str, dict[str, str]] = {
     "precision": {
         **dict.fromkeys(("float32", "float", "full", "single", "32"), "fp32"),

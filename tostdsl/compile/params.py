@@ -30,7 +30,7 @@ def settle(recipe: Recipe, given: Given) -> list[Diagnostic]:
     found = _redeclared(recipe)
     if given.file is not None:
         values, mistakes = parse_assignments(given.file)
-        found += [*mistakes, *_twice(values)]
+        found += [*_bare(mistakes), *_twice(values)]
         for param in values:
             found += _set(recipe, param, "--set-file", param.name.span)
     for name, text in given.sets.items():
@@ -39,7 +39,7 @@ def settle(recipe: Recipe, given: Given) -> list[Diagnostic]:
             found.append(_unknown(recipe, name, None))
             continue
         values, mistakes = parse_assignments(source)
-        found += mistakes
+        found += _bare(mistakes)
         if not mistakes and len(values) != 1:
             whole = source.span(0, len(source.text))
             shown = f"`{one_line(whole)}`"
@@ -49,6 +49,11 @@ def settle(recipe: Recipe, given: Given) -> list[Diagnostic]:
     if given.seed is not None:
         recipe.put(seed_setting("--seed", given.seed))
     return found
+
+
+def _bare(mistakes: list[Diagnostic]) -> list[Diagnostic]:
+    """Mistakes of values from outside, where no `param` stands before a name."""
+    return [replace(d, help=d.help.replace("`param ", "`") if d.help else None) for d in mistakes]
 
 
 def seed_setting(source: str, seed: int) -> n.Setting:

@@ -1,14 +1,18 @@
-"""`Plan` to recipe text: `plan(print(plan)) == plan`, arguments at their defaults left out."""
+"""`Plan` to recipe text: `plan(print(plan)) == plan`, also where defaults are other ones.
+
+Every argument that has a value is spelled out, and every statement. What has none, because it is
+not set, has no way to be written either.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tostdsl.compile.lower import DEFAULT_PRECISION, DEFAULT_SEED, MASK_SCOPE
-from tostdsl.plan.bases import Technique
+from tostdsl.compile.expects import expect_text
+from tostdsl.compile.lower import MASK_SCOPE
 from tostdsl.plan.plan import MaskPlan, Plan, Targets
 from tostdsl.plan.spec import Spec
-from tostdsl.units import START, Unit, Window, number_text
+from tostdsl.units import Unit, Window, number_text
 
 WHOLE = Window()
 
@@ -53,42 +57,39 @@ def call_text(spec: Spec, complete: bool = False) -> str:
     return f"{spec.name}({', '.join(words)})" if words else spec.name
 
 
-def _tail(window: Window, targets: Targets, implied: Window = WHOLE) -> str:
-    words = [] if window == implied else [str(window)]
+def _tail(window: Window, targets: Targets) -> str:
+    words = [] if window == WHOLE else [str(window)]
     return " ".join(filter(None, [*words, str(targets)]))
 
 
 def mask_line(mask: MaskPlan) -> str:
-    """The statement of a mask."""
+    """The statement of a mask as somebody would write it, without defaults."""
     targets = mask.targets
     shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
     return f"mask {call_text(mask.method)} {_tail(mask.window, shown)}".rstrip()
 
 
 def print_plan(plan: Plan) -> str:
-    """The recipe of a plan (not laid out: `tost fmt` does that)."""
+    """The recipe of a plan, complete (not laid out: `tost fmt` does that)."""
     lines = ["tost 1", ""]
     lines.append(f"recipe {plan.name}" + (f" {string_text(plan.title)}" if plan.title else ""))
-    lines += ["", f"model {call_text(plan.model)}", f"data {call_text(plan.data)}"]
+    lines += ["", f"model {_whole(plan.model)}", f"data {_whole(plan.data)}"]
     if plan.mask is not None:
-        lines.append(mask_line(plan.mask))
-    lines.append(f"optimizer {call_text(plan.optimizer)}")
-    lines.append(f"schedule {call_text(plan.schedule)}")
-    lines.append(f"train for {plan.train}")
-    if plan.seed != DEFAULT_SEED:
-        lines.append(f"seed {plan.seed}")
-    if plan.precision != DEFAULT_PRECISION:
-        lines.append(f"precision {plan.precision}")
+        method, window, targets = plan.mask.method, plan.mask.window, plan.mask.targets
+        lines.append(f"mask {_whole(method)} {_tail(window, targets)}".rstrip())
+    lines.append(f"optimizer {_whole(plan.optimizer)}")
+    lines.append(f"schedule {_whole(plan.schedule)}")
+    lines += [f"train for {plan.train}", f"seed {plan.seed}", f"precision {plan.precision}"]
     if plan.stages:
         lines.append("")
     for stage in plan.stages:
-        technique: Technique = stage.technique
-        implied = Window(START, START) if technique.acts == "instant" else WHOLE
-        tail = _tail(stage.window, stage.targets, implied)
-        lines.append(f"{call_text(technique)} {tail}".rstrip())
+        lines.append(f"{_whole(stage.technique)} {_tail(stage.window, stage.targets)}".rstrip())
     if plan.expect:
         lines.append("")
     for expect in plan.expect:
-        value = number_text(expect.value) if isinstance(expect.value, float) else expect.value
-        lines.append(f"expect {expect.metric} {expect.op} {value}")
+        lines.append(f"expect {expect_text(expect)}")
     return "\n".join(lines) + "\n"
+
+
+def _whole(spec: Spec) -> str:
+    return call_text(spec, complete=True)

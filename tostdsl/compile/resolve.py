@@ -204,12 +204,17 @@ class _Merge:
                     "T301",
                     value.span,
                     name="tost",
-                    expected="an edition number such as `1`",
+                    expected="an edition number",
                     found=f"`{value.span.text}`",
+                    help=f"write `tost {EDITION}`",
+                    fix=Fix((Edit(value.span, str(EDITION)),), certain=False),
                 )
             )
         elif value.value != EDITION:
-            self.found.append(diagnose("T218", value.span, edition=value.value))
+            help = f"the first edition is 1: write `tost {EDITION}`" if value.value < 1 else None
+            fix = Fix((Edit(value.span, str(EDITION)),), certain=False) if help else None
+            edition = value.value
+            self.found.append(diagnose("T218", value.span, help=help, fix=fix, edition=edition))
 
     def _slot(self, statement: n.Slot) -> None:
         word = statement.word.text
@@ -222,6 +227,11 @@ class _Merge:
                 rest = statement.span.source.text[statement.call.span.start : statement.span.end]
                 help = f"a technique has no word before it: write `{rest}`"
                 fix = Fix((Edit(statement.span, rest),), certain=word in NEUTRAL)
+            elif registry.find("technique", word) and statement.call.name.text in others.WHOLE:
+                help = f"write `{word}`: without a window it is at work all of training, without "
+                help += "`on` in all layers that it can work on"
+                place = statement.word.span.to(statement.call.span)
+                fix = Fix((Edit(place, word),), certain=False)
             elif registry.find("technique", word) is not None:
                 help, fix = guess.setting(word, statement.call, statement.call.span)
             elif meant is not None and (called or meant == word.lower()):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tostdsl import registry
 from tostdsl.compile.describe import kind_words, summary
-from tostdsl.compile.words import example
+from tostdsl.compile.words import value_of
 from tostdsl.diagnostics import Diagnostic, Severity
-from tostdsl.plan.bases import Technique
+from tostdsl.plan.bases import Removable, Technique
 from tostdsl.source import Source
 from tostdsl.syntax.format import WIDTH, format_text
+from tostdsl.units import Duration
 
 Check = Callable[[Source], Sequence[Diagnostic]]
 """What finds the mistakes of a text."""
@@ -80,9 +82,13 @@ def _wrong(found: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 
 def _doc(stage: str) -> str:
-    """What the technique of a stage does, in a sentence."""
+    """What the technique of a stage does, in a sentence, and what it takes."""
     cls = registry.find("technique", stage.partition("(")[0].partition(" ")[0])
-    return summary(cls) if cls is not None else ""
+    if cls is None:
+        return ""
+    named = ", ".join(cls.model_fields)
+    takes = f" Its arguments: {named}." if named else ""
+    return f"{summary(cls)}{takes}"
 
 
 def _calls(kind: str, wish: str) -> Iterator[str]:
@@ -93,14 +99,18 @@ def _calls(kind: str, wish: str) -> Iterator[str]:
         return
     given = {PARAM: f"${PARAM}"} if kind == "mask" and PARAM in cls.model_fields else {}
     required = {
-        name: example(info.annotation)
+        name: value_of(info)
         for name, info in cls.model_fields.items()
         if info.is_required() and name not in given
     }
     # an example of a mask has a sparsity of its own, which is not the one wished for
     if required and not given:
-        yield from cls.examples
+        yield from (re.sub(rf"\b{PARAM}=[\d.]+%", f"{PARAM}=${PARAM}", e) for e in cls.examples)
     yield _call(cls.name, {**given, **required})
+    # a short training may end before a length that is meant for long ones
+    short = {n: "1 step" for n, info in cls.model_fields.items() if info.annotation is Duration}
+    if short:
+        yield _call(cls.name, {**given, **required, **short})
 
 
 def _call(name: str, arguments: dict[str, str]) -> str:
@@ -109,16 +119,19 @@ def _call(name: str, arguments: dict[str, str]) -> str:
 
 
 def _stages(wish: str) -> Iterator[str]:
-    """The ways to write a technique as a stage; those for layers of certain names come last."""
+    """The ways to write a technique as a stage: as it is by itself first, certain layers last."""
     cls = registry.find("technique", wish)
     if cls is None:
         yield wish
         return
+    removed = issubclass(cls, Removable)
+    yield f"{cls.name} until 25%" if removed else cls.name
     targeted = [text for text in cls.examples if " on " in text or " except " in text]
     yield from (text for text in cls.examples if text not in targeted)
-    if issubclass(cls, Technique) and cls.acts == "stretch":
+    if issubclass(cls, Technique) and cls.acts == "stretch" and not removed:
         yield f"{cls.name} until 25%"
-    yield cls.name
+    if removed:
+        yield cls.name
     yield from targeted
 
 

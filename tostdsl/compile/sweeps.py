@@ -89,8 +89,7 @@ def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnost
         yield _unknown(recipe, sweep)
         return
     if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
-        count = _count(sweep.values)
-        write = f"[{', '.join(map(str, range(count)))}]" if count else None
+        write = _listed(sweep.values, name == "seed")
         wants = "a list of values such as `[1, 2]`"
         help = "write its values: `[90%, 95%]`" if name != "seed" else "for example `[1, 2, 3]`"
         yield _wants(f"sweep {name}", wants, sweep.values, write, help)
@@ -128,18 +127,27 @@ def _wants(
     return diagnose("T301", value.span, help=help, fix=fix, **values)
 
 
-def _count(value: n.Value) -> int:
-    """How many values `range(3)` or a bare `3` would be, where they can be written out."""
+def _listed(value: n.Value, counted: bool) -> str | None:
+    """The list that `range(3)`, or one value, is meant to be, where it can be written out.
+
+    Where values are `counted`, as seeds are, `3` are three of them.
+    """
     match value:
         case n.Call(name=n.Ident(text="range"), arguments=(n.Argument(name=None, value=inner),)):
-            return _count(inner)
-        case n.Literal(value=int(count)) if 0 < count <= MAX_WRITTEN:
-            return count
-    return 0
+            match inner:
+                case n.Literal(value=int(count)) if 0 < count <= MAX_WRITTEN:
+                    return f"[{', '.join(map(str, range(count)))}]"
+        case n.Literal(value=int(count)) if counted and 0 < count <= MAX_WRITTEN:
+            return f"[{', '.join(map(str, range(1, count + 1)))}]"
+        case n.Literal() if len(value.span.text) <= MAX_WIDTH:
+            return f"[{value.span.text}]"
+    return None
 
 
 MAX_WRITTEN = 20
 """Values that a fix writes out."""
+MAX_WIDTH = 40
+"""Characters of a value that a fix writes out."""
 
 
 def _unknown(recipe: Recipe, sweep: n.Sweep) -> Diagnostic:

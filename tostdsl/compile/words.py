@@ -87,6 +87,13 @@ def _bare(want: Any) -> Any:
     return want
 
 
+def value_of(info: FieldInfo) -> str:
+    """A value of an argument, as a recipe would write it."""
+    extra = info.json_schema_extra
+    own = extra.get("example") if isinstance(extra, dict) else None
+    return str(own) if own else example(info.annotation)
+
+
 def example(want: Any) -> str:
     """A value of a type annotation, as a recipe would write it."""
     want = _bare(want)
@@ -96,7 +103,9 @@ def example(want: Any) -> str:
     if origin is tuple:
         return LISTS.get(get_args(want)[0]) or f"[{example(get_args(want)[0])}]"
     if isinstance(want, type) and issubclass(want, Spec):
-        return registry.names(want.kind)[0]
+        first = registry.get(want.kind, registry.names(want.kind)[0])
+        bare = not any(info.is_required() for info in first.model_fields.values())
+        return first.name if bare or not first.examples else first.examples[0]
     samples = {
         int: "1",
         float: "0.1",
@@ -151,7 +160,7 @@ def default_text(info: FieldInfo) -> str:
         return number_text(value)
     if isinstance(value, Unit) or (isinstance(value, str) and info.annotation is not str):
         return str(value)
-    return example(info.annotation)
+    return value_of(info)
 
 
 def example_of(cls: type[Spec], name: str) -> str:

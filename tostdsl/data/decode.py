@@ -53,6 +53,14 @@ class Exact:
 
 
 @dataclass(frozen=True, slots=True)
+class Coloured(Exact):
+    """Images that must have the size already; gray ones become RGB."""
+
+    def fit(self, image: Image) -> Image:
+        return Exact.fit(self, image.convert("RGB"))
+
+
+@dataclass(frozen=True, slots=True)
 class Cropped:
     """Any image, scaled so that its shorter side fits, and the middle square of it."""
 

@@ -59,7 +59,7 @@ def list_pair(name: str, folder: Path, test: str) -> tuple[Listing, Listing]:
     if first != second:
         sides = ((f"`train` and not in `{test}`", first - second),
                  (f"`{test}` and not in `train`", second - first))  # fmt: skip
-        said = [f"{_names(sorted(extra))} in {where}" for where, extra in sides if extra]
+        said = [f"{shown_names(sorted(extra))} in {where}" for where, extra in sides if extra]
         reason = f"`train` and `{test}` have different classes: {'; '.join(said)}"
         raise broken(name, folder, reason)
     return pair
@@ -74,20 +74,19 @@ def _list(name: str, folder: Path) -> Listing:
         )
         files: list[File] = []
         for label, each in enumerate(classes):
-            found = sorted(_files(folder, each, label), key=lambda file: file.name)
+            found = sorted(files_in(folder, each, label), key=lambda file: file.name)
             if not found:
                 raise broken(name, folder, f"the class folder `{each}` holds no images")
             files += found
     except OSError as error:
-        path = error.filename or folder
-        reason = error.strerror or str(error)
-        raise TostError.of("R103", path=f"`{path}`", reason=reason.lower()) from error
+        raise unreadable(error, folder) from error
     if not classes:
         raise broken(name, folder, "it has no class folders")
     return Listing(folder, tuple(classes), tuple(files))
 
 
-def _files(folder: Path, each: str, label: int) -> list[File]:
+def files_in(folder: Path, each: str, label: int) -> list[File]:
+    """The files of the folder `each` below a split's folder, in no order."""
     found = []
     for entry in os.scandir(folder / each):
         if entry.is_file() and _seen(entry):
@@ -96,10 +95,17 @@ def _files(folder: Path, each: str, label: int) -> list[File]:
     return found
 
 
+def unreadable(error: OSError, path: Path) -> TostError:
+    """The error of a file or folder that the system does not let us read."""
+    reason = (error.strerror or str(error)).lower()
+    return TostError.of("R103", path=f"`{error.filename or path}`", reason=reason)
+
+
 def _seen(entry: os.DirEntry[str]) -> bool:
     return not entry.name.startswith(".")
 
 
-def _names(names: Sequence[str]) -> str:
+def shown_names(names: Sequence[str]) -> str:
+    """Names for a message, the first few of many."""
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

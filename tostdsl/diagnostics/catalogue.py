@@ -188,10 +188,13 @@ CATALOGUE: dict[str, Entry] = {
         "no run can meet both `{first}` and `{second}`", "keep one of the two, or move a bound"
     ),
     "T421": Entry("`{first}` says all that `{second}` says", "remove `expect {second}`"),
+    "T425": Entry(
+        "no run can meet `{expect}`: {extent}", "turn the comparison round, or move the bound"
+    ),
     "T431": Entry("this window runs backwards: from {start} until {end}"),
     "T432": Entry(
         "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
-        "let it fall, for example `anneal=linear`, or end it earlier with `until`",
+        "let it fall, for example `anneal=linear`, or end it earlier with `until`{more}",
     ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
@@ -216,8 +219,9 @@ CATALOGUE: dict[str, Entry] = {
     "T521": Entry("`{name}` has no effect: {reason}", "{help}"),
     "T520": Entry("`{owner}` has no use for `{name}`: only {owners} {verb}", "remove it"),
     "T523": Entry(
-        "`init(rescale=learned)` needs second derivatives, and the network has none: {reason}",
-        "choose another `rescale`",
+        "`init(rescale=learned)` needs second derivatives, which there are none of in {where}: "
+        "{reason}",
+        "choose another `rescale`, or a network without such a module",
     ),
     "T522": Entry(
         "`{name}` has no use here: with {why} nothing is smoothed unless `smoothing` is given",
@@ -247,7 +251,7 @@ CATALOGUE: dict[str, Entry] = {
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
-        "`{name}` ends by a jump: with `anneal=none` its weight is still 1 when it leaves",
+        "`{name}` ends by a jump: {how}",
         "let it fall, for example `anneal=linear`",
     ),
     "W003": _warning(
@@ -263,6 +267,9 @@ CATALOGUE: dict[str, Entry] = {
         "end the stage before the drop, unless you mean it",
         "note",
     ),
+    "W022": _warning(
+        "every run meets `{expect}`: {extent}", "ask for more, or remove the expectation"
+    ),
     "W090": Entry("{count} more mistakes are not shown", "mend these first", "note"),
     "W025": _warning(
         "`form=sharpen` ends by a small jump: at a beta of {beta} each activation moves by up to "
@@ -272,6 +279,10 @@ CATALOGUE: dict[str, Entry] = {
     "W026": _warning(
         "`{name}` stays in the network, so the certificate fails",
         "remove `keep=yes`, or run with `--allow-ghosts`",
+    ),
+    "W027": _warning(
+        "a smoothing of {found} takes most of the probability from the true class",
+        "0.1 is usual",
     ),
     "W040": _warning(
         "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"

@@ -92,6 +92,21 @@ def _place(span: Span) -> dict[str, Any]:
     }
 
 
+PATHS = {"path", "other", "actual", "given"}
+"""Values of messages that are paths, or what stands in the place of one."""
+MAX_PATH = 72
+"""Characters of a path that a message of a recipe shows."""
+
+
+def clipped(path: str) -> str:
+    """A path that is not longer than a message can bear: its beginning, and its last parts."""
+    if len(path) <= MAX_PATH:
+        return path
+    tail = path[-(MAX_PATH * 2 // 3) :]
+    tail = tail[max(0, tail.find("/")) :]
+    return f"{path[: MAX_PATH - len(tail) - 1]}…{tail}"
+
+
 def diagnose(
     code: str,
     *labels: Label | Span | None,
@@ -104,6 +119,9 @@ def diagnose(
     A label given as a bare span has no reason of its own; `help` replaces the entry's.
     """
     entry = CATALOGUE[code]
+    if code[0] == "T":  # what a recipe says, which underlines it, may be of any length
+        for name in PATHS & values.keys():
+            values[name] = clipped(str(values[name]))
     shown = tuple(
         item if isinstance(item, Label) else Label(item) for item in labels if item is not None
     )
@@ -113,10 +131,14 @@ def diagnose(
 
 
 class TostError(Exception):
-    """Raised by the Python API and the engine; carries every diagnostic there is."""
+    """Raised by the Python API and the engine; carries every diagnostic there is.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `about` is what of a plan it is about, so that who knows the text can show the place.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], about: object = None) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.about = about
         super().__init__("\n".join(f"[{d.code}] {d.message}" for d in self.diagnostics))
 
     @classmethod

@@ -65,6 +65,8 @@ class Owner:
     module: nn.Module
     calls: list[Call] = field(default_factory=list)
     _forwards: dict[bool, Callable[..., Any]] = field(default_factory=dict)
+    written: MethodType | None = None
+    """What the module runs while it is held."""
     _held: int = 0
 
     def hold(self) -> None:
@@ -78,13 +80,14 @@ class Owner:
             return (training if self.training else evaluating)(self, *args)
 
         # a method, so that a copy of the module runs the copy's layers
-        self.module.__dict__["forward"] = MethodType(forward, self.module)
+        self.written = self.module.__dict__["forward"] = MethodType(forward, self.module)
 
     def release(self) -> None:
         """Undo one `hold`."""
         self._held -= 1
         if not self._held:
             del self.module.__dict__["forward"]
+            self.written = None
 
 
 class Missed(Exception):

@@ -6,32 +6,28 @@ against the masks and against the program, never against what a technique says o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from tostdsl.engine.makeup import Shape, first_gap
+
 if TYPE_CHECKING:
     from tostdsl.engine.masked import Masked
 
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
-_TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-_FUNCTIONS = (FunctionType, MethodType, partial)
-"""A function of a module's own stands before its class's, as a changed `forward` would."""
-_PLAIN = (bool, int, float, str, tuple, type(None))
+__all__ = ["Certificate", "Check", "Jump", "Shape"]
+
+MOVED = "the mask moved when planned and keeps as many weights as planned"
+ENTERED = "stages entered without changing a weight or a statistic"
+
+
+def number(value: float) -> float | None:
+    """A number that JSON has, or None."""
+    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +40,34 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What a network is made of: modules with classes and flags, tensors with shapes, hooks."""
+class Jump:
+    """How far outputs on the fixed batch moved from the last step with stages to without them."""
 
-    modules: tuple[tuple[str, str], ...]
-    """Each with its class, the very one: one made to look like it has another number."""
-    flags: tuple[tuple[str, str], ...]
-    """Settings of each module (`eps`, `inplace`, `momentum`, …) and of each parameter."""
-    tensors: tuple[tuple[str, tuple[int, ...]], ...]
-    hooks: int
-    parameters: int
+    at: str
+    """Where, in words."""
+    weights: Mapping[str, float]
+    """The stages that left, by name, with the weights that they had in their last step."""
+    moved: float | None
+    """The largest change of an output; None where it is no number."""
+    largest: float | None
+    """The largest output afterwards, by its absolute value; None where it is no number."""
 
     @classmethod
-    def of(cls, model: nn.Module) -> Shape:
-        """Take a network's shape down."""
-        return cls(
-            tuple(
-                (name, f"{type(module).__qualname__} {id(type(module))}")
-                for name, module in model.named_modules()
-            ),
-            tuple(_settings(model)),
-            (
-                *((name, tuple(tensor.shape)) for name, tensor in _tensors(model)),
-                *((f"state_dict {name}", tuple(t.shape)) for name, t in model.state_dict().items()),
-            ),
-            _hooks(model),
-            sum(parameter.numel() for parameter in model.parameters()),
+    def of(
+        cls, at: str, weights: Mapping[str, float], before: torch.Tensor, after: torch.Tensor
+    ) -> Jump:
+        """From the outputs (N x classes) before and after."""
+        gap, largest = float((before - after).abs().max()), float(after.abs().max())
+        return cls(at, dict(weights), number(gap), number(largest))
+
+    def words(self) -> str:
+        """For the detail of a check."""
+        if self.moved is None or self.largest is None:
+            return "how far outputs moved is no number"
+        from_ = " and ".join(f"{weight:.3g}" for weight in dict.fromkeys(self.weights.values()))
+        return (
+            f"outputs moved by up to {self.moved:.2e} from the last step, at weight {from_}; "
+            f"the largest is {self.largest:.2e}"
         )
 
 
@@ -79,8 +77,12 @@ class Certificate:
 
     plain: Shape
     checks: list[Check] = field(default_factory=list)
+    jumps: list[Jump] = field(default_factory=list)
+    """One for each moment at which stages that change the network left it."""
     _present: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    _entered: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     _masked: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    _moved: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
     _chosen: str | None = None
 
     @property
@@ -98,13 +100,20 @@ class Certificate:
         self.checks.append(Check(name, passed, detail))
 
     def removal(
-        self, what: str, at: str, before: torch.Tensor, after: torch.Tensor, untouched: bool = True
+        self,
+        what: str,
+        at: str,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        untouched: bool = True,
+        jump: Jump | None = None,
     ) -> None:
         """The network computes the same without `what` as with it at weight 0.
 
         `before` and `after` are outputs (N x classes) on one fixed batch in evaluation mode.
         Equal to the bit, or within 1e-5 of the largest output where the arithmetic differs;
-        `untouched` says that leaving changed no parameter and no buffer of the network.
+        `untouched` says that leaving changed no parameter and no buffer of the network. `jump` is
+        how far outputs moved from the weights of the last step, which is no part of the check.
         """
         gap = float((before - after).abs().max())
         bound = 1e-5 * max(1.0, float(after.abs().max()))
@@ -112,6 +121,9 @@ class Certificate:
         how = "equal to the bit" if exact else f"largest difference {gap:.2e}, bound {bound:.2e}"
         if not untouched:
             how += "; but the network's own weights or buffers were changed"
+        if jump is not None:
+            how += f"; {jump.words()}"
+            self.jumps.append(jump)
         passed = untouched and (exact or gap <= bound)
         self.add(f"{what} left without a trace at {at}", passed, how)
 
@@ -129,80 +141,73 @@ class Certificate:
         """Take the masks down that a method has just chosen."""
         self._chosen = masked.digest()
 
-    def close(self, phase: str) -> None:
-        """End a phase: one check of presence and one of masks, over all its segments."""
+    def moved(self, phase: str, step: int, right: bool, masked: Masked) -> None:
+        """Take down masks that moved after a step, and whether they keep as many as planned."""
+        self._moved.setdefault(phase, []).append((step, right))
+        self._chosen = masked.digest()
+
+    def close(self, phase: str, moving: Sequence[int] = ()) -> None:
+        """End a phase: a check of presence, one of entering, one of masks, over its segments.
+
+        `moving` are the steps after which masks were to move.
+        """
+        moved = self._moved.pop(phase, [])
+        if moving or moved:
+            when = [step for step, _ in moved] == list(moving)
+            wrong = [step for step, right in moved if not right]
+            detail = f"{len(moved)} times" if when else f"{len(moved)} times, not as planned"
+            detail += f"; at step {wrong[0]} other than planned" if wrong else ""
+            self.add(f"{MOVED}, in {phase}", when and not wrong, detail)
         for what, found in (
             ("stages at work in their windows and nowhere else", self._present.pop(phase, [])),
+            (ENTERED, self._entered.pop(phase, [])),
             (
                 "masked weights zero and masks as chosen at each segment's end",
                 self._masked.pop(phase, []),
             ),
         ):
             wrong = [step for step, right in found if not right]
-            detail = f"not at step {wrong[0]}" if wrong else f"{len(found)} segments"
+            unit = "moments" if what == ENTERED else "segments"
+            detail = f"not at step {wrong[0]}" if wrong else f"{len(found)} {unit}"
             if found:
                 self.add(f"{what}, in {phase}", not wrong, detail)
 
-    def jump(self, what: str, at: str, before: torch.Tensor, after: torch.Tensor) -> None:
-        """Take down how far outputs moved when stages left at a weight above 0, as written."""
-        gap, largest = float((before - after).abs().max()), float(after.abs().max())
-        detail = f"outputs moved by up to {gap:.2e}, the largest is {largest:.2e}"
-        self.add(f"{what} left by a jump, as written, at {at}", True, detail)
+    def entered(self, phase: str, step: int, untouched: bool) -> None:
+        """Take down whether stages entered without a change of a parameter or a buffer."""
+        self._entered.setdefault(phase, []).append((step, untouched))
+
+    def left(self, what: str, at: str, gaps: list[str], beside: int) -> None:
+        """Nothing of `what` is in the network or the optimizer; `gaps` say what is.
+
+        `beside` is how many parts of stages that are still at work there are.
+        """
+        held = "as before training"
+        if beside:
+            held += f", but for {beside} parts of stages still at work"
+        name = f"nothing of {what} in the network or the optimizer at {at}"
+        self.add(name, not gaps, "; ".join(gaps) or held)
+
+    def by_jump(self, what: str, at: str, jump: Jump) -> None:
+        """Take down that stages left at a weight above 0, as written."""
+        self.add(f"{what} left by a jump, as written, at {at}", True, jump.words())
 
     def shape(self, model: nn.Module, when: str) -> None:
         """The network has the plain architecture's modules, tensors and parameters, no hooks."""
         now, plain = Shape.of(model), self.plain
-        gap = _first_gap(now.modules, plain.modules) or _first_gap(now.flags, plain.flags)
+        gap = first_gap(now, plain)
         self.add(f"same modules {when}", not gap, gap or f"{len(plain.modules)} modules")
         same = now.tensors == plain.tensors
         kept = sum(name.startswith("state_dict ") for name, _ in plain.tensors)
         self.add(f"same state_dict {when}", same, f"{kept} tensors")
-        extra = now.hooks - plain.hooks
-        self.add(f"no hooks left {when}", extra == 0, f"{extra} left")
+        extra = now.hook_gap(plain)
+        self.add(f"no hooks left {when}", not extra, extra or "0 left")
         detail = f"{now.parameters:,} of {plain.parameters:,}"
         self.add(f"same parameter count {when}", now.parameters == plain.parameters, detail)
 
     def to_json(self) -> dict[str, Any]:
         """The content of certificate.json."""
-        return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
-
-
-def _first_gap(now: tuple[tuple[str, str], ...], plain: tuple[tuple[str, str], ...]) -> str:
-    gaps = sorted(set(now) ^ set(plain))
-    return f"differs at `{gaps[0][0]}`" if gaps else ""
-
-
-def _settings(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """What a module is set to, beyond its tensors: plain attributes, and functions of its own."""
-    for name, module in model.named_modules():
-        own = vars(module)
-        plain = {
-            key: value
-            for key, value in own.items()
-            if key[0] != "_" and key != "training" and isinstance(value, _PLAIN)
+        return {
+            "passed": self.passed,
+            "checks": [asdict(check) for check in self.checks],
+            "jumps": [asdict(jump) for jump in self.jumps],
         }
-        functions = sorted(f"{key} {id(v)}" for key, v in own.items() if isinstance(v, _FUNCTIONS))
-        yield name, f"{sorted(plain.items())!r} {functions!r}"
-    for name, parameter in model.named_parameters():
-        yield name, f"requires_grad={parameter.requires_grad}"
-
-
-def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and buffers, those that are not saved too."""
-    yield from model.named_parameters(remove_duplicate=False)
-    yield from model.named_buffers(remove_duplicate=False)
-
-
-def _hooks(model: nn.Module) -> int:
-    """Hooks on modules, on parameters, and on all modules of the process."""
-    own = sum(len(getattr(m, kind, None) or ()) for m in model.modules() for kind in _HOOKS)
-    tensors = sum(
-        len(getattr(p, kind, None) or ()) for p in model.parameters() for kind in _TENSOR_HOOKS
-    )
-    everywhere = vars(torch.nn.modules.module)
-    shared = sum(
-        len(value)
-        for key, value in everywhere.items()
-        if key.startswith("_global_") and key.endswith("_hooks") and isinstance(value, Mapping)
-    )
-    return own + tensors + shared

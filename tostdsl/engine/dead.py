@@ -1,7 +1,10 @@
-"""Dead units: output channels of a layer that are exactly 0 everywhere past their activation.
+"""Dead units: output channels of a layer that the network's own activation makes 0 everywhere.
 
-Looked for behind activations that are exactly 0 over a stretch of their inputs: ReLU, ReLU6 and
-Hardswish, as modules and as functions. A unit that is dead over a batch gets no gradient from it.
+Looked for at activations that are exactly 0 over a stretch of their inputs: ReLU, ReLU6 and
+Hardswish, as modules and as functions. A unit counts by what enters its activation, whether a stage
+has put a soft one in its place or not: before a seam and after it, with a stage and without, the
+same is counted. In the plain network a unit that is dead over a batch gets no gradient from it;
+through a soft activation it may get some.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from tostdsl.engine.surgery import Surgeon
 
 MODULES = (nn.ReLU, nn.ReLU6, nn.Hardswish)
 CALLS = frozenset({"relu", "relu6", "hardswish"})
+OFF = -3.0
+"""Hardswish is 0 at and below this, and at 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,10 @@ class Units:
         seen = Watch(self._owners, self._linear)
         with ExitStack() as stack:
             for name, module in self._modules.items():
-                handle = module.register_forward_hook(seen.hook(name))
+                handle = module.register_forward_hook(seen.hook(name, _kind(module)))
                 stack.callback(handle.remove)
             for name, call in self._calls.items():
-                hook = seen.hook(name)
+                hook = seen.hook(name, call.kind)
                 call.put(hook)
                 stack.callback(call.take, hook)
             # ghost neurons run through the network's own activations: what a module beside the
@@ -109,25 +114,25 @@ class Watch:
 
         return hook
 
-    def hook(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
-        """A hook after an activation, which gives its output on as it is."""
+    def hook(self, name: str, kind: str) -> Callable[[nn.Module, Any, Any], Any]:
+        """A hook after an activation of a kind, which gives its output on as it is."""
 
-        def look(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
+        def look(_module: nn.Module, args: Any, output: Tensor) -> Tensor:
             if self._own and output.dim() > 1 and output.numel():
                 self._times[name] += 1
-                self._take(name, self._times[name], output.detach())
+                self._take(name, self._times[name], _zero(kind, args[0].detach()))
             return output
 
         return look
 
-    def _take(self, name: str, time: int, output: Tensor) -> None:
+    def _take(self, name: str, time: int, zero: Tensor) -> None:
         owners = self._owners.get(name, [])
         owner = owners[time - 1] if time <= len(owners) else ""
-        features = owner in self._linear or (not owner and output.dim() == 3)
-        axis = output.dim() - 1 if features else 1
-        places = [each for each in range(output.dim()) if each != axis]
+        features = owner in self._linear or (not owner and zero.dim() == 3)
+        axis = zero.dim() - 1 if features else 1
+        places = [each for each in range(zero.dim()) if each != axis]
         label = owner or (name if time == 1 else f"{name}#{time}")
-        self._dead[label] = (output == 0).all(dim=places)
+        self._dead[label] = zero.all(dim=places)
 
     def read(self) -> dict[str, Dead]:
         """Dead units by layer, in the order in which the layers ran."""
@@ -138,6 +143,15 @@ class Watch:
             name: Dead(count, units.numel())
             for (name, units), count in zip(self._dead.items(), dead, strict=True)
         }
+
+
+def _kind(module: nn.Module) -> str:
+    return "hardswish" if isinstance(module, nn.Hardswish) else "relu"
+
+
+def _zero(kind: str, x: Tensor) -> Tensor:
+    """Where the activation of a kind is 0. What worked in place left its output, 0 there too."""
+    return (x <= OFF) | (x == 0) if kind == "hardswish" else x <= 0
 
 
 def _owners(structure: Structure) -> dict[str, list[str]]:

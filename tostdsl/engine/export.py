@@ -14,9 +14,12 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.folder import file_stem
 from tostdsl.engine.manifest import MANIFEST, gap
+from tostdsl.engine.masked import Masked
+from tostdsl.engine.site import layers
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     StoredEnd,
+    StoredEnvironment,
     StoredPlan,
     StoredResult,
     Unfit,
@@ -26,12 +29,11 @@ from tostdsl.engine.verify.records import (
 )
 from tostdsl.engine.verify.weights import MASKS
 from tostdsl.masks.exported import KEY, manifest
+from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.marker import MARKER
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, Targets
 
-RESULT = "result.json"
-MOST = 8 << 30
-"""Bytes that are read of masks; how large they are the network would tell, which is not built."""
+ENVIRONMENT, RESULT = "environment.json", "result.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def export(folder: Path, out: Path | None = None) -> Exported:
 
 def _read(folder: Path) -> tuple[Plan, str, dict[str, Tensor]]:
     known = read_manifest(folder / MANIFEST)
-    for name in (MARKER, RESULT, MASKS):
+    for name in (MARKER, ENVIRONMENT, RESULT, MASKS):
         why = gap(folder, name, known[name]) if name in known else f"is not in {MANIFEST}"
         if why:
             raise Unfit(f"{name} {why}")
@@ -90,13 +92,28 @@ def _read(folder: Path) -> tuple[Plan, str, dict[str, Tensor]]:
     plan = plan_of(stored.plan)
     if plan.mask is None:
         raise TostError.of("R162", path=folder)
-    tensors, notes = read_tensors(folder / MASKS, None, MOST)
+    tensors, notes = read_tensors(folder / MASKS, _wanted(folder, plan, plan.mask.targets))
     if notes.get("plan") != plan.fingerprint or stored.fingerprint != plan.fingerprint:
         raise Unfit(f"{MASKS} is of another plan than {MARKER}")
     for name, mask in tensors.items():
-        if mask.dtype != torch.uint8 or bool((mask > 1).any()):
+        if bool((mask > 1).any()):
             raise Unfit(f"{MASKS} holds `{name}`, which is no mask of 0 and 1")
     return plan, read_record(folder / RESULT, StoredResult).unreal, tensors
+
+
+def _wanted(folder: Path, plan: Plan, targets: Targets) -> dict[str, Tensor]:
+    """Masks of the names and shapes that the plan's network has."""
+    stored = read_record(folder / ENVIRONMENT, StoredEnvironment).data.facts
+    facts = plan.data.facts() or DataFacts(**stored.model_dump())
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model = plan.model.build(facts)
+        names = layers(model, targets, plan.model.name)
+        weights = Masked(model, [f"{name}.weight" for name in names]).weights
+    except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Unfit(f"{MARKER} names a network that cannot be built: {said}") from None
+    return {name: torch.empty(w.shape, dtype=torch.uint8) for name, w in weights.items()}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -25,3 +25,28 @@ def take(optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -> None:
     ]
     for parameter in parameters:
         optimizer.state.pop(parameter, None)
+
+
+def gaps(
+    optimizer: Optimizer, own: Sequence[nn.Parameter], joined: Sequence[Sequence[nn.Parameter]]
+) -> list[str]:
+    """What the optimizer trains beyond its own parameters and those that joined, in words.
+
+    `joined` has a sequence for each group that was put in. Empty when nothing is left over, and
+    nothing is missing.
+    """
+    wanted = {id(parameter) for parameters in (own, *joined) for parameter in parameters}
+    trained = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    others = sum(each not in wanted for each in trained)
+    empty = sum(not group["params"] for group in optimizer.param_groups)
+    lost = len(wanted - set(trained))
+    states = sum(id(parameter) not in wanted for parameter in optimizer.state)
+    return [
+        f"{count} {words} in the optimizer"
+        for count, words in (
+            (others, "parameters of what left"),
+            (empty, "empty parameter groups"),
+            (states, "states of what left"),
+        )
+        if count
+    ] + ([f"{lost} parameters are no longer trained"] if lost else [])

@@ -3,6 +3,7 @@
 A technique says what it does at which event; the engine owns windows, weights, order, masks and
 the trace, and takes out whatever was put in. The events, in their places::
 
+    hook.prepare(net)                   # once, before the first phase
     for segment in phase:
         hook.detach(net)                # of stages that leave here, last in first out
         hook.attach(net, cells)         # of stages that enter here
@@ -174,7 +175,11 @@ class Network(Protocol):
         """Input and output shape of a module, without the batch."""
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is, found by a forward pass."""
+        """Layers whose weights' scale normalisations take out again, found by a forward pass.
+
+        Their output goes to normalisations only, past moved axes, concatenation, pooling and
+        dropout at most.
+        """
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from (seed, technique, purpose)."""
@@ -219,6 +224,13 @@ class Hook(Generic[T]):
 
     def __init__(self, stage: T) -> None:
         self.stage = stage
+
+    def prepare(self, net: Network) -> None:
+        """Refuse a network it cannot work on, before anything is trained; change nothing.
+
+        No stage is at work and there are no masks yet. Most refusals can wait for `attach`: this
+        is for what comes after rounds of training, or only once numbers are as they are there.
+        """
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
         """Enter the network.

@@ -7,13 +7,37 @@ that the certificate still shows that nothing else was left behind.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tostdsl.engine.folder import RunFolder
     from tostdsl.engine.loop import Equipment
+    from tostdsl.engine.surgery import Attached
 
 FILE = "ghosts.safetensors"
+
+
+def state_of(attached: Iterable[Attached]) -> Mapping[str, Tensor]:
+    """What `ghosts.safetensors` holds of stages: `<place in the plan>:<name of the tensor>`."""
+    return {
+        f"{each.index}:{name}": tensor
+        for each in attached
+        for name, tensor in each.state_dict().items()
+    }
+
+
+def count(attached: Iterable[Attached]) -> tuple[int, int, int]:
+    """How many parameters stages added, how many of them are weights, and how many of those are 0.
+
+    Weights are what a mask would prune: parameters of more than one dimension.
+    """
+    found = [parameter for each in attached for _, parameter in each.parameters]
+    weights = [parameter for parameter in found if parameter.dim() > 1]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    return sum(p.numel() for p in found), sum(w.numel() for w in weights), zeros
 
 
 def take_out(kit: Equipment, folder: RunFolder, **notes: str) -> tuple[str, ...]:
@@ -24,12 +48,7 @@ def take_out(kit: Equipment, folder: RunFolder, **notes: str) -> tuple[str, ...]
     """
     if not kit.kept:
         return ()
-    state = {
-        f"{attached.index}:{name}": tensor
-        for attached in kit.kept
-        for name, tensor in attached.state_dict().items()
-    }
-    folder.write_tensors(FILE, state, **notes)
+    folder.write_tensors(FILE, state_of(kit.kept), **notes)
     names = tuple(attached.stage.technique.name for attached in kit.kept)
     for attached in reversed(kit.kept):
         kit.surgeon.leave(attached, None)

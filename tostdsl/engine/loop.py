@@ -1,6 +1,6 @@
 """The training loop: one phase of a program, segment by segment.
 
-Everything structural happens in `_boundary`; inside a segment a step writes precomputed scalars,
+Everything structural happens in `boundary`; inside a segment a step writes precomputed scalars,
 runs forward, backward and step, and nothing asks which techniques there are.
 """
 
@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
+from tostdsl.engine.boundary import cross, leave, stage_names
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
 from tostdsl.engine.feed import Feed
@@ -26,9 +27,10 @@ from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.measure import Meter, evaluate
 from tostdsl.engine.observer import Glimpse, Observer
-from tostdsl.engine.seams import Opening, Seam
+from tostdsl.engine.seams import Seam
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
+from tostdsl.plan.masking import Update
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Segment, clip
 from tostdsl.units import Clock
@@ -72,18 +74,31 @@ class Equipment:
 
 
 class Loop:
-    """Runs one phase. `keep_rewind` is called at the moment a lottery goes back to."""
+    """Runs one phase.
 
-    def __init__(self, kit: Equipment, phase: Phase, keep_rewind: Callable[[], None]) -> None:
+    `keep_rewind` is called at the moment a lottery goes back to, `remask` at each update of a mask
+    that moves.
+    """
+
+    def __init__(
+        self,
+        kit: Equipment,
+        phase: Phase,
+        keep_rewind: Callable[[], None],
+        remask: Callable[[Phase, Update], None],
+    ) -> None:
         self.kit = kit
         self.phase = phase
         self.keep_rewind = keep_rewind
+        self.remask = remask
         self.done = 0
         """Steps that have run."""
         self.attached: dict[int, Attached] = {}
         self.acted: list[tuple[int, int]] = []
         """Instants that acted: the step before which, and the stage."""
         self.optimizer = kit.plan.optimizer.build(kit.model.parameters())
+        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        """The parameters that the optimizer was made for."""
         self.scaler = devices.scaler(kit.device, kit.plan.precision)
         self.meter = Meter.on(kit.device)
         self.curves = {
@@ -108,13 +123,16 @@ class Loop:
             self._occasion(event)
         try:
             for segment in self.phase.segments:
+                began = time.perf_counter()
                 self._boundary(segment)
+                pause = time.perf_counter() - began
+                self.epoch_start += pause  # a rate is that of training, not of `init` and seams
+                self.last_glimpse += pause
                 self._run(segment)
                 self._witness(segment)
             staying = [index for index in self.attached if self._stays(index)]
-            self._leave(
-                [i for i in self.attached if i not in staying], self.phase.clock.total, "the end"
-            )
+            going = [index for index in self.attached if index not in staying]
+            leave(self, going, self.phase.clock.total, "the end")
             kit.kept += [self.attached.pop(index) for index in staying]
         except (RuntimeError, ValueError) as error:  # torch's own; a stranger's model may fail
             raise self._failed(error) from error
@@ -127,19 +145,7 @@ class Loop:
         return self.phase.kind == "train" and technique.stays()
 
     def _boundary(self, segment: Segment) -> None:
-        kit = self.kit
-        leaving = [index for index in self.attached if index not in segment.attached]
-        self._leave(leaving, segment.start, f"step {segment.start}")
-        stages, enter = kit.plan.stages, kit.surgeon.enter
-        for index in segment.attached:
-            if index not in self.attached:
-                self.attached[index] = enter(index, stages[index], self.optimizer)
-        for index in segment.instants:  # last, so that they see the network that will train
-            kit.surgeon.leave(enter(index, stages[index], self.optimizer), self.optimizer)
-            self.acted.append((segment.start, index))
-        if kit.masked is not None:
-            kit.masked.apply()
-        kit.surgeon.train(True)
+        cross(self, segment)
 
     def _witness(self, segment: Segment) -> None:
         """Take down who was at work over a segment, as the network itself has it."""
@@ -156,51 +162,6 @@ class Loop:
             return TostError.of("R303", device=self.kit.device)
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
-    def _leave(self, indices: list[int], step: int, at: str) -> None:
-        """Detach stages, last in first out, and certify that nothing stays."""
-        if not indices:
-            return
-        kit, stages, names = self.kit, self.kit.plan.stages, stage_names(self.kit.plan)
-        changing = [index for index in indices if stages[index].technique.adds_to_network()]
-        what, where = ", ".join(names[index] for index in changing), f"{at} of {self.phase.name}"
-        weights = {names[index]: float(self.attached[index].vector[0]) for index in changing}
-        seam = Opening(kit, self.phase.name, step, where) if changing else None
-        for index in indices:
-            curves = self.curves[index]
-            self.attached[index].vector.copy_(torch.tensor(curves.at(curves.stop)))
-        jumping = [i for i in changing if float(self.attached[i].vector[0]) != 0.0]
-        before = self._probe() if jumping else None
-        for index in changing:
-            self.attached[index].vector[0] = 0.0
-        at_zero = self._probe() if changing else None
-        state = [tensor.clone() for tensor in self._tensors()]
-        for index in reversed(indices):
-            kit.surgeon.leave(self.attached.pop(index), self.optimizer)
-        if seam is None or at_zero is None:
-            return
-        after = self._probe()
-        same = all(map(torch.equal, state, self._tensors()))
-        kit.certificate.removal(what, where, at_zero, after, same)
-        if before is not None:
-            jumped = ", ".join(names[index] for index in jumping)
-            kit.certificate.jump(jumped, where, before, after)
-        seam.close(weights, any(stages[index].technique.recalibrates() for index in changing))
-
-    def _tensors(self) -> list[Tensor]:
-        """The network's own parameters and buffers."""
-        model = self.kit.model
-        return [t.detach() for t in (*model.parameters(), *model.buffers())]
-
-    @torch.no_grad()
-    def _probe(self) -> Tensor:
-        """Outputs on a fixed batch in evaluation mode."""
-        kit = self.kit
-        kit.surgeon.train(False)
-        images, _ = next(iter(kit.feed.evaluation("train", 64)))
-        outputs: Tensor = kit.model(images).float()
-        kit.surgeon.train(True)
-        return outputs
-
     # -- steps
 
     def _run(self, segment: Segment) -> None:
@@ -214,6 +175,7 @@ class Loop:
         on_stepped = _bound(hooks[::-1], "stepped")
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
+        turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
         for step, scalars in self._scalars_of(segment):
             self.step = step
@@ -237,8 +199,7 @@ class Loop:
             scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             for act in on_grads:
                 act()
-            scaler.step(optimizer)
-            scaler.update()
+            turns.get(step, self._advance)()
             for act in on_stepped:
                 act()
             self.meter.add(loss, outputs, batch.labels)
@@ -249,6 +210,17 @@ class Loop:
                 self._occasion(event)
                 for act in on_epoch if event == "epoch" else ():
                     act()
+
+    def _advance(self) -> None:
+        """A training step from the gradients at hand."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def _turn(self, update: Update) -> None:
+        """A step at which the mask moves: after it, or in its place."""
+        if update.step != self.step:
+            self._advance()
+        self.remask(self.phase, update)
 
     def _scalars_of(self, segment: Segment) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
         """Each step with the attached stages' scalars, computed ahead in blocks on the device."""
@@ -336,15 +308,6 @@ def instants_of(stages: Sequence[StagePlan], clock: Clock) -> list[tuple[int, in
     """Stages that act at one moment: before which step, and which; in the order they act."""
     windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
     return sorted((start, i) for i, (start, stop) in enumerate(windows) if start == stop)
-
-
-def stage_names(plan: Plan) -> list[str]:
-    """Names of stages for screen and log; those that share a technique carry their number."""
-    names = [stage.technique.name for stage in plan.stages]
-    return [
-        name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
-        for i, name in enumerate(names)
-    ]
 
 
 def _bound(hooks: list[Hook[Any]], event: str) -> list[Callable[..., Any]]:

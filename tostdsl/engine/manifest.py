@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -58,6 +59,15 @@ def gap(folder: Path, name: str, entry: Entry) -> str:
     if size != entry.bytes:
         return f"is {size:,} bytes long, {entry.bytes:,} were written"
     return "" if digest == entry.sha256 else "is not as it was written (other SHA-256)"
+
+
+def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of those of a folder's files that can be read."""
+    found = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = _digest(folder / name)[0]
+    return found
 
 
 def _digest(path: Path) -> tuple[str, int]:

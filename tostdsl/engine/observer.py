@@ -29,13 +29,31 @@ class Glimpse:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What the recipe left in the network, and the network without it."""
+
+    names: tuple[str, ...]
+    """The techniques, in the order they entered."""
+    parameters: int
+    """All that it added."""
+    weights: int
+    """Those of more than one dimension, as a mask would prune."""
+    zeros: int
+    """Weights that are 0, as a ghost's own density makes them."""
+    accuracy: float
+    """Share of test images that the network classifies rightly without it."""
+    loss: float
+    """The test loss without it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a run ended."""
 
     folder: Path
     fingerprint: str
     accuracy: float
-    """Share of test images classified rightly, in [0, 1]."""
+    """Share of test images classified rightly, in [0, 1], with what the recipe leaves in."""
     loss: float
     zeros: int
     """Weights in the mask's scope that its masks prune."""
@@ -59,6 +77,14 @@ class Result:
     costs: tuple[Diagnostic, ...] = ()
     """Warnings of the seams that cost something; none where the figures mean nothing."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    kept: Kept | None = None
+    """What the recipe left in the network, where it did."""
+
+    @property
+    def sparsity_kept(self) -> float:
+        """Share of zeros among the scope's weights and those of what was left in."""
+        zeros, weights = (self.kept.zeros, self.kept.weights) if self.kept else (0, 0)
+        return (self.zeros + zeros) / (self.scope + weights) if self.scope + weights else 0.0
 
     @property
     def sparsity(self) -> float:

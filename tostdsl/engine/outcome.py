@@ -14,11 +14,12 @@ from torch import Tensor
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import reference
+from tostdsl.engine.certificate import number
 from tostdsl.engine.folder import RunFolder
-from tostdsl.engine.kept import take_out
+from tostdsl.engine.kept import count, take_out
 from tostdsl.engine.loop import Equipment
 from tostdsl.engine.measure import evaluate
-from tostdsl.engine.observer import Result
+from tostdsl.engine.observer import Kept, Result
 from tostdsl.plan.bases import Images
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
@@ -75,12 +76,13 @@ def finish(
         unreal=unreal,
         seams=len(kit.seams),
         costs=() if unreal else tuple(seam.warning() for seam in kit.seams if seam.costs),
-        facts={"data": images.origin, "kept": kept},
+        facts={"data": images.origin},
+        kept=kept,
     )
     proof = {
         "fingerprint": result.fingerprint,
         "unreal": unreal,
-        "kept": list(kept),
+        "kept": list(kept.names) if kept else [],
         "allow_ghosts": kit.may_keep,
         "sha256": {"data": digest_of(images), **files},
         "mask_digest": kit.masked.digest() if kit.masked is not None else None,
@@ -92,15 +94,16 @@ def finish(
     return result
 
 
-def _without_kept(kit: Equipment, folder: RunFolder) -> tuple[str, ...]:
-    """Take out what the recipe leaves in, and log the figures without it."""
-    kept = take_out(kit, folder, plan=kit.plan.fingerprint)
-    if kept:
-        loss, accuracy = evaluate(kit, "test").read()
-        folder.log({"kind": "test_without_kept", "loss": loss, "accuracy": accuracy})
-        text = f"without what is left in ({', '.join(kept)}): accuracy {accuracy:.2%}"
-        kit.observer.message(text)
-    return kept
+def _without_kept(kit: Equipment, folder: RunFolder) -> Kept | None:
+    """Take out what the recipe leaves in, and measure without it."""
+    parameters, weights, zeros = count(kit.kept)
+    names = take_out(kit, folder, plan=kit.plan.fingerprint)
+    if not names:
+        return None
+    loss, accuracy = evaluate(kit, "test").read()
+    row = {"kind": "test_without_kept", "loss": number(loss), "accuracy": accuracy}
+    folder.log(row)
+    return Kept(names, parameters, weights, zeros, accuracy, loss)
 
 
 def _count(kit: Equipment, program: Program) -> tuple[int, int]:
@@ -152,8 +155,24 @@ def _figures(result: Result) -> dict[str, Any]:
         "certified": result.certified,
         "rehearsal": result.rehearsal,
         "missed_expectations": list(result.misses),
+        "kept": _kept(result),
         "seams": result.seams,
         "costly_seams": [cost.message for cost in result.costs],
+    }
+
+
+def _kept(result: Result) -> dict[str, Any] | None:
+    kept = result.kept
+    if kept is None:
+        return None
+    return {
+        "stages": list(kept.names),
+        "parameters": kept.parameters,
+        "weights": kept.weights,
+        "zero_weights": kept.zeros,
+        "sparsity_with": result.sparsity_kept,
+        "accuracy_without": kept.accuracy,
+        "loss_without": number(kept.loss),
     }
 
 

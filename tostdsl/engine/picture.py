@@ -2,7 +2,8 @@
 
 Two columns of heat maps, gradients on the left and dead units on the right. The first row shows
 the network as it trains, each further one how it differs from the same network with one stage's
-weight at 0. Above each column stand the stages' weights over their windows.
+weight at 0, all of these on one scale. Above each column stand the stages' weights over their
+windows, and above all what each stage is and how to read its colours.
 """
 
 from __future__ import annotations
@@ -75,20 +76,42 @@ class _Panel:
         return max(60.0, self.row * len(self.names))
 
 
-def picture(name: str, rows: Sequence[Row]) -> str:
-    """The picture of a trace's rows (those of `trace.jsonl`, at least one of them a step)."""
+LINE = 16.0
+"""Height of a line above the columns."""
+READING = (
+    "with / without: the gradient's norm, in parts of that with the stage's weight at 0;",
+    "red where the stage lets more through, blue where less",
+)
+READING_DEAD = (
+    "with \N{MINUS SIGN} without: the share of dead units, less that with the stage's weight at 0;",
+    "red where there are more dead units with the stage, blue where fewer",
+)
+"""How to read the panels of stages; short enough for one column."""
+
+
+def picture(name: str, rows: Sequence[Row], described: Mapping[str, str] | None = None) -> str:
+    """The picture of a trace's rows (those of `trace.jsonl`, at least one of them a step).
+
+    `described` says what the stages are, by their names in the rows.
+    """
     time = _time(rows)
     stages = list(dict.fromkeys(stage for _, phase in time.phases for stage in phase["windows"]))
-    columns = list(filter(None, _panels([r for each in time.bins for r in each.rows], stages)))
+    both = _panels([row for each in time.bins for row in each.rows], stages)
+    columns = list(filter(None, both))
     heights = [
         max(panel.height for panel in across if panel is not None)
         for across in zip_longest(*columns)
     ]
     parts = [svg.text(16, 26, f"{name}: what reaches each layer", size=16, bold=True)]
-    left = 16.0
+    notes = [f"{stage} = {words}" for stage, words in (described or {}).items() if stage in stages]
+    for panels, reading in zip(both, (READING, READING_DEAD), strict=True):
+        notes += reading if len(panels) > 1 else ()
+    for number, note in enumerate(notes):
+        parts.append(svg.text(16, 44 + LINE * number, note, size=11, fill=FAINT))
+    head, left = 48.0 + LINE * len(notes), 16.0
     for panels in columns:
         left += 12 + 6.0 * max(len(_short(each)) for panel in panels for each in panel.names)
-        top = 48.0
+        top = head
         for number, stage in enumerate(stages):
             parts += _strip(stage, _fill(number), left, top, time)
             top += STRIP + 4
@@ -96,7 +119,7 @@ def picture(name: str, rows: Sequence[Row]) -> str:
             parts += _map(panel, left, top, time, stages)
             top += 26 + height + 40
         left += PLOT + BAR + GAP
-    bottom = 56 + len(stages) * (STRIP + 4) + sum(height + 66 for height in heights)
+    bottom = head + 8 + len(stages) * (STRIP + 4) + sum(height + 66 for height in heights)
     return svg.document(left, bottom, f"{name}: trace", parts)
 
 
@@ -106,13 +129,14 @@ def _panels(traced: Sequence[Row], stages: Sequence[str]) -> tuple[list[_Panel],
     units = list(dict.fromkeys(unit for row in traced for unit in row["with"]["dead"]))
     left = [_Panel("gradient norm of each layer's weights", layers, _norm, _norms(traced))]
     right = [_Panel("share of dead units", units, _dead, _shares(traced))]
-    for stage in stages:
-        if any(stage in row["without"] for row in traced):
-            ratio, gap = _ratio(stage), _gap(stage)
-            title = f"gradient norm: with {stage} / without"
-            left.append(_Panel(title, layers, ratio, _ratios(traced, layers, ratio)))
-            title = f"dead units: with {stage} \N{MINUS SIGN} without"
-            right.append(_Panel(title, units, gap, _gaps(traced, units, gap)))
+    seen = [stage for stage in stages if any(stage in row["without"] for row in traced)]
+    ratios = _ratios(traced, layers, [_ratio(stage) for stage in seen])
+    gaps = _gaps(traced, units, [_gap(stage) for stage in seen])
+    for stage in seen:
+        title = f"gradient norm: with {stage} / without"
+        left.append(_Panel(title, layers, _ratio(stage), ratios))
+        title = f"dead units: with {stage} \N{MINUS SIGN} without"
+        right.append(_Panel(title, units, _gap(stage), gaps))
     return (left if layers else []), (right if units else [])
 
 
@@ -280,14 +304,15 @@ def _shares(traced: Sequence[Row]) -> Scale:
     return Scale(REDS, 0.0, high, lambda v: f"{v:.0%}", [0.0, high / 2, high])
 
 
-def _ratios(traced: Sequence[Row], layers: Sequence[str], value: Value) -> Scale:
-    most = _largest(traced, layers, value)
+def _ratios(traced: Sequence[Row], layers: Sequence[str], values: Sequence[Value]) -> Scale:
+    most = max((_largest(traced, layers, value) for value in values), default=0.0)
     high = float(min(4, max(1, math.ceil(most))))
     return Scale(DIVERGING, -high, high, _times, [-high, 0.0, high])
 
 
-def _gaps(traced: Sequence[Row], layers: Sequence[str], value: Value) -> Scale:
-    high = max(0.1, math.ceil(_largest(traced, layers, value) * 10) / 10)
+def _gaps(traced: Sequence[Row], layers: Sequence[str], values: Sequence[Value]) -> Scale:
+    most = max((_largest(traced, layers, value) for value in values), default=0.0)
+    high = max(0.1, math.ceil(most * 10) / 10)
     return Scale(DIVERGING, -high, high, _points, [-high, 0.0, high])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine import device as devices
 from tostdsl.engine import randomness
 from tostdsl.engine.seeds import derive
@@ -32,7 +32,8 @@ def refuse_without_norms(plan: Plan, model: nn.Module) -> None:
     """
     for stage in plan.stages:
         if stage.technique.recalibrates() and not norms(model):
-            raise TostError.of("T531", name=stage.technique.name, model=plan.model.name)
+            mistake = diagnose("T531", name=stage.technique.name, model=plan.model.name)
+            raise TostError([mistake], stage)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
-from tostdsl.engine.recalibrate import refuse_without_norms
+from tostdsl.engine.prepare import prepare
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Surgeon, layers
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images, LoadOptions
+from tostdsl.plan.masking import Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
 from tostdsl.units import Percent
@@ -39,6 +41,10 @@ REHEARSAL_IMAGES = 256
 """Images a split of a rehearsal's data."""
 REHEARSAL_BATCH = 16
 """Batch of a rehearsal on a CPU, which a whole one would keep for minutes."""
+
+TRACE_EVERY, TRACED = 50, 20
+"""Steps from one traced step to the next where nobody says, and how many a run then has at least,
+if it is that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class RunOptions:
     allow_ghosts: bool = False
     """Whether the certificate passes where a recipe leaves stages in the network."""
     trace_every: int | None = None
-    """Look at gradients and dead units every so many steps (`engine.trace`); None for never."""
+    """Look at gradients and dead units every so many steps (`engine.trace`); None for never, 0 for
+    `TRACE_EVERY`, or fewer where a short run would not have `TRACED` looks."""
 
 
 def run(
@@ -80,6 +87,7 @@ def run(
     _fits(plan, program, unreal)
     if options.smoke:
         program = program.rehearse()
+    prepare(plan, images.facts, device, Feed(images, spec, device, plan.seed).drawn)
     folder = RunFolder(options.out or default_path(plan))
     try:
         folder.write_recipe(plan, texts or {}, given)
@@ -179,7 +187,6 @@ class _Session:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(plan.seed, "init"))
             model = plan.model.build(self.images.facts).to(device)
-        refuse_without_norms(plan, model)
         certificate = Certificate(Shape.of(model))
         masked = self._masked(model)
         feed = Feed(self.images, self.spec, device, plan.seed)
@@ -214,7 +221,8 @@ class _Session:
     def _tracer(self) -> Tracer | None:
         if self.trace_every is None:
             return None
-        every = 1 if self.program.rehearsal else self.trace_every
+        few = max(1, min(TRACE_EVERY, self.program.steps // TRACED))
+        every = 1 if self.program.rehearsal else self.trace_every or few
         return Tracer(self.folder, self.plan, every, self.observer)
 
     def _say(self, text: str) -> None:
@@ -234,7 +242,7 @@ class _Session:
         self.observer.phase(phase)
         if phase.kind == "train" and phase.prunes:
             self._choose(kit, phase.sparsity)
-        loop = Loop(kit, phase, lambda: self._keep(kit.model))
+        loop = Loop(kit, phase, lambda: self._keep(kit.model), partial(self._update, kit))
         loop.run()
         planned = phase.steps if self.program.rehearsal else phase.clock.total
         what = f"{phase.name} ran its {planned} steps"
@@ -242,7 +250,7 @@ class _Session:
         instants = instants_of(self.plan.stages, phase.clock) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
-        kit.certificate.close(phase.name)
+        kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
@@ -272,10 +280,7 @@ class _Session:
         mask, masked = self.plan.mask, kit.masked
         assert mask is not None
         assert masked is not None
-        site = Scope(
-            kit.model, masked.weights, masked.masks, self.images.facts, self.plan.seed,
-            kit.feed, self.program.rehearsal, self._say, self.folder.write_json,
-        )  # fmt: skip
+        site = self._scope(kit, masked)
         masks = mask.method.choose(site, sparsity)
         cut = refuse_collapse(mask.method, site, masks)
         masked.set(masks)
@@ -286,6 +291,33 @@ class _Session:
         if cut:
             more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
             self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
+
+    def _scope(self, kit: Equipment, masked: Masked) -> Scope:
+        facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
+        weights = masked.weights
+        slopes = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+        return Scope(
+            kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
+            self._say, self.folder.write_json,
+        )  # fmt: skip
+
+    def _update(self, kit: Equipment, phase: Phase, update: Update) -> None:
+        """Move the mask while training goes on."""
+        mask, masked = self.plan.mask, kit.masked
+        assert mask is not None
+        assert masked is not None
+        before, site = masked.masks, self._scope(kit, masked)
+        masks = mask.method.update(site, update)
+        if update is list(phase.updates.values())[-1]:
+            refuse_collapse(mask.method, site, masks)
+        dropped = sum(int((before[name] & ~new).sum()) for name, new in masks.items())
+        grown = sum(int((new & ~before[name]).sum()) for name, new in masks.items())
+        masked.set(masks)
+        counts = masked.counts()
+        planned = mask.method.kept_at(shapes_of(masked.masks), update)
+        kit.certificate.moved(phase.name, update.step, planned in (None, counts.kept), masked)
+        row = {"kind": "mask", "phase": phase.name, "step": update.step, "zeros": counts.zero}
+        self.folder.log({**row, "dropped": dropped, "grown": grown})
 
     def _zeros(self, kit: Equipment, when: str) -> None:
         if kit.masked is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ class Scope:
     seed: int
     feed: Feed | None = None
     """Where training images come from; None for methods that look at none."""
+    gradients: Mapping[str, Tensor] = field(default_factory=dict)
+    """The weights' gradients, for updates during training."""
     rehearsal: bool = False
     """Whether a class may have fewer images than are asked for."""
     say: Callable[[str], None] | None = None

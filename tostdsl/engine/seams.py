@@ -18,6 +18,7 @@ from torch.nn import functional
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.engine import dead, shifts
 from tostdsl.engine import device as devices
+from tostdsl.engine.certificate import number
 from tostdsl.engine.recalibrate import recalibrate
 
 if TYPE_CHECKING:
@@ -58,11 +59,6 @@ class Reading:
                 for name, each in self.shifts.items()
             },
         }
-
-
-def number(value: float) -> float | None:
-    """A number that JSON has, or None."""
-    return value if math.isfinite(value) else None
 
 
 @torch.no_grad()

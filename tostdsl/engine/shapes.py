@@ -1,4 +1,4 @@
-"""What flows through a network, by running it once: shapes, and what is normalised."""
+"""What flows through a network, by running it once: its shapes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.nodes import LAYERS, NORMS
 from tostdsl.plan.bases import DataFacts
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 """Of a module's input and of its output, without the batch."""
-_NO_SCALE = (nn.LocalResponseNorm,)
-"""They are called normalisations, and pass the scale of their input on."""
 
 
 def shapes(
@@ -37,50 +34,20 @@ def shapes(
         return seen
 
     handles = [module.register_forward_hook(watch(path)) for path, module in model.named_modules()]
-    _pass(model, beside, facts, device, name, handles)
+    send_zeros(model, beside, facts, device, name, handles)
     return found
 
 
-def normalised(
-    model: nn.Module,
-    beside: Sequence[nn.Module],
-    facts: DataFacts,
-    device: torch.device,
-    name: str,
-) -> frozenset[str]:
-    """Convolutions and linear layers whose output a normalisation is given as it is.
-
-    Found by one forward, as shapes are.
-    """
-    norms = [m for m in model.modules() if isinstance(m, NORMS) and not isinstance(m, _NO_SCALE)]
-    if not norms:
-        return frozenset()
-    outputs: list[tuple[str, Any]] = []
-    found: set[str] = set()
-
-    def keep(path: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda _module, _args, output: outputs.append((path, output))
-
-    def given(_module: nn.Module, args: Any) -> None:
-        found.update(path for path, output in outputs if args and args[0] is output)
-
-    layers = [(path, m) for path, m in model.named_modules() if isinstance(m, LAYERS)]
-    handles = [module.register_forward_hook(keep(path)) for path, module in layers]
-    handles += [module.register_forward_pre_hook(given) for module in norms]
-    _pass(model, beside, facts, device, name, handles)
-    return frozenset(found)
-
-
 @torch.no_grad()
-def _pass(
+def send_zeros(
     model: nn.Module,
     beside: Sequence[nn.Module],
     facts: DataFacts,
     device: torch.device,
     name: str,
     handles: Sequence[RemovableHandle],
-) -> None:
-    """Send zeros through a network in evaluation mode, then take the hooks out again."""
+) -> Any:
+    """What a network gives for zeros in evaluation mode; then the hooks are taken out again."""
     modes = {module: module.training for root in (model, *beside) for module in root.modules()}
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     images = torch.zeros((2, *facts.shape), dtype=dtype, device=device)
@@ -89,7 +56,7 @@ def _pass(
         for module in modes:
             module.training = False
         with torch.random.fork_rng(devices=devices):
-            model(images)
+            return model(images)
     except RuntimeError as error:
         reason = (str(error).splitlines() or [""])[0]
         shape = "x".join(map(str, facts.shape))

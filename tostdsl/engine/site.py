@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import nodes
-from tostdsl.engine.calls import Call
+from tostdsl.engine.calls import Call, Owner
 from tostdsl.engine.hooks import Batch, Hidden, Joint, Stretch, Unwidened
 from tostdsl.engine.seeds import generator
 from tostdsl.engine.shapes import Shapes
@@ -69,9 +69,21 @@ class Site:
             self.targets = layers(surgeon.model, stage.targets, surgeon.name, self._technique)
         self.added: dict[str, nn.Module] = {}
         """Modules beside the model, by the names the technique gave."""
+        self.touched: set[str] = set()
+        """Modules and calls of the model that hooks were put on."""
         self._handles: list[RemovableHandle] = []
         self._calls_put: list[tuple[Call, Callable[[nn.Module, Any, Any], Any]]] = []
         self._kept: list[str] = []
+
+    @property
+    def handles(self) -> Iterator[int]:
+        """PyTorch's numbers of the hooks put in."""
+        return (handle.id for handle in self._handles)
+
+    @property
+    def owners(self) -> Iterator[Owner]:
+        """The modules whose calls of functions have hooks, which run their written-out steps."""
+        return (call.owner for call, _ in self._calls_put)
 
     # -- to look at
 
@@ -163,7 +175,7 @@ class Site:
         return self._surgeon.shapes[name]
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is."""
+        """Layers whose scale normalisations take out again."""
         return self._surgeon.normalised()
 
     def generator(self, purpose: str) -> torch.Generator:
@@ -188,10 +200,12 @@ class Site:
 
     def before(self, name: str, hook: Callable[[nn.Module, Any], Any]) -> None:
         """A forward pre-hook on a module of the model."""
+        self.touched.add(name)
         self._handles.append(self.module(name).register_forward_pre_hook(hook))
 
     def after(self, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
         """A forward hook on a module of the model, or after a call of a function."""
+        self.touched.add(name)
         call = self._surgeon.call(name)
         if call is not None:
             call.put(hook)

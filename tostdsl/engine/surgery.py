@@ -17,9 +17,11 @@ from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import groups
+from tostdsl.engine.absorbed import normalised
 from tostdsl.engine.calls import Call, Functions
 from tostdsl.engine.hooks import Batch, Hook
-from tostdsl.engine.shapes import Shapes, normalised, shapes
+from tostdsl.engine.makeup import Parts
+from tostdsl.engine.shapes import Shapes, shapes
 from tostdsl.engine.site import Site, facts_of, layers
 from tostdsl.engine.structure import Structure
 from tostdsl.plan.bases import DataFacts
@@ -30,6 +32,8 @@ __all__ = ["Attached", "Site", "Surgeon", "facts_of", "layers"]
 
 TRIAL = 4
 """Images in a trial of written-out code: enough for statistics of a channel with one place."""
+SHOWN = 3
+"""How many modules a line names."""
 Masks = Mapping[str, Tensor] | Callable[[], Mapping[str, Tensor]]
 Draw = Callable[[str, int], Batch]
 """Training batches by purpose and index, see `Feed.drawn`."""
@@ -149,7 +153,7 @@ class Surgeon:
         return shapes(self.model, self.beside, self.facts, self.device, self.name)
 
     def normalised(self) -> frozenset[str]:
-        """Layers whose output a normalisation is given as it is."""
+        """Layers whose scale normalisations take out again (`absorbed`)."""
         return normalised(self.model, self.beside, self.facts, self.device, self.name)
 
     @property
@@ -157,7 +161,21 @@ class Surgeon:
         """The modules that stages at work have put beside the model."""
         return [m for attached in self._attached for m in attached.site.added.values()]
 
+    @property
+    def parts(self) -> Parts:
+        """What the stages at work have in the network's own modules."""
+        sites = [attached.site for attached in self._attached]
+        return Parts(
+            frozenset(number for site in sites for number in site.handles),
+            {name: flag for name, (flag, _) in self._held.items()},
+            {owner.name: owner.written for site in sites for owner in site.owners},
+        )
+
     # -- stages
+
+    def prepare(self, stage: StagePlan) -> None:
+        """Let a stage refuse the network, with its own `TostError`, before any enters it."""
+        stage.technique.hook().prepare(Site(self, stage))
 
     def enter(self, index: int, stage: StagePlan, optimizer: Optimizer | None) -> Attached:
         """Attach a stage; parameters it adds are trained from here on.
@@ -181,9 +199,25 @@ class Surgeon:
             site.clear()
             self._attached.remove(attached)
             raise
+        self._shared(attached)
         if optimizer is not None and attached.parameters:
             groups.put(optimizer, attached.parameters)
         return attached
+
+    def _shared(self, attached: Attached) -> None:
+        """Say where a stage acts that another one of its technique acts on, too.
+
+        What stages claim for themselves is refused before; the rest may well be meant.
+        """
+        technique = attached.stage.technique
+        for other in self._attached:
+            same = other is not attached and other.stage.technique.name == technique.name
+            apart = technique.claims() and other.stage.technique.claims()
+            places = sorted(attached.site.touched & other.site.touched)
+            if same and not apart and places:
+                shown = ", ".join(places[:SHOWN]) + (", …" if len(places) > SHOWN else "")
+                text = f"{technique.name}: another {technique.name} is at work on the same modules"
+                self.log(f"{text}, and both act: {shown}")
 
     def leave(self, attached: Attached, optimizer: Optimizer | None) -> None:
         """Detach a stage and take out all it put in."""

@@ -21,14 +21,16 @@ from torch.nn import functional
 
 from tostdsl.engine import device as devices
 from tostdsl.engine import nodes, randomness
+from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.hooks import Batch
-from tostdsl.engine.loop import Equipment, stage_names
+from tostdsl.engine.loop import Equipment
 from tostdsl.engine.observer import Observer
 from tostdsl.engine.picture import picture
 from tostdsl.engine.surgery import Attached
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Curves, Phase, Segment
+from tostdsl.plan.timeline import described
 
 
 class Tracer:
@@ -75,10 +77,14 @@ class Tracer:
         self._file.close()
         steps = sum(row["kind"] == "step" for row in self._rows)
         if steps:
-            self._folder.write_text("trace.svg", picture(self._plan.name, self._rows))
+            self._folder.write_text("trace.svg", self._picture())
             layers = len(self._weights)
             text = f"trace: {steps} steps of {layers} layers in trace.jsonl and trace.svg"
             self._observer.message(text)
+
+    def _picture(self) -> str:
+        words = map(described, self._plan.stages)
+        return picture(self._plan.name, self._rows, dict(zip(self._names, words, strict=True)))
 
     def _begin(self, kit: Equipment, phase: Phase) -> None:
         parameters = dict(kit.model.named_parameters(remove_duplicate=False))

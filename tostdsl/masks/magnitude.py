@@ -39,8 +39,7 @@ class Magnitude(Scored):
             "global": "distribution=global",
             "local": "distribution=uniform",
             "layerwise": "distribution=uniform",
-            "scope": "distribution",
-            "over": "distribution",
+            **dict.fromkeys(("scope", "over"), "write `distribution=global` or `=uniform`"),
         }
     )
     other_values = MappingProxyType(

@@ -76,14 +76,17 @@ class Random(Sparsifier):
         return highest_alive(self.distribution, shapes_of(site.weights))
 
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
-        import torch
+        return drawn(site, self.shared_out(shapes_of(site.weights), sparsity))
 
-        assert sparsity is not None
-        kept = self.shared_out(shapes_of(site.weights), sparsity)
-        masks = {}
-        for name, weight in site.weights.items():
-            order = torch.randperm(weight.numel(), generator=site.generator(f"mask {name}"))
-            mask = torch.zeros(weight.numel(), dtype=torch.bool)
-            mask[order[: kept[name]]] = True
-            masks[name] = mask.reshape(weight.shape).to(weight.device)
-        return masks
+
+def drawn(site: MaskSite, kept: Mapping[str, int]) -> "dict[str, torch.Tensor]":
+    """Masks that keep so many weights of each layer, drawn by the seed and the layer's name."""
+    import torch
+
+    masks = {}
+    for name, weight in site.weights.items():
+        order = torch.randperm(weight.numel(), generator=site.generator(f"mask {name}"))
+        mask = torch.zeros(weight.numel(), dtype=torch.bool)
+        mask[order[: kept[name]]] = True
+        masks[name] = mask.reshape(weight.shape).to(weight.device)
+    return masks

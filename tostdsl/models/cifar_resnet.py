@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.models.listing import Listing
+from tostdsl.models.width import check_width, refuse
 from tostdsl.plan.bases import DataFacts, ModelSpec, ModuleFact
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
@@ -39,13 +39,7 @@ class _CifarResNet(ModelSpec):
         raise NotImplementedError
 
     def check(self, site: CheckSite) -> Iterable[Problem]:
-        channels = Fraction(self.width.value) * STAGES[0]
-        if channels < 1 or channels.denominator != 1:
-            nearest = Factor.from_json({"factor": max(1, round(channels)) / STAGES[0]})
-            reason = f"{self.width} of {STAGES[0]} channels is not a whole number of them"
-            yield Problem(
-                "T504", {"name": "width", "reason": reason}, ("width",), f"write `width={nearest}`"
-            )
+        yield from check_width(self.width, STAGES[0])
 
     def modules(self, facts: DataFacts) -> tuple[ModuleFact, ...] | None:
         if any(True for _ in self.check(CheckSite())):
@@ -77,11 +71,7 @@ class _CifarResNet(ModelSpec):
     def build(self, facts: DataFacts) -> torch.nn.Module:
         from tostdsl.models.nets.cifar_resnet import CifarResNet
 
-        problems = list(self.check(CheckSite()))
-        if problems:
-            raise TostError(
-                diagnose(p.code, help=p.help, **dict[str, Any](p.values)) for p in problems
-            )
+        refuse(self.check(CheckSite()))
         stem, middle, last = (int(self.width.value * channels) for channels in STAGES)
         return CifarResNet(
             blocks=(self.layers() - 2) // 6,
@@ -103,7 +93,8 @@ class CifarResNetSpec(_CifarResNet):
 
     `shortcut=projection` joins the stages by 1x1 convolutions with normalisation, as the networks
     of the sparse-training literature do (ResNet-32: 463,792 convolution weights);
-    `shortcut=pad` is the original without them (461,232). GraSP's "ResNet-32" has `width=2x`.
+    `shortcut=pad` is the original without them (461,232). GraSP's "ResNet-32" has `width=2x`:
+    1,854,304.
     """
 
     positional = "depth"
@@ -142,6 +133,8 @@ class ResNet20(_Named):
 @register("resnet32")
 class ResNet32(_Named):
     """`cifar_resnet(depth=32)`: five blocks a stage, 0.46 million weights (He et al. 2016)."""
+
+    other_names = MappingProxyType({"wide_resnet32": "resnet32(width=2x)"})  # GraSP's
 
     depth = 32
 

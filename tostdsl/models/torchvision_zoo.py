@@ -36,8 +36,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "Inception-v3 (Szegedy et al. 2016), without its auxiliary classifier": ("inception_v3",),
     "MaxViT (Tu et al. 2022)": ("maxvit_t",),
     "MNASNet (Tan et al. 2019)": ("mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"),
-    "MobileNetV2 (Sandler et al. 2018)": ("mobilenet_v2",),
-    "MobileNetV3 (Howard et al. 2019)": ("mobilenet_v3_large", "mobilenet_v3_small"),
     "RegNet (Radosavovic et al. 2020)": (
         *("regnet_x_400mf", "regnet_x_800mf", "regnet_x_1_6gf", "regnet_x_3_2gf"),
         *("regnet_x_8gf", "regnet_x_16gf", "regnet_x_32gf"),
@@ -51,7 +49,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "SqueezeNet (Iandola et al. 2016)": ("squeezenet1_0", "squeezenet1_1"),
     "Swin Transformer (Liu et al. 2021)": ("swin_t", "swin_s", "swin_b"),
     "Swin Transformer V2 (Liu et al. 2022)": ("swin_v2_t", "swin_v2_s", "swin_v2_b"),
-    "VGG (Simonyan & Zisserman 2015)": ("vgg11", "vgg13", "vgg16", "vgg19"),
     "VGG (Simonyan & Zisserman 2015) with batch normalisation": (
         *("vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     ),

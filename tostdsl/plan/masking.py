@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.spec import CheckSite, Problem, Spec, arg
-from tostdsl.units import Duration, Moment, Percent
+from tostdsl.units import Clock, Duration, Moment, Percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,18 @@ class Round:
 
     sparsity: Fraction
     """Share of the scope's weights that are zero after the prune, exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of masks while the final training goes on."""
+
+    number: int
+    """Counted from 0."""
+    step: int
+    """How many steps of training lie before it."""
+    progress: Fraction
+    """How far through the mask's window it stands, in [0, 1]."""
 
 
 class MaskSite(Protocol):
@@ -46,6 +58,10 @@ class MaskSite(Protocol):
     @property
     def facts(self) -> DataFacts:
         """Shape of an image, number of classes."""
+
+    @property
+    def gradients(self) -> "Mapping[str, torch.Tensor]":
+        """The weights' gradients of the last batch, not masked; only during an update."""
 
     def generator(self, purpose: str) -> "torch.Generator":
         """A CPU generator derived from the run's seed and a purpose."""
@@ -81,6 +97,8 @@ class MaskMethod(Spec):
     permissions = frozenset({"allow"})
     seeded: ClassVar[bool] = False
     """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
+    moves: ClassVar[bool] = False
+    """Whether its masks change while the final training goes on, over the mask's window."""
     counted: ClassVar[bool] = True
     """Whether shapes and the wanted sparsity tell how many weights it keeps (`kept`)."""
     report: ClassVar[str | None] = None
@@ -96,6 +114,30 @@ class MaskMethod(Spec):
 
     def target(self) -> Fraction | None:
         """The sparsity of the masks it ends with, exact; None where only choosing tells."""
+        return None
+
+    def first(self) -> Fraction | None:
+        """The sparsity of the masks that training starts with: of one that moves, maybe another."""
+        return self.target()
+
+    def updates(self, start: int, stop: int, clock: Clock) -> Sequence[int]:
+        """The numbers of steps after which its masks change, rising, in a window of steps."""
+        return ()
+
+    def sparsity_at(self, progress: Fraction) -> Fraction | None:
+        """The sparsity from an update at a progress on; None where only choosing tells."""
+        return self.target()
+
+    def replaces_step(self) -> bool:
+        """Whether an update stands in the place of the training step that would come next."""
+        return False
+
+    def update(self, site: MaskSite, update: Update) -> "dict[str, torch.Tensor]":
+        """The masks from an update on; only asked of one that `moves`."""
+        raise NotImplementedError
+
+    def kept_at(self, shapes: Mapping[str, Sequence[int]], update: Update) -> int | None:
+        """How many weights are kept from an update on; None where only choosing tells."""
         return None
 
     def rounds(self) -> tuple[Round, ...]:

@@ -6,7 +6,7 @@ structural work happens between segments. The engine runs exactly this, `tost pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 from tostdsl.curves import blend
 from tostdsl.plan.bases import Anneal
+from tostdsl.plan.masking import Update
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.units import Clock, Ramp
 
@@ -59,6 +60,8 @@ class Phase:
     sparsity: Fraction | None = None
     """Of the prune that ends a round, or of the mask chosen before a training; None also where
     only choosing the mask tells."""
+    updates: Mapping[int, Update] = field(default_factory=dict)
+    """Changes of the masks, by the step that each comes after, or stands in the place of."""
     prunes: bool = False
     """Whether a mask is chosen: before a training, after a round."""
 
@@ -106,7 +109,7 @@ class Program:
     @property
     def sparsity(self) -> Fraction | None:
         """Of the final mask; None without one."""
-        return next((p.sparsity for p in reversed(self.phases) if p.sparsity is not None), None)
+        return self.plan.mask.method.target() if self.plan.mask is not None else None
 
     def rehearse(self) -> Self:
         """The same phases and segments, each cut to the steps that cross its boundaries.
@@ -118,7 +121,7 @@ class Program:
 
 
 def _shorten(phase: Phase) -> Phase:
-    marked = {step - 1 for step in phase.events}
+    marked = {step - 1 for step in phase.events} | ends_of(phase.updates)
     segments = tuple(
         replace(
             segment,
@@ -131,7 +134,13 @@ def _shorten(phase: Phase) -> Phase:
         )
         for segment in phase.segments
     )
-    return replace(phase, segments=segments)
+    met = {step: update for step, update in phase.updates.items() if step in marked}
+    return replace(phase, segments=segments, updates=met)
+
+
+def ends_of(updates: Mapping[int, Update]) -> set[int]:
+    """The steps of the first and the last of the updates."""
+    return {min(updates), max(updates)} if updates else set()
 
 
 def lower(plan: Plan, steps_per_epoch: int) -> Program:
@@ -152,9 +161,23 @@ def lower(plan: Plan, steps_per_epoch: int) -> Program:
             phases.append(phase)
     clock = Clock.of(plan.train, steps_per_epoch)
     first = method is not None and not phases
-    sparsity = method.target() if method is not None and first else None
-    phases.append(replace(_phase(plan.stages, clock, "train", 0, sparsity), prunes=first))
+    sparsity = method.first() if method is not None and first else None
+    phase = _phase(plan.stages, clock, "train", 0, sparsity)
+    phases.append(replace(phase, prunes=first, updates=_updates(plan, clock)))
     return Program(plan, tuple(phases))
+
+
+def _updates(plan: Plan, clock: Clock) -> dict[int, Update]:
+    """The changes of the mask in the final training, each by its step."""
+    if plan.mask is None or not plan.mask.method.moves:
+        return {}
+    method = plan.mask.method
+    start, stop = clip(clock.window(plan.mask.window), clock.total)
+    found = {}
+    for number, step in enumerate(method.updates(start, stop, clock)):
+        at = step if method.replaces_step() else step - 1
+        found[at] = Update(number, step, Fraction(step - start, max(1, stop - start)))
+    return found
 
 
 def _phase(

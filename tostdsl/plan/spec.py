@@ -32,13 +32,21 @@ IDENTITY = "identity"
 """The context in which a spec is written for the fingerprint: without what is `unidentified`."""
 
 
-def arg(default: Any = ..., doc: str = "", *, unit: str | None = None, **bounds: Any) -> Any:
+def arg(
+    default: Any = ...,
+    doc: str = "",
+    *,
+    unit: str | None = None,
+    example: str | None = None,
+    **bounds: Any,
+) -> Any:
     """An argument: its default (required when left out), one line of documentation, its bounds.
 
-    `bounds` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`); `unit` is shown in help.
+    `bounds` are pydantic's (`ge`, `le`, `gt`, `lt`, `min_length`); `unit` and `example` (a value as
+    a recipe writes it, where that of the type would not do) are shown in help.
     """
-    extra: dict[str, Any] | None = {"unit": unit} if unit else None
-    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+    extra: dict[str, Any] = {k: v for k, v in (("unit", unit), ("example", example)) if v}
+    return Field(default, description=doc, json_schema_extra=extra or None, **bounds)
 
 
 class Lookup(Protocol):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
-from tostdsl.plan.plan import Plan
+from pydantic import ValidationError
+
+from tostdsl.plan.bases import Technique
+from tostdsl.plan.masking import MaskMethod
+from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program
+from tostdsl.plan.spec import Spec
+from tostdsl.units import Duration, number_text
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
+MAX_LABEL = 32
+"""Characters of the name of a stage."""
 
 
 def phase_table(program: Program) -> list[tuple[str, str, str, str]]:
@@ -28,6 +38,8 @@ def _mask_words(phase: Phase) -> str:
         return ""
     if phase.sparsity is None:
         return "mask chosen first"
+    if phase.updates:
+        return f"mask starts at {float(phase.sparsity):.2%}, then moves {len(phase.updates)} times"
     share = f"{float(phase.sparsity):.2%}"
     if phase.kind == "round":
         return f"then prune to {share} and rewind"
@@ -45,6 +57,8 @@ def timeline(program: Program, width: int = 88) -> list[str]:
     for index, label in enumerate(labels):
         curves = Curves.of(plan.stages[index], phase.clock)
         lines.append(f"{label:<{margin}}{_row(curves, phase, columns)}".rstrip())
+    if plan.mask is not None and plan.mask.method.first() != plan.mask.method.target():
+        lines.append(f"{'mask':<{margin}}{_kept(plan.mask.method, phase, columns)}")
     lr = [plan.schedule.scale(_step(c, phase, columns), phase.clock) for c in range(columns)]
     top = max(lr) or 1.0
     drawn = "".join(BLOCKS[max(1, round(8 * factor / top))] for factor in lr)
@@ -52,19 +66,74 @@ def timeline(program: Program, width: int = 88) -> list[str]:
     return lines
 
 
+def _kept(method: MaskMethod, phase: Phase, columns: int) -> str:
+    """The share of weights that a moving mask keeps, over time."""
+    drawn, now = "", method.first()
+    updates = sorted(phase.updates.values(), key=lambda update: update.step)
+    for column in range(columns):
+        while updates and updates[0].step <= _step(column, phase, columns):
+            now = method.sparsity_at(updates.pop(0).progress)
+        drawn += BLOCKS[max(1, round(8 * float(1 - now)))] if now is not None else "?"
+    return drawn
+
+
 def stage_labels(plan: Plan) -> list[str]:
-    """A short name for each stage: its technique and the arguments that are not defaults."""
-    labels = []
-    for stage in plan.stages:
-        fields = type(stage.technique).model_fields
-        given = [
-            f"{name}={value}"
-            for name, value in stage.technique.arguments().items()
-            if name != "anneal" and value is not None and value != fields[name].default
-        ]
-        inside = f"({', '.join(given)})" if given else ""
-        labels.append(f"{stage.technique.name}{inside}"[:32])
-    return labels
+    """A short name for each stage: its technique and the arguments that make it what it is."""
+    return [_label(stage.technique) for stage in plan.stages]
+
+
+def _label(technique: Technique) -> str:
+    """As a recipe would write it, whole arguments up to the room there is."""
+    words = _words(technique, ("anneal",))
+    shown = list(words)
+    while True:
+        inside = ", ".join(shown if len(shown) == len(words) else [*shown, "…"])
+        label = f"{technique.name}({inside})" if words else technique.name
+        if len(label) <= MAX_LABEL or not shown:
+            return label
+        shown.pop()
+
+
+def described(stage: StagePlan) -> str:
+    """A stage in words: its technique, the arguments that make it what it is, window, targets."""
+    window = stage.window
+    when = f"from {window.start} until {window.stop}"
+    if window.instant:
+        when = f"at {window.start}"
+    elif isinstance(window.stop, Duration):
+        when = f"from {window.start} for {window.stop}"
+    words = ", ".join(_words(stage.technique))
+    called = f"{stage.technique.name}({words})" if words else stage.technique.name
+    return " ".join(filter(None, [called, when, str(stage.targets)]))
+
+
+def _words(technique: Technique, hidden: tuple[str, ...] = ()) -> list[str]:
+    telling = _telling(technique).items()
+    return [f"{name}={_value(value)}" for name, value in telling if name not in hidden]
+
+
+def _telling(technique: Technique) -> dict[str, Any]:
+    """The arguments without which it would be another one."""
+    cls = type(technique)
+    kept = {
+        name: value
+        for name, value in technique.arguments().items()
+        if value is not None and value != cls.model_fields[name].default
+    }
+    for name in tuple(kept):
+        rest = {key: value for key, value in kept.items() if key != name}
+        with suppress(ValidationError):
+            if cls(**rest) == technique:
+                kept = rest
+    return kept
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number_text(value)
+    return value.name if isinstance(value, Spec) else str(value)
 
 
 def _step(column: int, phase: Phase, columns: int) -> int:

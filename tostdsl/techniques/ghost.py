@@ -86,9 +86,11 @@ class Ghost(Removable):
     Soft activations are from Jaiswal, Ma, Chen, Ding and Wang, Training Your Sparse Neural
     Network Better with Any Mask (ICML 2022). Its public code swaps every activation for the whole
     of training and testing, without any decay: `ghost(activation=swish, anneal=none, keep=yes)`,
-    or `pswish`, which there is Swish with a constant 2. The paper's intent, early and removed, is
-    the default here. How and when ghosts fade is this project's choice: neither the paper's
-    abstract nor its code says. Extra neurons, `sharpen`, `density` and `on` are ours, too.
+    or `pswish`, which there is Swish with a constant 2. The paper's intent is early and removed:
+    here ghosts fade and go unless told otherwise, and early takes a window, such as `until 25%`,
+    as a ghost without one fades over all of training. How and when ghosts fade is this project's
+    choice: neither the paper's abstract nor its code says. Extra neurons, `sharpen`, `density` and
+    `on` are ours, too.
     """
 
     examples = (

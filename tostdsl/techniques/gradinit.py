@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Batch, Network
+from tostdsl.techniques import twice
 
 SCALED = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear,
@@ -24,6 +26,8 @@ BETAS = 0.9, 0.999
 EPS = 1e-8
 REHEARSED = 3
 """Iterations in a rehearsal."""
+TRIAL = 4
+"""Images in a trial of second derivatives: enough for statistics of a channel with one place."""
 
 Aim = Literal["objective", "constraint"]
 
@@ -43,7 +47,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A tensor with a scale of its own."""
+    """A trained tensor, with a scale that moves or stays at 1."""
 
     name: str
     parameter: nn.Parameter
@@ -94,14 +98,43 @@ def learn(net: Network, selected: Sequence[str], settings: Settings) -> None:
     pieces = _pieces(net, set(selected) if net.chosen else None, settings.floor)
     adam = ScaleAdam(pieces, settings)
     iterations = min(settings.iterations, REHEARSED) if net.rehearsal else settings.iterations
-    with _quiet(net), sdpa_kernel(SDPBackend.MATH):  # the fast ones have no second derivatives
+    with _quiet(net):
         for iteration in range(iterations):
             batches = [net.batch("gradinit", 3 * iteration + place) for place in range(3)]
-            _iterate(net, pieces, adam, settings, batches)
+            step = partial(_iterate, net, pieces, adam, settings, batches)
+            twice.or_refuse(net.model, _few(pieces, batches[0]), step)
     with torch.no_grad():
         for piece, value in zip(pieces, _scaled(pieces, adam.scales), strict=True):
             piece.parameter.copy_(value)
     _tell(net, pieces, adam)
+
+
+def check(net: Network) -> None:
+    """Differentiate twice with few images, long before any scale is learned.
+
+    Whether the search itself gets to second derivatives depends on how large gradients are.
+
+    Raises:
+        TostError: T523 where the network cannot be differentiated twice.
+
+    """
+    pieces, batch = _pieces(net, None, 0.0), net.batch("gradinit", 0)
+    images = _few(pieces, batch)
+
+    def differentiate() -> None:
+        values = [piece.base.requires_grad_() for piece in pieces]
+        weights = dict(zip((piece.name for piece in pieces), values, strict=True))
+        outputs: Tensor = functional_call(net.model, weights, (images,))
+        loss = functional.cross_entropy(outputs, batch.labels[: len(images)])
+        slopes = _grad(loss, values, create_graph=True)
+        _grad(torch.stack([slope.square().sum() for slope in slopes]).sum(), values)
+
+    with _quiet(net):
+        twice.or_refuse(net.model, images, differentiate)
+
+
+def _few(pieces: Sequence[Piece], batch: Batch) -> Tensor:
+    return batch.images[:TRIAL].to(pieces[0].base.dtype)
 
 
 def _tell(net: Network, pieces: Sequence[Piece], adam: ScaleAdam) -> None:
@@ -115,23 +148,24 @@ def _tell(net: Network, pieces: Sequence[Piece], adam: ScaleAdam) -> None:
 
 
 def _pieces(net: Network, selected: set[str] | None, floor: float) -> list[Piece]:
-    pieces: list[Piece] = []
-    seen: set[int] = set()
+    own: set[int] = set()
+    movable: set[int] = set()
     for owner, module in net.model.named_modules():
-        if not isinstance(module, SCALED):
+        if isinstance(module, SCALED):
+            found = {id(parameter) for parameter in module.parameters(recurse=False)}
+            own |= found
+            movable |= found if selected is None or owner in selected else set()
+    pieces: list[Piece] = []
+    for name, parameter in net.model.named_parameters():
+        if id(parameter) not in own and not parameter.requires_grad:
             continue
-        for kind, parameter in module.named_parameters(recurse=False):
-            if id(parameter) in seen:
-                continue
-            seen.add(id(parameter))
-            name = f"{owner}.{kind}" if owner else kind
-            base, mask = parameter.detach().clone(), net.masks.get(name)
-            if mask is not None:
-                base.masked_fill_(~mask, 0)
-            free = bool(base.any()) and (selected is None or owner in selected)
-            factor = None if mask is None else mask.to(base.dtype)
-            least = 0.0 if "bias" in kind else floor
-            pieces.append(Piece(name, parameter, base, factor, least, free))
+        base, mask = parameter.detach().clone(), net.masks.get(name)
+        if mask is not None:
+            base.masked_fill_(~mask, 0)
+        free = id(parameter) in movable and bool(base.any())
+        factor = None if mask is None else mask.to(base.dtype)
+        least = 0.0 if "bias" in name.rpartition(".")[2] else floor
+        pieces.append(Piece(name, parameter, base, factor, least, free))
     if not any(piece.free for piece in pieces):
         model = type(net.model).__name__
         raise TostError.of("T502", stage="init", model=model, reason="all its weights are zero")
@@ -182,21 +216,19 @@ def _loss(
 
 
 def _grad(of: Tensor, by: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
-    try:
-        return list(
-            torch.autograd.grad(
-                of, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
-            )
+    return list(
+        torch.autograd.grad(
+            of, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
         )
-    except (RuntimeError, NotImplementedError) as error:
-        if "not implemented" not in str(error):
-            raise
-        raise TostError.of("T523", reason=str(error).splitlines()[0]) from None
+    )
 
 
 @contextmanager
 def _quiet(net: Network) -> Iterator[None]:
-    """Batch statistics in every batch normalisation, all else as in evaluation, then as before."""
+    """Batch statistics in every batch normalisation, all else as in evaluation, then as before.
+
+    Attention takes the form that has second derivatives.
+    """
     modules = [m for root in (net.model, *net.beside) for m in root.modules()]
     modes = [(module, module.training) for module in modules]
     norms = [module for module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)]
@@ -205,7 +237,7 @@ def _quiet(net: Network) -> Iterator[None]:
     try:
         for module in modules:
             module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
-        with torch.enable_grad():
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         for module, mode in modes:

@@ -10,13 +10,16 @@ from pydantic import model_validator
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.hooks import Batch, Hook, Network
-from tostdsl.plan.bases import Technique
+from tostdsl.plan.bases import DataSet, Technique
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.units import Ramp, number_text
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+MUCH = 0.5
+"""A smoothing above takes most of the true class's probability (W027)."""
 
 
 @register("labels")
@@ -32,7 +35,9 @@ class Labels(Technique):
     `others` is the form of the ToST reference code, with 0.1. `all` is PyTorch's, which is the
     same as `others` with a smoothing (C - 1)/C times as large: for `others` at 0.1 and ten
     classes write 0.1111 with `all`. A ramp (`smoothing=0.2 -> 0`) moves over the stage's window.
-    `smoothing` is 0.1 when left out, and 0 when left out beside `mixup` or `cutmix`.
+    `smoothing` is 0.1 when left out, and 0 when left out beside `mixup` or `cutmix`. With `others`
+    it stays below (C - 1)/C, where the true class would be no likelier than the rest; above 0.5
+    there is a warning (W027).
 
     `mixup=alpha` draws one share r a batch from Beta(alpha, alpha) and makes each image
 
@@ -103,11 +108,36 @@ class Labels(Technique):
             if mixing:
                 why = " and ".join(f"`{name}`" for name in mixing)
                 yield Problem("T522", {"name": "spread", "why": why}, ("spread",))
-        ends = (value.start, value.stop) if isinstance(value, Ramp) else (value,)
-        if not all(0 <= end < 1 for end in ends):
-            found = str(value) if isinstance(value, Ramp) else number_text(value)
-            values = {"name": "smoothing", "bound": "at least 0 and less than 1"}
-            yield Problem("T303", {**values, "found": f"`{found}`"}, ("smoothing",))
+        facts = site.data.facts() if isinstance(site.data, DataSet) else None
+        bound = self.bound(facts.classes if facts is not None else None)
+        found = str(value) if isinstance(value, Ramp) else number_text(value)
+        if bound is not None:
+            values = {"name": "smoothing", "bound": bound, "found": f"`{found}`"}
+            yield Problem("T303", values, ("smoothing",))
+        elif max(self._ends()) > MUCH:
+            yield Problem("W027", {"found": found}, ("smoothing",))
+
+    def bound(self, classes: int | None) -> str | None:
+        """What the smoothing must be, in words, where it is not; None where it is sound.
+
+        Every class but the true one gets less than the true one.
+        """
+        if not all(0 <= end < 1 for end in self._ends()):
+            return "at least 0 and less than 1"
+        if classes is None or classes < 2 or self.spread == "all":
+            return None
+        limit = (classes - 1) / classes
+        if max(self._ends()) < limit:
+            return None
+        return (
+            f"less than {number_text(round(limit, 4))}, so that of {classes} classes the true one "
+            "is the likeliest"
+        )
+
+    def _ends(self) -> tuple[float, ...]:
+        value = self.smoothing
+        assert value is not None
+        return (value.start, value.stop) if isinstance(value, Ramp) else (value,)
 
     def hook(self) -> LabelsHook:
         return LabelsHook(self)
@@ -115,6 +145,12 @@ class Labels(Technique):
 
 class LabelsHook(Hook[Labels]):
     """Softens the targets of each batch."""
+
+    def prepare(self, net: Network) -> None:
+        bound = self.stage.bound(net.classes)
+        if bound is not None:
+            found = f"`{self.stage.smoothing}`"
+            raise TostError.of("T303", name="smoothing", bound=bound, found=found)
 
     def attach(self, net: Network, cells: Mapping[str, Tensor]) -> None:
         if net.classes < 2:

@@ -38,7 +38,7 @@ def fan_factors(layer: nn.Module, mask: Tensor, mode: str) -> Tensor:
 def by_fans(net: Network, names: Sequence[str], mode: str, relative: bool) -> None:
     """Rescale each kept weight of these layers, which all have a mask.
 
-    With `relative` a layer that a normalisation follows keeps the norm of its weights.
+    With `relative` a layer whose scale normalisations take out again keeps the norm of its weights.
     """
     empty, behind = 0, net.normalised() & set(names) if relative else frozenset()
     for name in names:

@@ -76,7 +76,8 @@ class Skip(Removable):
     times the weights a very sparse network keeps, and never removed. Because of the constant fill
     every channel of a skip starts alike and, far below the normalisation's 1e-5, small. On
     bottlenecks the public code puts none; here they get them. The default here, without
-    parameters, early and removed, is the paper's intent; the forms other than `add`, blocks,
+    parameters and removed, is the paper's intent; early takes a window, such as `until 25%`, as a
+    skip without one fades over all of training. The forms other than `add`, blocks,
     `fill=kaiming` and all that is said of when and how skips fade are this project's choice.
     """
 

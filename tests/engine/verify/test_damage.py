@@ -399,7 +399,7 @@ def test_nothing_is_written(run: Path) -> None:
 
 
 def unregistered(content: Any) -> None:
-    content["plan"]["mask"]["method"]["name"] = "vnm"
+    content["plan"]["mask"]["method"]["name"] = "wanda"
 
 
 def other_revision(content: Any) -> None:
@@ -413,7 +413,7 @@ def older_schema(content: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (unregistered, "names the mask `vnm`, which is not registered here"),
+        (unregistered, "names the mask `wanda`, which is not registered here"),
         (other_revision, "`random` has revision 1 here, the plan wants 9"),
         (older_schema, "written in schema 0, this version reads schema 1"),
     ],

@@ -10,10 +10,18 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.engine.test_run import plan
-from tests.engine.verify.runs import BASE, edit_json, failures, reseal, trained, verdict
+from tests.engine.verify.runs import (
+    BASE,
+    edit_json,
+    edit_tensors,
+    failures,
+    reseal,
+    trained,
+    verdict,
+)
 from tostdsl.engine import reference
 from tostdsl.engine.manifest import Entry, gap
 from tostdsl.engine.run import RunOptions, run
@@ -150,10 +158,57 @@ def test_ghosts_that_are_gone_or_foreign_are_found(kept_run: Path, tmp_path: Pat
     folder = Path(shutil.copytree(kept_run, tmp_path / "run"))
     shutil.copy(folder / "masks.safetensors", folder / "ghosts.safetensors")
     reseal(folder)
-    assert "weight`, of no kept stage" in failures(folder, allow_ghosts=True)
+    assert "ghosts.safetensors lacks `1:module:" in failures(folder, allow_ghosts=True)
     (folder / "ghosts.safetensors").unlink()
     reseal(folder)
     assert "ghosts: ghosts.safetensors is missing" in failures(folder, allow_ghosts=True)
+
+
+def _forged(kept_run: Path, folder: Path, factor: float) -> Path:
+    copy = Path(shutil.copytree(kept_run, folder))
+
+    def change(tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+        for name, tensor in tensors.items():
+            if name.endswith("norm:bias"):
+                tensor.add_(factor)
+
+    edit_tensors(copy / "ghosts.safetensors", change)
+    reseal(copy)
+    return copy
+
+
+def test_the_network_that_was_judged_is_measured_again(kept_run: Path, tmp_path: Path) -> None:
+    """With what stays, put in again from its file, and without; other values of it are found."""
+    found = verdict(kept_run, allow_ghosts=True, evaluate=True)
+    stored = json.loads((kept_run / "result.json").read_text("utf-8"))
+    assert found.passed
+    words = said(found, "accuracy")
+    assert f"{stored['accuracy']:.2%} with skip on 256 test images" in words
+    assert f"{stored['kept']['accuracy_without']:.2%} without skip on 256 test images" in words
+    forged = failures(_forged(kept_run, tmp_path / "run", 3.0), allow_ghosts=True, evaluate=True)
+    assert "accuracy: loss is " in forged
+    assert " with skip, the run's " in forged
+    assert " without skip, the run's " not in forged
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda k: k.update(parameters=7), "counts 7 parameters left in"),
+        (lambda k: k.update(sparsity_with=0.5), "a sparsity of 50.00%; it is "),
+        (lambda k: k.update(zero_weights=1), "parameters left in"),
+        (lambda k: k.update(stages=["ghost"]), "parameters left in"),
+        (lambda k: k.update(accuracy_without=1.0), "has not the accuracy and loss without what"),
+    ],
+)
+def test_forged_counts_of_what_stays_are_found(
+    kept_run: Path, tmp_path: Path, change: Any, reason: str
+) -> None:
+    """Each figure of what was left in follows from the files."""
+    folder = Path(shutil.copytree(kept_run, tmp_path / "run"))
+    edit_json(folder / "result.json", lambda content: change(content["kept"]))
+    reseal(folder)
+    assert reason in failures(folder, allow_ghosts=True)
 
 
 # -- the parts

@@ -6,11 +6,12 @@ files        each file is as it was written, by the manifest
 plan         plan.json has its fingerprint, and recipe.tost and plan.tost mean the same
 network      the plan's plain architecture takes model.safetensors, strictly; nothing else is there
 masks        they are of the plan's layers, of its sparsity, and the model is zero where they are
-ghosts       ghosts.safetensors is there if the plan keeps stages, and only with leave
+ghosts       if the plan keeps stages they take ghosts.safetensors strictly; only with leave
 outputs      the network computes what the trained one computed (`reference`)
-figures      result.json, metrics.jsonl and the certificate tell one story
+figures      result.json, metrics.jsonl and the certificate tell one story: which epochs, at which
+             learning rates and weights, where stages left; a trace is of this plan's steps
 certificate  every check that the plan calls for is there, and passed
-accuracy     on request: the test accuracy comes out again
+accuracy     on request: the test accuracy comes out again, with what the plan keeps and without
 
 Two kinds of damage are told apart. A file that changed after the run is caught by its checksum;
 a folder made up with checksums that fit is caught where it contradicts itself, its plan or its
@@ -26,10 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from tostdsl.diagnostics import Diagnostic, TostError
-from tostdsl.engine.kept import FILE as GHOSTS
-from tostdsl.engine.manifest import MANIFEST, Entry, gap, others
+from tostdsl.engine.manifest import MANIFEST, Entry, digests, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
-from tostdsl.engine.verify import figures, weights
+from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
@@ -131,6 +131,11 @@ class _Verification:
                 group.check(name, False, str(why))
             return None
 
+    def _written(self) -> set[str]:
+        """Names of the files that the run wrote; without a manifest, of those that are there."""
+        names = (traces.FILE, traces.PICTURE)
+        return set(self.known) or {name for name in names if (self.folder / name).exists()}
+
     # -- groups
 
     def _ended(self) -> None:
@@ -163,7 +168,7 @@ class _Verification:
                 group.check(name, not what, what or "as it was written")
         present = {name for name in TEXTS if (self.folder / name).exists()}
         self.edited |= present - set(known)
-        group.said = f"{len(known)} files are as they were written"
+        group.said = _as_written(len(known), sorted(self.edited & set(known)))
         if more := [name for name in others(self.folder, known) if name not in present]:
             shown = ", ".join(more[:3]) + (", …" if len(more) > 3 else "")
             group.notes.append(f"not of the run, and not looked at: {shown}")
@@ -241,7 +246,7 @@ class _Verification:
             certificate,
             result,
             rows,
-            {name: entry.sha256 for name, entry in self.known.items()},
+            digests(self.folder, (weights.MODEL, weights.MASKS, OUTPUTS)),
             self.options.allow_ghosts,
         )
         try:
@@ -254,18 +259,28 @@ class _Verification:
     def _judge(self, evidence: Evidence) -> None:
         network = weights.network(evidence, self._group("network"))
         masked = weights.masks(evidence, network, self._group("masks"))
-        weights.ghosts(evidence, self._group("ghosts"), (self.folder / GHOSTS).exists())
+        kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
         weights.outputs(evidence, network, self._group("outputs"))
         figures.figures(evidence, masked, self._group("figures"))
+        traces.trace(evidence, network, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
         accuracy = self._group("accuracy")
         if self.options.evaluate or self.options.data_root is not None:
             if network is not None:
-                figures.accuracy(evidence, network, accuracy, self.options.data_root)
+                root = self.options.data_root
+                accuracies.accuracy(evidence, network, masked, kept, accuracy, root)
             else:
                 accuracy.check("the network", False, "is not there to be measured")
         else:
             accuracy.said = "not measured again; `--evaluate` does"
+
+
+def _as_written(files: int, edited: list[str]) -> str:
+    if not edited:
+        return f"{files} files are as they were written"
+    were = "was" if len(edited) == 1 else "were"
+    unedited = f"{files - len(edited)} of {files} files are as they were written"
+    return f"{unedited}; {', '.join(edited)} {were} edited"
 
 
 def _ended(end: StoredEnd) -> str:

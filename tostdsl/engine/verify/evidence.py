@@ -66,7 +66,7 @@ class Evidence:
     rows: Sequence[Mapping[str, Any]]
     """Of metrics.jsonl."""
     digests: Mapping[str, str]
-    """SHA-256 of each file by the manifest."""
+    """SHA-256 of the files that the certificate names, as they are."""
     allow_ghosts: bool
     """Whether whoever verifies lets kept stages pass."""
 

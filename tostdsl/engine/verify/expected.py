@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from tostdsl.engine.loop import stage_names
+from tostdsl.engine.boundary import stage_names
+from tostdsl.engine.certificate import ENTERED, MOVED
 from tostdsl.plan.plan import Plan, StagePlan
 from tostdsl.plan.program import Curves, Phase, Program, clip
 
@@ -47,18 +48,39 @@ def checks_of(program: Program) -> list[str]:
     return found
 
 
+def staged(plan: Plan, phase: Phase) -> bool:
+    """Whether stages are at work in a phase: in the final training, and in rounds if asked for."""
+    method = plan.mask.method if plan.mask is not None else None
+    return phase.kind == "train" or (method is not None and method.stages_in_rounds())
+
+
+def leavings(program: Program, phase: Phase) -> list[tuple[int, list[str]]]:
+    """The steps before which stages that change the network leave it, and their names."""
+    plan, total, names = program.plan, phase.clock.total, stage_names(program.plan)
+    kept = staying(program) if phase.kind == "train" else []
+    found: dict[int, list[tuple[int, int]]] = {}
+    for index, stage in enumerate(plan.stages if staged(plan, phase) else ()):
+        start, stop = clip(phase.clock.window(stage.window), total)
+        if start < stop and index not in kept and stage.technique.adds_to_network():
+            found.setdefault(stop, []).append((start, index))
+    return [(stop, [names[i] for _, i in sorted(found[stop])]) for stop in sorted(found)]
+
+
 def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     plan = program.plan
-    method = plan.mask.method if plan.mask is not None else None
-    final = phase.kind == "train"
-    staged = final or (method is not None and method.stages_in_rounds())
+    final, at_work = phase.kind == "train", staged(plan, phase)
     kept = staying(program) if final else []
-    if staged:
-        yield from _removals(plan, phase, kept)
+    if at_work:
+        yield from _boundaries(plan, phase, kept)
     steps = phase.steps if program.rehearsal else phase.clock.total
     yield f"{phase.name} ran its {steps} steps"
     yield f"{phase.name}: what acts at one moment acted then, once"
+    if any(step < phase.clock.total for step in phase.updates):
+        yield f"{MOVED}, in {phase.name}"
     yield f"stages at work in their windows and nowhere else, in {phase.name}"
+    windows = [clip(phase.clock.window(stage.window), phase.clock.total) for stage in plan.stages]
+    if at_work and any(start < stop for start, stop in windows):
+        yield f"{ENTERED}, in {phase.name}"
     if masked:
         yield f"masked weights zero and masks as chosen at each segment's end, in {phase.name}"
     if not kept:
@@ -73,24 +95,43 @@ def _shape(when: str) -> list[str]:
     return [f"{what} {when}" for what in SHAPE]
 
 
-def _removals(plan: Plan, phase: Phase, kept: Sequence[int]) -> Iterator[str]:
-    """A check for each moment at which stages leave the network."""
+def _boundaries(plan: Plan, phase: Phase, kept: Sequence[int]) -> Iterator[str]:
+    """The checks of each moment at which stages leave the network or act once."""
     total, names = phase.clock.total, stage_names(plan)
     leaving: dict[int, list[tuple[int, int]]] = {}
+    acting: dict[int, list[int]] = {}
     for index, stage in enumerate(plan.stages):
         start, stop = clip(phase.clock.window(stage.window), total)
-        if start < stop and index not in kept and stage.technique.adds_to_network():
+        if start == stop < total:
+            acting.setdefault(start, []).append(index)
+        elif start < stop and index not in kept:
             leaving.setdefault(stop, []).append((start, index))
-    for stop in sorted(leaving):
-        indices = [index for _, index in sorted(leaving[stop])]
-        at = f"step {stop}" if stop < total else "the end"
+    for moment in sorted({*leaving, *acting}):
+        at = f"step {moment}" if moment < total else "the end"
         where = f"{at} of {phase.name}"
-        yield f"{', '.join(names[i] for i in indices)} left without a trace at {where}"
-        jumping = [names[i] for i in indices if _jumps(plan.stages[i], phase)]
-        if jumping:
-            yield f"{', '.join(jumping)} left by a jump, as written, at {where}"
-        if any(plan.stages[i].technique.recalibrates() for i in indices):
-            yield f"statistics re-estimated and nothing else changed at {where}"
+        indices = [index for _, index in sorted(leaving.get(moment, []))]
+        yield from _leaving(plan, phase, indices, where)
+        if here := acting.get(moment):
+            yield _nothing_of([names[i] for i in here], f"step {moment} of {phase.name}")
+
+
+def _nothing_of(names: Sequence[str], where: str) -> str:
+    return f"nothing of {', '.join(names)} in the network or the optimizer at {where}"
+
+
+def _leaving(plan: Plan, phase: Phase, indices: Sequence[int], where: str) -> Iterator[str]:
+    names, stages = stage_names(plan), plan.stages
+    if indices:
+        yield _nothing_of([names[i] for i in indices], where)
+    changing = [i for i in indices if stages[i].technique.adds_to_network()]
+    if not changing:
+        return
+    yield f"{', '.join(names[i] for i in changing)} left without a trace at {where}"
+    jumping = [names[i] for i in changing if _jumps(stages[i], phase)]
+    if jumping:
+        yield f"{', '.join(jumping)} left by a jump, as written, at {where}"
+    if any(stages[i].technique.recalibrates() for i in changing):
+        yield f"statistics re-estimated and nothing else changed at {where}"
 
 
 def _jumps(stage: StagePlan, phase: Phase) -> bool:

@@ -5,26 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from fractions import Fraction
-from pathlib import Path
 
-import torch
-from torch import nn
-from torch.nn import functional
-
-from tostdsl.data.fake import fake_for
-from tostdsl.diagnostics import TostError
-from tostdsl.engine import device as devices
 from tostdsl.engine import reference
-from tostdsl.engine.feed import Feed
-from tostdsl.engine.manifest import MANIFEST
 from tostdsl.engine.masked import Masked
-from tostdsl.engine.measure import Meter
-from tostdsl.engine.outcome import digest_of, misses
+from tostdsl.engine.outcome import misses
+from tostdsl.engine.verify.course import course
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import checks_of, gone
 from tostdsl.engine.verify.weights import MASKS, MODEL
-from tostdsl.plan.bases import Images, LoadOptions
-from tostdsl.units import Percent
 
 SLACK = Fraction(1, 200)
 """Share of the test images that another device or precision may class otherwise."""
@@ -37,7 +25,7 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     result, certificate = evidence.result, evidence.certificate
     for name in (MODEL, MASKS, reference.FILE):
         same = certificate.sha256.get(name) == evidence.digests.get(name)
-        words = f"and {MANIFEST} name {'the same' if same else 'different'} checksums of {name}"
+        words = f"{'has' if same else 'has not'} the checksum of {name}"
         group.check("certificate.json", same, words)
     group.check(
         "certificate.json",
@@ -57,10 +45,16 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     words = "has the accuracy and loss of metrics.jsonl"
     group.check("result.json", told, words if told else f"has not {words[4:]}")
     _seams(evidence, group)
+    course(evidence, group)
     bare = evidence.row("test_without_kept")
     right = (bare is not None) == bool(evidence.staying)
     words = "measures the network without what is left in exactly where something is"
     group.check("metrics.jsonl", right, words)
+    if bare is not None and result.kept is not None:
+        kept = result.kept.accuracy_without, result.kept.loss_without
+        same = kept == (bare.get("accuracy"), bare.get("loss"))
+        words = f"{'has' if same else 'has not'} the accuracy and loss without what is left in"
+        group.check("result.json", same, f"{words} of metrics.jsonl")
     _expectations(evidence, masked, group)
     group.said = f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}, told the same everywhere"
     if unreal == {""} and result.missed_expectations:
@@ -126,65 +120,3 @@ def _seams(evidence: Evidence, group: Group) -> None:
     costly = 0 if evidence.unreal else sum(row.get("costs") is True for row in rows)
     words = f"names {len(result.costly_seams)} costly seams, metrics.jsonl {costly}"
     group.check("result.json", len(result.costly_seams) == costly, words)
-
-
-def accuracy(evidence: Evidence, model: nn.Module, group: Group, data_root: Path | None) -> None:
-    """Measure accuracy and loss on the test images again, on this machine's CPU."""
-    try:
-        images = _images(evidence, data_root)
-    except TostError as error:
-        first = error.diagnostics[0]
-        help = f" ({first.help})" if first.help else ""
-        group.check("the data", False, f"cannot be had: {first.message}{help}")
-        return
-    same = digest_of(images) == evidence.environment.data.sha256
-    words = "has the checksum of the run's" if same else "is not the run's: its checksum is another"
-    if not group.check("the data", same, words):
-        return
-    row = evidence.row("test_without_kept" if evidence.staying else "test")
-    told, said = (row.get("accuracy"), row.get("loss")) if row is not None else (None, None)
-    if not all(isinstance(each, float) and math.isfinite(each) for each in (told, said)):
-        group.check("metrics.jsonl", False, "has no test accuracy and loss")
-        return
-    assert isinstance(told, float)
-    assert isinstance(said, float)
-    meter = _measure(evidence, model, images)
-    loss, share = meter.read()
-    off = abs(meter.accuracy - Fraction(told)) * meter.images
-    home = evidence.environment.device == "cpu" and evidence.plan.precision == "fp32"
-    most = 1 if home else max(1, math.ceil(SLACK * meter.images))
-    where = f"{evidence.environment.device}, {evidence.plan.precision}"
-    why = "" if home else f", since the run was on {where}"
-    bare = " without what is left in" if evidence.staying else ""
-    words = f"{share:.2%}{bare} on {meter.images:,} test images, loss {loss:.4f}; "
-    words += f"the run {told:.2%}"
-    bound = f"{most} {'image' if most == 1 else 'images'} may be classed otherwise{why}"
-    group.check("accuracy", off <= most + Fraction(1, 100), f"is {words} ({bound})")
-    near = (NEAR_HOME if home else NEAR) * max(1.0, abs(said))
-    words_of_loss = f"is {loss:.6f}, the run's {said:.6f} ({near:.1e} apart at most)"
-    group.check("loss", abs(loss - said) <= near, words_of_loss)
-    if evidence.staying:
-        group.notes.append("accuracy with what is left in is not measured again")
-    group.said = f"{words} ({bound})"
-
-
-def _images(evidence: Evidence, data_root: Path | None) -> Images:
-    data = evidence.environment.data
-    if data.fake:
-        return fake_for(evidence.plan.data, data.limit, evidence.plan.seed)
-    return evidence.plan.data.load(LoadOptions(data_root, False, data.limit))
-
-
-@torch.no_grad()
-def _measure(evidence: Evidence, model: nn.Module, images: Images) -> Meter:
-    """Count over the test images, in the precision of the plan."""
-    cpu = torch.device("cpu")
-    plain = {"batch": 1, "augment": (), "validation": Percent.from_json({"percent": 0})}
-    feed = Feed(images, evidence.plan.data.model_copy(update=plain), cpu, evidence.plan.seed)
-    meter = Meter.on(cpu)
-    model.eval()
-    for batch, labels in feed.evaluation("test"):
-        with devices.autocast(cpu, evidence.plan.precision):
-            outputs = model(batch)
-        meter.add(functional.cross_entropy(outputs.float(), labels), outputs, labels)
-    return meter

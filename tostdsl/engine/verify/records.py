@@ -101,6 +101,18 @@ class StoredCertificate(_Record):
     checks: list[StoredCheck]
 
 
+class StoredKept(_Record):
+    """What result.json says of what the recipe left in."""
+
+    stages: list[str]
+    parameters: Count
+    weights: Count
+    zero_weights: Count
+    sparsity_with: Share
+    accuracy_without: Share
+    loss_without: float | None
+
+
 class StoredResult(_Record):
     """result.json of a run that came to its end."""
 
@@ -114,6 +126,7 @@ class StoredResult(_Record):
     parameters: Count
     certified: bool
     rehearsal: bool
+    kept: StoredKept | None
     seams: Count
     costly_seams: list[str]
     missed_expectations: list[str]
@@ -216,21 +229,20 @@ def read_manifest(path: Path) -> dict[str, Entry]:
 
 
 def read_tensors(
-    path: Path, wanted: Mapping[str, Tensor] | None, most: int = 0
+    path: Path, wanted: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a safetensors file, and its notes.
 
-    `wanted` says which names, shapes and types must be there (the values do not matter); None
-    takes any, up to `most` bytes. Nothing but the header is looked at before that is settled.
+    `wanted` says which names, shapes and types must be there (the values do not matter). Nothing
+    but the header is looked at before that is settled.
     """
-    size = most if wanted is None else sum(t.numel() * t.element_size() for t in wanted.values())
+    size = sum(t.numel() * t.element_size() for t in wanted.values())
     content = read(path, size + MAX_HEADER)
     header = _header(content)
     notes = header.pop("__metadata__", {})
     if not isinstance(notes, dict):
         raise Unfit("has no notes of a run")
-    if wanted is not None:
-        _compare(header, wanted)
+    _compare(header, wanted)
     try:
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:

@@ -11,18 +11,18 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import reference
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
-from tostdsl.engine.manifest import MANIFEST
+from tostdsl.engine.kept import count, state_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.site import layers
 from tostdsl.engine.verify.evidence import Evidence, Group
+from tostdsl.engine.verify.expected import staying
 from tostdsl.engine.verify.records import Unfit, read_json, read_tensors
+from tostdsl.engine.verify.staying import fill, put_in
 from tostdsl.plan.masking import MaskMethod
 
 MODEL, MASKS = "model.safetensors", "masks.safetensors"
-MOST_GHOSTS = 8 << 30
-"""Bytes that are read of what stages left in; how large that is the files alone do not tell."""
 
 
 def network(evidence: Evidence, group: Group) -> nn.Module | None:
@@ -52,16 +52,16 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
         "result.json", counted == named, f"names {named:,} parameters, there are {counted:,}"
     )
     said = f"{plan.model.name} takes {len(wanted)} tensors strictly, {counted:,} parameters"
-    group.said = f"{said}, no hooks" if now.hooks == 0 else f"{said}, hooks of its own only"
+    group.said = f"{said}, no hooks" if not now.hooks else f"{said}, hooks of its own only"
     return model
 
 
 def _tensors(
-    evidence: Evidence, group: Group, name: str, wanted: Mapping[str, Tensor] | None
+    evidence: Evidence, group: Group, name: str, wanted: Mapping[str, Tensor]
 ) -> dict[str, Tensor] | None:
     """A file's tensors, where it is of this plan and holds what it must."""
     try:
-        tensors, notes = read_tensors(evidence.folder / name, wanted, MOST_GHOSTS)
+        tensors, notes = read_tensors(evidence.folder / name, wanted)
     except Unfit as why:
         group.check(name, False, str(why))
         return None
@@ -150,8 +150,6 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
 
 def _refuted(evidence: Evidence, method: MaskMethod, name: str, masked: Masked) -> str:
     """Why the method's own report does not hold; empty where it does."""
-    if name not in evidence.digests:
-        return f"is not in {MANIFEST}, though every run with `{method.name}` writes it"
     try:
         return method.refute(read_json(evidence.folder / name), masked.masks)
     except Unfit as why:
@@ -166,32 +164,76 @@ def _counts(evidence: Evidence, group: Group, zeros: int, scope: int) -> None:
     group.check("result.json", right, said if right else f"{said}; it is {zeros:,} of {scope:,}")
 
 
-def ghosts(evidence: Evidence, group: Group, present: bool) -> None:
-    """What stages left in is there exactly when the recipe keeps them, and may."""
-    staying = evidence.staying
-    kept = sorted(evidence.certificate.kept) == sorted(staying.values())
-    names = ", ".join(staying.values())
-    words = f"names {', '.join(evidence.certificate.kept) or 'nothing'} as left in"
-    words += "" if kept else f", the plan {names or 'nothing'}"
-    group.check("certificate.json", kept, words)
-    if not staying:
+def ghosts(
+    evidence: Evidence, model: nn.Module | None, masked: Masked | None, group: Group
+) -> dict[str, Tensor] | None:
+    """What stages left in is there exactly when the recipe keeps them, fits them, and may.
+
+    Gives its tensors, where they fit.
+    """
+    names = [evidence.staying[index] for index in staying(evidence.program)]
+    listed = ", ".join(names)
+    told = evidence.certificate.kept
+    words = f"names {', '.join(told) or 'nothing'} as left in"
+    words += "" if told == names else f", the plan {listed or 'nothing'}"
+    group.check("certificate.json", told == names, words)
+    if not names:
+        present = (evidence.folder / GHOSTS).exists()
         words = "is there, but the plan keeps nothing" if present else "is not there"
         group.check(GHOSTS, not present, words)
+        bare = evidence.result.kept is None
+        words = "tells of nothing" if bare else "tells of something"
+        group.check("result.json", bare, f"{words} left in")
         group.said = "none left in"
-        return
-    state = _tensors(evidence, group, GHOSTS, None)
-    if state is not None:
-        strays = [key for key in state if key.partition(":")[0] not in set(map(str, staying))]
-        words = f"holds `{strays[0]}`, of no kept stage" if strays else "is of the kept stages"
-        group.check(GHOSTS, not strays, words)
+        return None
+    state = _left_in(evidence, model, masked, group)
     run_may = evidence.certificate.allow_ghosts
     may = run_may or evidence.allow_ghosts
     leave = "with the run's leave" if run_may else "with `--allow-ghosts`"
     words = f"is left in, {leave}" if may else (
         "is left in, and neither the run nor this had `--allow-ghosts`"
     )  # fmt: skip
-    group.check(names, may, words)
-    group.said = f"{names} left in as the recipe says, {leave}"
+    group.check(listed, may, words)
+    group.said = f"{listed} left in as the recipe says, {leave}"
+    return state
+
+
+def _left_in(
+    evidence: Evidence, model: nn.Module | None, masked: Masked | None, group: Group
+) -> dict[str, Tensor] | None:
+    """The tensors of what was left in, where the plan's own stages take them."""
+    if model is None:
+        group.check(GHOSTS, False, "cannot be compared without the network")
+        return None
+    try:
+        with put_in(evidence, model, masked.masks if masked is not None else {}) as (_, attached):
+            state = _tensors(evidence, group, GHOSTS, state_of(attached))
+            if state is not None:
+                fill(attached, state)
+                _kept_counts(evidence, count(attached), group)
+            return state
+    except Unfit as why:
+        group.check(GHOSTS, False, str(why))
+        return None
+
+
+def _kept_counts(evidence: Evidence, counts: tuple[int, int, int], group: Group) -> None:
+    result = evidence.result
+    told = result.kept
+    if told is None:
+        group.check("result.json", False, "tells of nothing left in")
+        return
+    parameters, weights, zeros = counts
+    scope = result.weights_in_scope + weights
+    share = (result.pruned_weights + zeros) / scope if scope else 0.0
+    right = (told.parameters, told.weights, told.zero_weights, told.sparsity_with) == (
+        *counts, share,
+    )  # fmt: skip
+    right = right and told.stages == evidence.certificate.kept
+    words = f"counts {told.parameters:,} parameters left in, a sparsity of {told.sparsity_with:.2%}"
+    group.check(
+        "result.json", right, words if right else f"{words}; it is {parameters:,} and {share:.2%}"
+    )
 
 
 def outputs(evidence: Evidence, model: nn.Module | None, group: Group) -> None:

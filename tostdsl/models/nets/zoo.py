@@ -28,7 +28,11 @@ Make = Callable[["DataFacts"], nn.Module]
 
 def zoo(name: str, facts: DataFacts) -> nn.Module:
     """Make the network of a name with fresh weights; T506 where it does not take such images."""
-    make = maker(name)
+    return fitted(name, maker(name), facts)
+
+
+def fitted(name: str, make: Make, facts: DataFacts) -> nn.Module:
+    """Make a network that a recipe calls by a name; T506 where it does not take such images."""
     refusal = refuses(make, facts)
     if refusal is not None:
         shape = f"{facts.height}x{facts.width}"

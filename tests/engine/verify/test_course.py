@@ -1,0 +1,250 @@
+"""The course of a run, and its trace, are held against the plan's windows, anneals and schedule."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.verify.runs import edit_json, failures, reseal, trained, verdict
+from tests.engine.verify.test_expected import HEAD, RECIPES
+from tostdsl.compile.compiler import compile_file
+from tostdsl.engine.verify.course import course
+from tostdsl.engine.verify.evidence import Evidence, Group
+from tostdsl.engine.verify.records import (
+    StoredCertificate,
+    StoredEnvironment,
+    StoredResult,
+    read_record,
+)
+from tostdsl.engine.verify.traces import trace
+
+Rows = list[dict[str, Any]]
+TRACED = """\
+model cifar_resnet(8)
+data digits(validation=20%)
+mask random(sparsity=90%)
+train for 3 epochs
+schedule multistep(at=[epoch 2], factor=0.1)
+labels(smoothing=0.2 -> 0)
+ghost(activation=swish, beta=1 -> 20, anneal=linear) until 40%
+skip until 60%
+"""
+
+
+@pytest.fixture(scope="module")
+def traced_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run with a trace."""
+    folder = tmp_path_factory.mktemp("traced")
+    return trained({"top.tost": TRACED}, folder, smoke=False, trace_every=10)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_run_tells_of_its_course_is_what_the_plan_says(name: str, tmp_path: Path) -> None:
+    """For every kind of recipe: epochs, rates, weights, ramps, seams, and a trace of them."""
+    files = {"top.tost": HEAD + RECIPES[name]}
+    folder = trained(files, tmp_path, trace_every=7, allow_ghosts=True)
+    assert "" == failures(folder)
+
+
+def test_a_whole_run_with_validation_and_a_trace_holds(traced_run: Path) -> None:
+    """Not only a rehearsal."""
+    assert "" == failures(traced_run)
+    said = {check.detail for g in verdict(traced_run).groups for check in g.checks}
+    assert "has 3 epochs, their rates and weights as the plan has them" in said
+    assert "has 2 seams, where and at which weights the plan has them" in said
+
+
+def rows_of(path: Path) -> Rows:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def evidence(traced_run: Path) -> Evidence:
+    """What the run's course is judged by."""
+    (made,) = compile_file(traced_run / "recipe.tost").plans
+    return Evidence(
+        traced_run,
+        made,
+        read_record(traced_run / "environment.json", StoredEnvironment),
+        read_record(traced_run / "certificate.json", StoredCertificate),
+        read_record(traced_run / "result.json", StoredResult),
+        rows_of(traced_run / "metrics.jsonl"),
+        {},
+        False,
+    )
+
+
+def change_rows(path: Path, change: Callable[[Rows], Any]) -> None:
+    rows = rows_of(path)
+    change(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def epochs(rows: Rows) -> Rows:
+    return [row for row in rows if row["kind"] == "epoch"]
+
+
+def seams(rows: Rows) -> Rows:
+    return [row for row in rows if row["kind"] == "seam"]
+
+
+COURSE: list[tuple[str, Callable[[Rows], Any], str]] = [
+    ("rate", lambda r: epochs(r)[2].update(lr=0.1), "tells a learning rate of 0.1 in epoch 2"),
+    ("no rate", lambda r: epochs(r)[0].pop("lr"), "tells a learning rate of None in epoch 0"),
+    (
+        "weight",
+        lambda r: epochs(r)[0]["weights"].update(ghost=0.5),
+        "tells ghost at 0.5 in epoch 0 of training, the plan has it at ",
+    ),
+    (
+        "ramp",
+        lambda r: epochs(r)[0]["weights"].update({"labels.smoothing": 0.2}),
+        "tells labels.smoothing at 0.2 in epoch 0",
+    ),
+    (
+        "stage",
+        lambda r: epochs(r)[2]["weights"].update(skip=0.1),
+        "tells other weights in epoch 2 of training than those of labels.smoothing",
+    ),
+    ("fewer", lambda r: r.remove(epochs(r)[2]), "has fewer epochs than the plan"),
+    ("more", lambda r: r.append(epochs(r)[2]), "has more epochs than the plan"),
+    (
+        "order",
+        lambda r: epochs(r)[0].update(epoch=1),
+        "has a row of training, epoch 1, step 16 in the place of epoch 0 of training",
+    ),
+    (
+        "step",
+        lambda r: epochs(r)[1].update(step=30),
+        "has a row of training, epoch 1, step 30 in the place",
+    ),
+    ("loss", lambda r: epochs(r)[0].update(loss="low"), "has not the figures of a run in epoch 0"),
+    (
+        "accuracy",
+        lambda r: epochs(r)[0].update(validation_accuracy=1.1),
+        "has not the figures of a run in epoch 0",
+    ),
+    (
+        "seam",
+        lambda r: seams(r)[0]["left"].update(ghost=0.0),
+        "tells ghost left at a weight of 0.0 at step 20 of training, the plan has it at ",
+    ),
+    ("place", lambda r: seams(r)[1].update(step=30), "has a seam in another place than step 31"),
+    (
+        "others",
+        lambda r: seams(r)[0].update(left={"skip": 0.1}),
+        "tells of others than ghost that left at step 20",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), [c[1:] for c in COURSE], ids=[c[0] for c in COURSE])
+def test_a_forged_course_is_found(
+    evidence: Evidence, change: Callable[[Rows], Any], words: str
+) -> None:
+    """Nothing but the plan is asked what the rate and the weights of an epoch were."""
+    rows = rows_of(evidence.folder / "metrics.jsonl")
+    change(rows)
+    group = Group("figures")
+    course(replace(evidence, rows=rows), group)
+    assert words in " ".join(f"{check.name} {check.detail}" for check in group.failures)
+
+
+def _measured(rows: Rows) -> dict[str, Any]:
+    found: dict[str, Any] = rows[1]["with"]
+    return found
+
+
+TRACES: list[tuple[str, Callable[[Rows], Any], str]] = [
+    ("order", lambda r: r.insert(1, r[3]), "that is none of training, or out of order"),
+    ("twice", lambda r: r.insert(1, r[1]), "that is none of training, or out of order"),
+    ("late", lambda r: r[-1].update(step=54), "that is none of training, or out of order"),
+    ("phase", lambda r: r.pop(0), "has a line 1 that is no step of a phase"),
+    ("empty", lambda r: r.clear(), "lacks a phase of the plan"),
+    ("length", lambda r: r[0].update(steps=55), "has a phase in line 1 that is not the plan's"),
+    ("window", lambda r: r[0]["windows"].update(skip=[0, 9]), "phase in line 1 that is not"),
+    ("layers", lambda r: r[0]["layers"].pop(), "names other layers in line 1 than the network's"),
+    ("kind", lambda r: r[2].update(kind="stop"), "has a line 3 that is no step of a phase"),
+    ("stage", lambda r: r[1]["stages"].pop("labels"), "names other stages than those at work"),
+    (
+        "weight",
+        lambda r: r[1]["stages"]["skip"].update(weight=0.4),
+        "has skip at other values than the plan's in line 2",
+    ),
+    ("ramp", lambda r: r[1]["stages"]["ghost"].pop("beta"), "has other values of ghost than"),
+    ("without", lambda r: r[1]["without"].pop("skip"), "measures without other stages than those"),
+    ("negative", lambda r: _measured(r)["gradients"].update(fc=-1.0), "has not the figures"),
+    ("gone", lambda r: _measured(r)["gradients"].pop("fc"), "has not the figures of a trace"),
+    ("dead", lambda r: _measured(r)["dead"].update(conv1=2.0), "has not the figures of a trace"),
+    ("word", lambda r: _measured(r).update(loss="low"), "has not the figures of a trace"),
+    ("key", lambda r: _measured(r).update(more=1), "has not the figures of a trace in line 2"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), [t[1:] for t in TRACES], ids=[t[0] for t in TRACES])
+def test_a_forged_trace_is_found(
+    evidence: Evidence, tmp_path: Path, change: Callable[[Rows], Any], words: str
+) -> None:
+    """Steps, stages, layers and keys of each row; figures that none can be."""
+    shutil.copy(evidence.folder / "trace.jsonl", tmp_path)
+    change_rows(tmp_path / "trace.jsonl", change)
+    group, model = Group("figures"), evidence.plan.model.build(evidence.facts)
+    names = {"trace.jsonl", "trace.svg"}
+    trace(replace(evidence, folder=tmp_path), model, names, group)
+    assert words in " ".join(f"{check.name} {check.detail}" for check in group.failures)
+
+
+def test_forgeries_of_both_are_found_in_a_folder(traced_run: Path, tmp_path: Path) -> None:
+    """By the whole of a verification, the checksums fitting."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+    change_rows(copy / "metrics.jsonl", lambda rows: epochs(rows)[0].update(lr=1.0))
+    change_rows(copy / "trace.jsonl", lambda rows: rows[1].update(stages={}))
+    reseal(copy)
+    assert [
+        "figures: metrics.jsonl tells a learning rate of 1.0 in epoch 0 of training, "
+        "the plan's is 0.1",
+        "figures: trace.jsonl names other stages than those at work at step 0 in line 2",
+    ] == failures(copy).splitlines()
+
+
+def test_a_trace_without_its_picture_is_found(traced_run: Path, tmp_path: Path) -> None:
+    """And a picture without its trace; a changed trace by its checksum alone."""
+    for name, other in (("trace.svg", "trace.jsonl"), ("trace.jsonl", "trace.svg")):
+        copy = tmp_path / name
+        shutil.copytree(traced_run, copy)
+        with (copy / name).open("a", encoding="utf-8") as file:
+            file.write("\n")
+        assert f"files: {name} is " in failures(copy)
+        (copy / name).unlink()
+        reseal(copy)
+        assert other in failures(copy)
+
+
+def test_a_missing_manifest_is_the_only_thing_told(traced_run: Path, tmp_path: Path) -> None:
+    """What it would have said of other files is not held against them; they still are judged."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+    (copy / "manifest.json").unlink()
+    assert "files: manifest.json is missing" == failures(copy)
+    edit_json(copy / "certificate.json", lambda c: c["sha256"].update({"model.safetensors": "0"}))
+    assert "certificate.json has not the checksum of model.safetensors" in failures(copy)
+
+
+def test_an_edited_recipe_is_not_called_as_written(traced_run: Path, tmp_path: Path) -> None:
+    """It may mean the same, and then all holds; but it is not what was written."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+    text = (copy / "recipe.tost").read_text("utf-8")
+    (copy / "recipe.tost").write_text("# a remark\n" + text, encoding="utf-8")
+    found = verdict(copy)
+    assert found.passed
+    files = len(json.loads((copy / "manifest.json").read_text("utf-8"))["files"])
+    wanted = f"{files - 1} of {files} files are as they were written; recipe.tost was edited"
+    assert wanted == found.groups[0].said

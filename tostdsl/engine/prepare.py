@@ -1,0 +1,51 @@
+"""What a run needs of its network, tried before anything is written.
+
+Selectors that match nothing, layers that a stage cannot serve, code that cannot be traced: whatever
+of that is found only on the network itself is found here, on one built for the purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from tostdsl.diagnostics import TostError
+from tostdsl.engine.masked import Masked
+from tostdsl.engine.recalibrate import refuse_without_norms
+from tostdsl.engine.seeds import derive
+from tostdsl.engine.surgery import Draw, Surgeon, layers
+from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.plan import Plan
+
+
+def prepare(plan: Plan, facts: DataFacts, device: torch.device, draw: Draw) -> None:
+    """Try each stage on the plan's network, by itself; random states stay as they were.
+
+    A stage that adds to the network enters and leaves, of another its targets are looked for.
+    `TostError` says why one cannot be served; its `about` is the stage of the plan.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(plan.seed, "init"))
+        model = plan.model.build(facts).to(device)
+    refuse_without_norms(plan, model)
+    masks: Mapping[str, torch.Tensor] = {}
+    if plan.mask is not None:  # which weights it will prune is not known yet: all are kept
+        names = layers(model, plan.mask.targets, plan.model.name)
+        weights = Masked(model, [f"{name}.weight" for name in names]).weights
+        masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
+    surgeon = Surgeon(
+        model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name, draw
+    )
+    for index, stage in enumerate(plan.stages):
+        technique = stage.technique
+        try:
+            surgeon.prepare(stage)
+            if technique.adds_to_network():
+                surgeon.leave(surgeon.enter(index, stage, None), None)
+            elif technique.targeted:
+                layers(model, stage.targets, plan.model.name, technique.name)
+        except TostError as error:
+            raise TostError(error.diagnostics, stage) from None
+        except (RuntimeError, ValueError):
+            continue  # the run says at which step it fails, with the message of torch
