@@ -262,6 +262,37 @@ def test_a_few_other_names_are_told_by_shapes_that_stand_once(
     assert "linear.weight" == found.report["layers"]["fc.weight"]["from"]
 
 
+def renamed(network: nn.Module, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The masks as another implementation of the network names them; the last name is the same."""
+    words = {"layer": "blocks", "stem": "conv", "shortcut": "short", "bn": "norm"}
+    state = {}
+    for name, value in synflow(network, wanted).state_dict().items():
+        for word, other in words.items():
+            name = name.replace(word, other)
+        state[name] = value
+    return state
+
+
+def test_an_order_counts_where_names_agree_with_it(
+    tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
+) -> None:
+    """Of other names all go by order; where a known name stands elsewhere, no order is believed."""
+    state = renamed(network, wanted)
+    torch.save(state, tmp_path / "m.pth")
+    found = chosen(tmp_path / "m.pth", network)
+    assert all(torch.equal(mask, found.masks[name]) for name, mask in wanted.items())
+    how = {name: layer["matched"] for name, layer in found.report["layers"].items()}
+    assert "by its name" == how.pop("fc.weight")
+    assert {"by shape and order"} == set(how.values())
+    moved = {n.replace("blocks1.0.conv2", "layer1.0.conv1"): value for n, value in state.items()}
+    torch.save(moved, tmp_path / "m.pth")
+    found = chosen(tmp_path / "m.pth", network)
+    first, second = (f"layer1.0.conv{i}.weight" for i in (1, 2))
+    assert torch.equal(wanted[second], found.masks[first])
+    assert torch.equal(wanted[first], found.masks[second])
+    assert "by its shape alone" == found.report["layers"][second]["matched"]
+
+
 def test_what_may_fit_two_ways_is_refused(
     tmp_path: Path, network: nn.Module, wanted: dict[str, Tensor]
 ) -> None:

@@ -71,7 +71,7 @@ def match(entries: Sequence[Entry], weights: Weights, ordered: bool) -> Matches:
     found.left = [each for each in sized if each not in small]
     for how, call in WAYS:
         _named(found, weights, how, call)
-    _shaped(found, weights, ordered)
+    _shaped(found, sized, weights, ordered)
     found.left += small
     if missing := [name for name in weights.scope if name not in found.of]:
         raise _unmatched(missing, found.left, weights)
@@ -116,20 +116,26 @@ def _named(
     found.left = rest
 
 
-def _shaped(found: Matches, weights: Weights, ordered: bool) -> None:
-    """What no name told: all of it in one order, or shapes that stand once on either side."""
+def _shaped(found: Matches, entries: Sequence[Entry], weights: Weights, ordered: bool) -> None:
+    """What no name told: all of it in one order, or shapes that stand once on either side.
+
+    An order counts where every shape fits in it, and nothing that a name told stands elsewhere.
+    """
     left = [entry for entry in found.left if len(entry.shape) > 1]
-    shapes = [entry.shape for entry in left]
-    fitting = [
-        names
-        for names in (tuple(weights.scope), weights.order)
-        if shapes == [weights.shape(name) for name in names]
-    ]
-    if ordered and not found.of and fitting:
-        pairs, how = list(zip(fitting[0], left, strict=True)), "by shape and order"
+    matrices = [entry for entry in entries if len(entry.shape) > 1]
+    pairs: list[tuple[str, Entry]] = []
+    for names in (tuple(weights.scope), weights.order) if ordered and left else ():
+        if [each.shape for each in matrices] != [weights.shape(name) for name in names]:
+            continue
+        places = dict(zip(names, matrices, strict=True))
+        if all(places.get(name) is each.entry for name, each in found.of.items()):
+            pairs = [(name, entry) for name, entry in places.items() if name not in found.of]
+            how = "by shape and order"
+            break
     else:
         free = [name for name in weights.order if name not in found.of]
-        mine, theirs = Counter(map(weights.shape, free)), Counter(shapes)
+        mine = Counter(map(weights.shape, free))
+        theirs = Counter(entry.shape for entry in left)
         alone = {shape for shape in theirs if mine[shape] == theirs[shape] == 1}
         where = {weights.shape(name): name for name in free}
         pairs = [(where[entry.shape], entry) for entry in left if entry.shape in alone]
