@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tostdsl.units import END, START, Moment, Window
 PRESETS = Path(__file__).parents[1] / "recipes" / "presets"
 ALL = sorted(path.stem for path in PRESETS.glob("*.tost"))
 PUBLISHED = ["published_ghost", "published_skip"]
+MASKS = [name for name in ALL if name.startswith("mask_")]
 OTHERS = [name for name in ALL if name not in PUBLISHED]
 SMALL = 'extends "{name}.tost"\nmodel cifar_resnet(8)\ndata digits(validation=10%)\n'
 
@@ -37,7 +39,7 @@ def test_every_technique_has_both_levels() -> None:
     """Those that change the network have two presets each, the others one for both."""
     agreed = ["agreed_init", "agreed_labels"]
     intended = ["intent_full", "intent_ghost", "intent_skip"]
-    assert [*agreed, *intended, *PUBLISHED] == ALL
+    assert [*agreed, *intended, *MASKS, *PUBLISHED] == ALL
     assert ALL == names()
 
 
@@ -67,8 +69,9 @@ def test_training_is_that_of_the_public_code(name: str) -> None:
     assert 4 == made.data.augment[0].arguments()["padding"]
     assert 45_000 == 50_000 - made.data.held_out(50_000)
     assert made.mask is not None
-    assert ["conv"] == [selector.text for selector in made.mask.targets.on]
-    assert () == made.mask.targets.exclude
+    if name not in MASKS:
+        assert ["conv"] == [selector.text for selector in made.mask.targets.on]
+        assert () == made.mask.targets.exclude
     assert ("resnet18", "cifar") == (made.model.name, made.model.arguments()["stem"])
 
 
@@ -121,6 +124,25 @@ def test_labels_are_smoothed_as_in_the_code(name: str) -> None:
     found = stage(name, "labels")
     assert (0.1, "others", None, None) == tuple(found.technique.arguments().values())
     assert Window() == found.window
+
+
+def test_the_masks_of_the_paper_have_a_preset_each() -> None:
+    """Lottery tickets, SNIP, GraSP, SynFlow and random ones, and the usual others."""
+    methods = {name: plan(name).mask for name in MASKS}
+    found = {name: mask.method.name for name, mask in methods.items() if mask is not None}
+    assert {"lottery", "snip", "grasp", "synflow", "random"} <= set(found.values())
+    assert "dynamic" == found["mask_rigl"] == found["mask_set"]
+    targets = {name: mask.method.target() for name, mask in methods.items() if mask is not None}
+    assert {Fraction(9, 10)} == set(targets.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MASKS)
+def test_the_masks_are_found_on_the_network_itself(name: str, tmp_path: Path) -> None:
+    """On ResNet-18, unlike the others here, a rehearsal finds its mask and is certified."""
+    result = rehearsed(PRESETS / f"{name}.tost", tmp_path / "run", fake_data=True)
+    assert result.certified, result.failures
+    assert 0.8999 < result.sparsity < 0.9001
 
 
 def rehearsed(path: Path, out: Path, **options: Any) -> Result:

@@ -21,9 +21,11 @@ from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
 if TYPE_CHECKING:
+    from tostdsl.engine.checkup import Checkup
     from tostdsl.engine.export import Exported
     from tostdsl.engine.observer import Observer, Result
     from tostdsl.engine.run import RunOptions
+    from tostdsl.engine.start import DataOptions
     from tostdsl.engine.verify import Verdict, VerifyOptions
 
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
@@ -111,6 +113,23 @@ def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
     return {"params": outside, "seed": seed}
 
 
+def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -> Checkup:
+    """Choose the mask of a plan without training, and look at its health.
+
+    Layer collapse is among the findings; `TostError` for whatever keeps the mask from being chosen.
+    """
+    from tostdsl.engine.checkup import checkup as engine_checkup
+
+    return engine_checkup(plan, data, device)
+
+
+def checkup_run(folder: Path) -> Checkup:
+    """The health of a finished run's mask and weights; `TostError` if it holds none."""
+    from tostdsl.engine.checkup import checkup_run as engine_checkup_run
+
+    return engine_checkup_run(folder)
+
+
 def verify(folder: Path, options: VerifyOptions | None = None) -> Verdict:
     """Repeat a run's certificate from the files of its folder; `TostError` if it holds no run."""
     from tostdsl.engine.verify import verify as engine_verify
@@ -178,6 +197,8 @@ def _free(path: str) -> bool:
 __all__ += [
     "Fixed",
     "TostError",
+    "checkup",
+    "checkup_run",
     "export_masks",
     "fix",
     "format_text",

@@ -15,7 +15,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.engine.verify.runs import edit_json, edit_tensors, failures, reseal, trained, verdict
+from tostdsl.api import checkup, load
 from tostdsl.cli.export import command
+from tostdsl.cli.main import tost
 from tostdsl.diagnostics import TostError
 
 BASE = "model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\nseed 3\n"
@@ -129,6 +131,18 @@ def test_a_missing_report_does_not_verify(second: Path, tmp_path: Path) -> None:
     (run / "mask_file.json").unlink()
     reseal(run)
     assert "masks: mask_file.json is missing" in failures(run)
+
+
+def test_it_is_looked_at_without_training(first: Path, tmp_path: Path) -> None:
+    """With the statement in a recipe, `tost mask` has the run's mask, and tells the matches."""
+    words = ["mask", "export", str(first), "-o", str(tmp_path / "m.safetensors")]
+    statement = CliRunner().invoke(tost, words, standalone_mode=False).output.splitlines()[-1]
+    (tmp_path / "r.tost").write_text(f"{BASE}{statement}\n")
+    found = checkup(load(tmp_path / "r.tost"))
+    assert json.loads((first / "certificate.json").read_text())["mask_digest"] == found.digest
+    said = CliRunner().invoke(tost, ["mask", str(tmp_path / "r.tost")], standalone_mode=False)
+    assert all(line in said.output for line in found.told)
+    assert sum("by its name" in line for line in found.told) == len(found.report.layers)
 
 
 def test_what_cannot_be_exported(first: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_lottery_goes_back_to_the_stored_bits(
         monkeypatch,
         runs._Session,
         "_keep",
-        lambda self, model: kept.append(state(model)),
+        lambda self, model, _optimizer: kept.append(state(model)),
     )
     text = SMALL + "mask lottery(sparsity=50%, rate=30%, rewind=epoch 1)\n"
     assert trained(text, tmp_path / "run").certified

@@ -24,6 +24,7 @@ COMMANDS = {
     "fix": "Apply the fixes that messages offer.",
     "fmt": "Rewrite recipes in the one layout.",
     "plan": "Show what a recipe means: values, phases, timeline.",
+    "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
+from typing import cast
 
 from tostdsl.compile.effects import drops, effectless, leavings, window_span
 from tostdsl.compile.expects import contradictions, foregone
@@ -39,6 +40,8 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
             _conflicts(recipe, lowered, lowered.length, clock, network),
             _moments(lowered, lowered.length, clock),
             leavings(lowered, clock),
+            _passed(lowered, lowered.length, clock),
+            _still(lowered, clock),
             idle(lowered, clock),
             drops(lowered, lowered.length, clock),
         ]
@@ -64,10 +67,11 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
     """Windows in units that only the data's size makes comparable."""
     if clock is None or lowered.length is None:
         return
-    for site in lowered.stages:
-        window = site.plan.window
+    places = [(site.plan.window, window_span(site.node)) for site in lowered.stages]
+    if lowered.period is not None and lowered.mask is not None:
+        places.append((lowered.period, window_span(lowered.mask)))
+    for window, span in places:
         start, stop = clock.window(window)
-        span = window_span(site.node)
         if max(start, stop) > clock.total:
             label = None
             if lowered.length.span is not None:
@@ -132,6 +136,38 @@ def _long(duration: Duration, length: Length, clock: Clock | None) -> bool:
     if clock is not None:
         return clock.steps(duration) >= clock.total
     return duration.unit == length.value.unit and duration.value >= length.value.value
+
+
+def _still(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
+    """A mask that is to move, and never does."""
+    built, window = lowered.built.get("mask"), lowered.period
+    if clock is None or built is None or window is None or lowered.mask is None:
+        return
+    start, stop = clock.window(window)
+    if start < stop <= clock.total and not cast(MaskMethod, built.spec).updates(start, stop, clock):
+        labels = built.labels.get("every", (Label(built.call.span),))
+        reason = f"the mask would never move in a window of {stop - start} steps"
+        help = f"write a shorter `every`, at most `{max(1, (stop - start - 1) // 2)} steps`"
+        place = Label(window_span(lowered.mask), "this window") if lowered.mask.window else None
+        yield diagnose("T504", *labels, place, name="every", reason=reason, help=help)
+
+
+def _passed(lowered: Lowered, length: Length, clock: Clock | None) -> Iterator[Diagnostic]:
+    """Stages that are over before a training that goes on from a rewind point begins."""
+    built = lowered.built.get("mask")
+    method = built.spec if built is not None else None
+    rewind = method.rewind_to() if isinstance(method, MaskMethod) and method.resumes() else None
+    if built is None or rewind is None:
+        return
+    begin = clock.step(rewind) if clock is not None else length.place(rewind)
+    if begin is None:
+        return
+    labels = built.labels.get("resume", (Label(built.call.span),))
+    for site in lowered.stages:
+        start, stop = _span_of(site.plan.window, length, clock)
+        if start < begin if site.plan.window.instant else stop <= begin:
+            name = site.built.spec.name
+            yield diagnose("T433", window_span(site.node), *labels, name=name, moment=rewind)
 
 
 def _span_of(window: Window, length: Length, clock: Clock | None) -> tuple[float, float]:

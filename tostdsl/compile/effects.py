@@ -50,7 +50,7 @@ def leavings(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
                 yield diagnose("W002", span, name=technique.name, how=how, help=help)
 
 
-def window_span(node: n.Stage) -> Span:
+def window_span(node: n.Stage | n.Slot) -> Span:
     """Where a stage's window stands, or its call where it has none."""
     if not node.window:
         return node.call.span

@@ -100,11 +100,12 @@ LANGUAGE: tuple[Entry, ...] = (
     ),
     _statement(
         "mask",
-        "`mask NAME(…) targets`",
+        "`mask NAME(…) window targets`",
         "which weights stay; none means dense training",
         "mask random(sparsity=90%) except first, last",
         codes="T205 T409 T505",
-        more="`tost list masks` lists them. Its sparsity is a share of the weights it may prune.",
+        more="`tost list masks` lists them. Its sparsity is a share of the weights it may prune. "
+        "Only a mask that moves while the network trains takes a window.",
     ),
     _statement(
         "optimizer",
@@ -167,8 +168,8 @@ LANGUAGE: tuple[Entry, ...] = (
         "value",
         ("pattern",),
         "`2:4`",
-        "a pattern, for masks to come; nothing takes one yet",
-        ("param pattern = 2:4",),
+        "a pattern, for masks: two of four; `64:2:8` has three parts",
+        ("mask nm(2:4)",),
     ),
     Entry(
         "value",

@@ -68,6 +68,8 @@ class Lowered:
     mask: n.Slot | None = None
     scope: Targets | None = None
     """What the mask may prune."""
+    period: Window | None = None
+    """When the mask moves, if it does."""
     length: windows.Length | None = None
     reach: list[tuple[str, Targets, n.Targets]] = field(default_factory=list)
     """What every statement works on, also where its arguments are wrong."""
@@ -256,6 +258,7 @@ class Lowering:
         if built is None or window is None or not complete:
             return None
         out.scope = targets
+        out.period = window if moves else None
         return MaskPlan.model_construct(
             method=cast(MaskMethod, built.spec), window=window, targets=targets
         )

@@ -196,6 +196,10 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` outlives training: with `anneal=none` it is still at work when training ends",
         "let it fall, for example `anneal=linear`, or end it earlier with `until`{more}",
     ),
+    "T433": Entry(
+        "`{name}` is over before the last training begins: that goes on from {moment}",
+        "give it a later window, or write `resume=start` in the mask",
+    ),
     # -- what does not fit
     "T501": Entry("`{selector}` matches no module of `{model}`"),
     "T502": Entry(
@@ -235,6 +239,10 @@ CATALOGUE: dict[str, Entry] = {
         "`recalibrate` of `{name}` has no effect: `{model}` has no batch normalisation that keeps "
         "running statistics",
         "remove `recalibrate=yes`",
+    ),
+    "T540": Entry(
+        "`{name}` has no mask, so there is none to look at",
+        "write one, for example `mask random(sparsity=90%)`",
     ),
     "T560": Entry(
         "`{path}` prunes nothing: no weight in scope is masked by it ({carrier})",
@@ -286,6 +294,24 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "W040": _warning(
         "`{text}` is `{name}` and a comment", "put a space before `#` if a comment is meant"
+    ),
+    "W050": _warning(
+        "layer collapse, let pass by `allow=collapse`: the mask {what}",
+        "lower `sparsity`, unless this is what you want to see",
+    ),
+    "W051": _warning(
+        "a branch is cut: nothing gets through {layers}, and the network goes around",
+        "lower the sparsity, or leave these layers dense with `except`",
+    ),
+    "W052": Entry(
+        "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
+        "are dead{waste}",
+        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
+        "note",
+    ),
+    "W053": _warning(
+        "{count} kept {weights} exactly 0, most in `{layer}`",
+        "they count as kept and compute nothing: prune them, or start them from other values",
     ),
     "W060": _warning(
         "what is in the file of `{name}` is no part of the plan: without `sha256` it may change",

@@ -14,8 +14,7 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.folder import file_stem
 from tostdsl.engine.manifest import MANIFEST, gap
-from tostdsl.engine.masked import Masked
-from tostdsl.engine.site import layers
+from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     StoredEnd,
@@ -31,7 +30,7 @@ from tostdsl.engine.verify.weights import MASKS
 from tostdsl.masks.exported import KEY, manifest
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.marker import MARKER
-from tostdsl.plan.plan import Plan, Targets
+from tostdsl.plan.plan import Plan
 
 ENVIRONMENT, RESULT = "environment.json", "result.json"
 
@@ -92,7 +91,7 @@ def _read(folder: Path) -> tuple[Plan, str, dict[str, Tensor]]:
     plan = plan_of(stored.plan)
     if plan.mask is None:
         raise TostError.of("R162", path=folder)
-    tensors, notes = read_tensors(folder / MASKS, _wanted(folder, plan, plan.mask.targets))
+    tensors, notes = read_tensors(folder / MASKS, _wanted(folder, plan))
     if notes.get("plan") != plan.fingerprint or stored.fingerprint != plan.fingerprint:
         raise Unfit(f"{MASKS} is of another plan than {MARKER}")
     for name, mask in tensors.items():
@@ -101,18 +100,16 @@ def _read(folder: Path) -> tuple[Plan, str, dict[str, Tensor]]:
     return plan, read_record(folder / RESULT, StoredResult).unreal, tensors
 
 
-def _wanted(folder: Path, plan: Plan, targets: Targets) -> dict[str, Tensor]:
+def _wanted(folder: Path, plan: Plan) -> dict[str, Tensor]:
     """Masks of the names and shapes that the plan's network has."""
     stored = read_record(folder / ENVIRONMENT, StoredEnvironment).data.facts
     facts = plan.data.facts() or DataFacts(**stored.model_dump())
     try:
-        with torch.random.fork_rng(devices=[]):
-            model = plan.model.build(facts)
-        names = layers(model, targets, plan.model.name)
-        weights = Masked(model, [f"{name}.weight" for name in names]).weights
+        masked = masked_of(plan, network(plan, facts))
     except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise Unfit(f"{MARKER} names a network that cannot be built: {said}") from None
+    weights = masked.weights if masked is not None else {}
     return {name: torch.empty(w.shape, dtype=torch.uint8) for name, w in weights.items()}
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
@@ -32,8 +33,7 @@ from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
 from tostdsl.plan.masking import Update
 from tostdsl.plan.plan import Plan, StagePlan
-from tostdsl.plan.program import Curves, Phase, Segment, clip
-from tostdsl.units import Clock
+from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
     from tostdsl.engine.trace import Tracer
@@ -84,7 +84,7 @@ class Loop:
         self,
         kit: Equipment,
         phase: Phase,
-        keep_rewind: Callable[[], None],
+        keep_rewind: Callable[[Optimizer], None],
         remask: Callable[[Phase, Update], None],
     ) -> None:
         self.kit = kit
@@ -149,9 +149,9 @@ class Loop:
 
     def _witness(self, segment: Segment) -> None:
         """Take down who was at work over a segment, as the network itself has it."""
-        kit, clock = self.kit, self.phase.clock
+        kit = self.kit
         at_work = sorted(attached.index for attached in kit.surgeon.attached)
-        planned = at_work_at(kit.plan.stages, clock, segment.start) if self.staged else []
+        planned = at_work_at(kit.plan.stages, self.phase, segment.start) if self.staged else []
         kit.certificate.presence(self.phase.name, segment.start, at_work, planned)
         if kit.masked is not None:
             kit.certificate.masks(self.phase.name, segment.stop, kit.masked)
@@ -271,7 +271,7 @@ class Loop:
 
     def _occasion(self, event: str) -> None:
         if event == "keep_rewind":
-            self.keep_rewind()
+            self.keep_rewind(self.optimizer)
             return
         loss, accuracy = self.meter.read()
         self._finite(loss)
@@ -298,15 +298,15 @@ class Loop:
         self.seen = 0
 
 
-def at_work_at(stages: Sequence[StagePlan], clock: Clock, step: int) -> list[int]:
+def at_work_at(stages: Sequence[StagePlan], phase: Phase, step: int) -> list[int]:
     """Stages whose windows hold a step, worked out from the plan and not from its segments."""
-    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    windows = [phase.window(stage.window) for stage in stages]
     return [index for index, (start, stop) in enumerate(windows) if start <= step < stop]
 
 
-def instants_of(stages: Sequence[StagePlan], clock: Clock) -> list[tuple[int, int]]:
+def instants_of(stages: Sequence[StagePlan], phase: Phase) -> list[tuple[int, int]]:
     """Stages that act at one moment: before which step, and which; in the order they act."""
-    windows = [clip(clock.window(stage.window), clock.total) for stage in stages]
+    windows = [phase.window(stage.window) for stage in stages]
     return sorted((start, i) for i, (start, stop) in enumerate(windows) if start == stop)
 
 

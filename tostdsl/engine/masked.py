@@ -136,9 +136,14 @@ class Masked:
     # -- at work
 
     def bind(self, optimizer: Optimizer) -> None:
-        """Apply the masks after every step of this optimizer, and of no other."""
+        """Apply the masks after every step of this optimizer, and of no other.
+
+        Moments that it comes with are cleared where a weight is masked.
+        """
         self.unbind()
         self._optimizer = optimizer
+        for name, mask in self._masks.items():
+            self._clear_moments(self._weights[name], ~mask)
         self._handle = optimizer.register_step_post_hook(self._stepped)
 
     def unbind(self) -> None:

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 import torch
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.masked import Masked
 from tostdsl.engine.recalibrate import refuse_without_norms
-from tostdsl.engine.seeds import derive
+from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.surgery import Draw, Surgeon, layers
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.plan import Plan
@@ -25,18 +24,14 @@ def prepare(plan: Plan, facts: DataFacts, device: torch.device, draw: Draw) -> N
     A stage that adds to the network enters and leaves, of another its targets are looked for.
     `TostError` says why one cannot be served; its `about` is the stage of the plan.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(plan.seed, "init"))
-        model = plan.model.build(facts).to(device)
+    model = network(plan, facts).to(device)
     refuse_without_norms(plan, model)
     masks: Mapping[str, torch.Tensor] = {}
-    if plan.mask is not None:  # which weights it will prune is not known yet: all are kept
-        names = layers(model, plan.mask.targets, plan.model.name)
-        weights = Masked(model, [f"{name}.weight" for name in names]).weights
-        masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
-    surgeon = Surgeon(
-        model, facts, device, plan.seed, masks, lambda _line: None, plan.model.name, draw
-    )
+    masked = masked_of(plan, model)
+    if masked is not None:  # which weights it will prune is not known yet: all are kept
+        masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in masked.weights.items()}
+    name, seed = plan.model.name, plan.seed
+    surgeon = Surgeon(model, facts, device, seed, masks, lambda _line: None, name, draw)
     for index, stage in enumerate(plan.stages):
         technique = stage.technique
         try:

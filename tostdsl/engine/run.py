@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -14,8 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from tostdsl.data.fake import fake_for
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import Certificate, Shape
@@ -27,11 +28,11 @@ from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
 from tostdsl.engine.prepare import prepare
 from tostdsl.engine.scope import Scope
-from tostdsl.engine.seeds import derive
-from tostdsl.engine.surgery import Surgeon, layers
+from tostdsl.engine.start import DataOptions, images_of, masked_of, network
+from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse
-from tostdsl.plan.bases import DataSet, Images, LoadOptions
+from tostdsl.plan.bases import DataSet, Images
 from tostdsl.plan.masking import Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
@@ -79,7 +80,8 @@ def run(
     options, observer = options or RunOptions(), observer or Observer()
     device = devices.choose(options.device)
     spec = _rehearsed(plan.data, device) if options.smoke else plan.data
-    images = _load(plan, options)
+    source = DataOptions(options.data_root, options.download, options.fake_data)
+    images = images_of(plan, source, REHEARSAL_IMAGES if options.smoke else None)
     facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
     steps = plan.data.steps_per_epoch(facts.train_size)
     program = lower(plan, steps)
@@ -141,13 +143,6 @@ def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
     return spec.model_copy(update={**few, "validation": min(spec.validation, half)})
 
 
-def _load(plan: Plan, options: RunOptions) -> Images:
-    limit = REHEARSAL_IMAGES if options.smoke else None
-    if options.fake_data:
-        return fake_for(plan.data, limit, plan.seed)
-    return plan.data.load(LoadOptions(options.data_root, options.download, limit))
-
-
 def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
     """The masks in force at any later time."""
     return lambda: masked.masks if masked is not None else {}
@@ -158,12 +153,27 @@ def _fits(plan: Plan, program: Program, unreal: str) -> None:
     clock = program.phases[-1].clock
     if unreal and plan.data.facts() is None:
         return  # the size of the real set is not known
+    begin = program.phases[-1].begin
     for stage in plan.stages:
         start, stop = clock.window(stage.window)
+        if max(stop, start + 1) <= begin:
+            raise TostError.of("T433", name=stage.technique.name, moment=f"step {begin}")
+    windows = [stage.window for stage in plan.stages]
+    if plan.mask is not None and plan.mask.method.moves:
+        windows.append(plan.mask.window)
+        if not program.phases[-1].updates:
+            reason = f"the mask would never move in a training of {clock.total} steps"
+            raise TostError.of("T504", name="every", reason=reason)
+    for window in windows:
+        start, stop = clock.window(window)
         if stop > clock.total or start > clock.total:
             raise TostError.of("T401", end=f"step {stop}", help=f"training ends at {clock.total}")
-        if start >= stop and not stage.window.instant:
+        if start >= stop and not window.instant:
             raise TostError.of("T402", start=f"step {start}", end=f"step {stop}")
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 @dataclass(slots=True)
@@ -179,16 +189,16 @@ class _Session:
     allow_ghosts: bool = False
     trace_every: int | None = None
     rewind: dict[str, Tensor] = field(default_factory=dict)
+    moments: list[dict[str, Any]] | None = None
+    """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
 
     def run(self) -> Result:
         """Build, run all phases, measure, certify, write."""
         started = time.perf_counter()
         plan, device = self.plan, self.device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(plan.seed, "init"))
-            model = plan.model.build(self.images.facts).to(device)
+        model = network(plan, self.images.facts).to(device)
         certificate = Certificate(Shape.of(model))
-        masked = self._masked(model)
+        masked = masked_of(plan, model)
         feed = Feed(self.images, self.spec, device, plan.seed)
         surgeon = Surgeon(
             model,
@@ -231,50 +241,56 @@ class _Session:
 
     # -- phases
 
-    def _masked(self, model: nn.Module) -> Masked | None:
-        mask = self.plan.mask
-        if mask is None:
-            return None
-        names = layers(model, mask.targets, self.plan.model.name)
-        return Masked(model, [f"{name}.weight" for name in names])
-
     def _phase(self, kit: Equipment, phase: Phase) -> None:
         self.observer.phase(phase)
         if phase.kind == "train" and phase.prunes:
             self._choose(kit, phase.sparsity)
-        loop = Loop(kit, phase, lambda: self._keep(kit.model), partial(self._update, kit))
+        loop = Loop(kit, phase, partial(self._keep, kit.model), partial(self._update, kit))
+        if self.moments is not None and not (phase.kind == "round" and phase.index == 0):
+            for parameter, held in zip(kit.model.parameters(), self.moments, strict=True):
+                if held:
+                    loop.optimizer.state[parameter] = deepcopy(held)
         loop.run()
-        planned = phase.steps if self.program.rehearsal else phase.clock.total
+        planned = phase.steps if self.program.rehearsal else phase.length
         what = f"{phase.name} ran its {planned} steps"
         kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
-        instants = instants_of(self.plan.stages, phase.clock) if loop.staged else []
+        instants = instants_of(self.plan.stages, phase) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
         kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
-            self._choose(kit, phase.sparsity)
-            kit.model.load_state_dict(self.rewind)
+            assert self.plan.mask is not None
             assert kit.masked is not None
+            back = self.plan.mask.method.goes_back()
+            state = self.rewind if back else _state(kit.model)
+            self._choose(kit, phase.sparsity)
+            kit.model.load_state_dict(state)
             kit.masked.apply()
-            self._rewound(kit, phase)
+            self._returned(
+                kit, f"{'rewound' if back else 'kept'} to the bit after {phase.name}", state
+            )
         self._zeros(kit, f"after {phase.name}")
 
-    def _rewound(self, kit: Equipment, phase: Phase) -> None:
-        """The network is the one kept at the rewind point, to the bit, under its new masks."""
+    def _returned(self, kit: Equipment, what: str, wanted: Mapping[str, Tensor]) -> None:
+        """The network is the one it was to go back to, to the bit, under its new masks."""
         assert kit.masked is not None
         masks = kit.masked.masks
         state = kit.model.state_dict()
         same = all(
             torch.equal(state[name], kept * masks[name] if name in masks else kept)
-            for name, kept in self.rewind.items()
+            for name, kept in wanted.items()
         )
-        kit.certificate.add(f"rewound to the bit after {phase.name}", same, f"{len(state)} tensors")
+        kit.certificate.add(what, same, f"{len(state)} tensors")
 
-    def _keep(self, model: nn.Module) -> None:
-        state = model.state_dict()
-        self.rewind = {name: tensor.detach().clone() for name, tensor in state.items()}
+    def _keep(self, model: nn.Module, optimizer: Optimizer) -> None:
+        """Keep what a lottery goes back to."""
+        self.rewind = _state(model)
+        mask = self.plan.mask
+        if mask is not None and mask.method.keeps_moments():
+            own = model.parameters()  # without those of stages, which may be at work in rounds
+            self.moments = [deepcopy(dict(optimizer.state.get(p, {}))) for p in own]
 
     def _choose(self, kit: Equipment, sparsity: Fraction | None) -> None:
         mask, masked = self.plan.mask, kit.masked

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.feed import Feed
 from tostdsl.engine.seeds import generator
 from tostdsl.plan.bases import DataFacts
+
+
+class Source(Protocol):
+    """Where training images come from (`engine.feed.Feed`)."""
+
+    def balanced(self, purpose: str, each: int) -> tuple[Tensor, Tensor]:
+        """At most `each` training images of every class, and labels."""
 
 
 @dataclass(slots=True)
@@ -24,7 +30,7 @@ class Scope:
     masks: Mapping[str, Tensor]
     facts: DataFacts
     seed: int
-    feed: Feed | None = None
+    feed: Source | None = None
     """Where training images come from; None for methods that look at none."""
     gradients: Mapping[str, Tensor] = field(default_factory=dict)
     """The weights' gradients, for updates during training."""
@@ -59,7 +65,7 @@ class Scope:
         if self.write is not None:
             self.write(name, content)
 
-    def _feed(self) -> Feed:
+    def _feed(self) -> Source:
         if self.feed is None:
             raise ValueError("this mask was to look at no images")
         return self.feed

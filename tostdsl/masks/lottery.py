@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
@@ -37,14 +37,23 @@ class Lottery(Sparsifier):
     method; larger networks need a later moment, such as `epoch 2`. It must lie before the end of
     a round. The rounds train plainly; `stages=yes` has the recipe's stages at work in them too.
 
+    What goes back is said one by one. The kept weights and the normalisations' statistics go back
+    to `rewind` (`back=weights`), or stay as trained (`back=rate`, learning-rate rewinding). Each
+    training after a prune then runs its whole length with the schedule from its beginning
+    (`resume=start`), or goes on from `rewind` with what is left of the schedule
+    (`resume=rewind`, as the papers do). Its optimizer is new (`optimizer=fresh`), or has the state
+    it had at `rewind` (`optimizer=rewind`), without that of pruned weights.
+
     Frankle and Carbin, "The lottery ticket hypothesis: finding sparse, trainable neural
     networks", 2019. Rewinding to a later moment: Frankle et al., "Linear mode connectivity and
-    the lottery ticket hypothesis", 2020.
+    the lottery ticket hypothesis", 2020. Learning-rate rewinding: Renda et al., "Comparing
+    rewinding and fine-tuning in neural network pruning", 2020.
     """
 
     examples = (
         "lottery(sparsity=90%, rate=20%, rewind=epoch 2)",
         "lottery(sparsity=90%, epochs=60)",
+        "lottery(sparsity=90%, rewind=epoch 9, resume=rewind, optimizer=rewind)",
     )
 
     other_names = dict.fromkeys(
@@ -69,6 +78,16 @@ class Lottery(Sparsifier):
     )
     stages: bool = arg(False, "whether the recipe's stages are at work in the rounds too")
 
+    back: Literal["weights", "rate"] = arg(
+        "weights", "what goes back after a prune: weights and statistics, or the learning rate only"
+    )
+    resume: Literal["start", "rewind"] = arg(
+        "start", "where the next training begins: at its start, or at `rewind`"
+    )
+    optimizer: Literal["fresh", "rewind"] = arg(
+        "fresh", "the next training's optimizer: a new one, or with its state at `rewind`"
+    )
+
     @field_validator("rewind")
     @classmethod
     def _one_start(cls, moment: Moment) -> Moment:
@@ -85,6 +104,14 @@ class Lottery(Sparsifier):
             wrong.append(Problem("T504", {"name": "rate", "reason": self._too_many()}, ("rate",)))
         yield from wrong
         yield from self._rewind_problems()
+        for name, value in (("resume", self.resume), ("optimizer", self.optimizer)):
+            if value == "rewind" and self.rewind == START:
+                reason = "it changes nothing where `rewind` is `start`"
+                yield Problem("T504", {"name": name, "reason": reason}, (name,), "remove it")
+        if self.back == "rate" and self.optimizer == "rewind":
+            reason = "weights that stay as trained have no use for an earlier optimizer's state"
+            values = {"name": "optimizer", "reason": reason}
+            yield Problem("T504", values, ("optimizer", "back"), "remove one of the two")
 
     def _rewind_problems(self) -> Iterator[Problem]:
         at, place = self.rewind, "of a round"
@@ -122,6 +149,15 @@ class Lottery(Sparsifier):
 
     def rewind_to(self) -> Moment | None:
         return self.rewind
+
+    def goes_back(self) -> bool:
+        return self.back == "weights"
+
+    def resumes(self) -> bool:
+        return self.resume == "rewind"
+
+    def keeps_moments(self) -> bool:
+        return self.optimizer == "rewind"
 
     def stages_in_rounds(self) -> bool:
         return self.stages

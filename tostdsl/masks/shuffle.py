@@ -57,6 +57,15 @@ class Shuffle(MaskMethod):
     def rewind_to(self) -> Moment | None:
         return self.of.rewind_to()
 
+    def goes_back(self) -> bool:
+        return self.of.goes_back()
+
+    def resumes(self) -> bool:
+        return self.of.resumes()
+
+    def keeps_moments(self) -> bool:
+        return self.of.keeps_moments()
+
     def stages_in_rounds(self) -> bool:
         return self.of.stages_in_rounds()
 

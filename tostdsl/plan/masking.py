@@ -152,6 +152,18 @@ class MaskMethod(Spec):
         """Where in the first round the weights are kept, to go back to after each prune."""
         return None
 
+    def goes_back(self) -> bool:
+        """Whether the weights go back to the rewind point after a prune; else they stay."""
+        return True
+
+    def resumes(self) -> bool:
+        """Whether each training after a prune begins at the rewind point, not at its start."""
+        return False
+
+    def keeps_moments(self) -> bool:
+        """Whether the optimizer goes on with its state of the rewind point after a prune."""
+        return False
+
     def stages_in_rounds(self) -> bool:
         """Whether the recipe's stages are at work in the rounds too."""
         return False

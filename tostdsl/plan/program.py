@@ -15,9 +15,9 @@ from typing import Literal, Self
 
 from tostdsl.curves import blend
 from tostdsl.plan.bases import Anneal
-from tostdsl.plan.masking import Update
+from tostdsl.plan.masking import MaskMethod, Update
 from tostdsl.plan.plan import Plan, StagePlan
-from tostdsl.units import Clock, Ramp
+from tostdsl.units import Clock, Ramp, Window
 
 Occasion = Literal["keep_rewind", "epoch"]
 
@@ -62,6 +62,8 @@ class Phase:
     only choosing the mask tells."""
     updates: Mapping[int, Update] = field(default_factory=dict)
     """Changes of the masks, by the step that each comes after, or stands in the place of."""
+    begin: int = 0
+    """The step it begins at, where it goes on from a rewind point."""
     prunes: bool = False
     """Whether a mask is chosen: before a training, after a round."""
 
@@ -84,7 +86,17 @@ class Phase:
             for step in (segment.steps if isinstance(segment.steps, tuple) else ())
             if "epoch" in self.occasions(step + 1)
         }
-        return len(borders) or -(-self.clock.total // self.clock.steps_per_epoch)
+        return len(borders) or -(-self.length // self.clock.steps_per_epoch)
+
+    @property
+    def length(self) -> int:
+        """How many steps it has, whether all of them run or not."""
+        return self.clock.total - self.begin
+
+    def window(self, window: Window) -> tuple[int, int]:
+        """A window's first step and the one after its last, cut to this training."""
+        start, stop = clip(self.clock.window(window), self.clock.total)
+        return max(start, self.begin), max(stop, self.begin)
 
     def occasions(self, done: int) -> tuple[Occasion, ...]:
         """What happens after `done` steps."""
@@ -152,7 +164,8 @@ def lower(plan: Plan, steps_per_epoch: int) -> Program:
         for index, round_ in enumerate(method.rounds()):
             clock = Clock.of(length, steps_per_epoch)
             stages = plan.stages if method.stages_in_rounds() else ()
-            phase = _phase(stages, clock, "round", index, round_.sparsity)
+            begin = _begin(method, clock, index)
+            phase = _phase(stages, clock, "round", index, round_.sparsity, begin)
             phase = replace(phase, prunes=True)
             rewind = method.rewind_to()
             if index == 0 and rewind is not None:
@@ -162,9 +175,16 @@ def lower(plan: Plan, steps_per_epoch: int) -> Program:
     clock = Clock.of(plan.train, steps_per_epoch)
     first = method is not None and not phases
     sparsity = method.first() if method is not None and first else None
-    phase = _phase(plan.stages, clock, "train", 0, sparsity)
+    begin = _begin(method, clock, len(phases)) if method is not None else 0
+    phase = _phase(plan.stages, clock, "train", 0, sparsity, begin)
     phases.append(replace(phase, prunes=first, updates=_updates(plan, clock)))
     return Program(plan, tuple(phases))
+
+
+def _begin(method: MaskMethod, clock: Clock, rounds: int) -> int:
+    """The step that a training begins at when so many rounds lie before it."""
+    rewind = method.rewind_to()
+    return clock.step(rewind) if rounds and rewind is not None and method.resumes() else 0
 
 
 def _updates(plan: Plan, clock: Clock) -> dict[int, Update]:
@@ -186,18 +206,20 @@ def _phase(
     kind: Literal["round", "train"],
     index: int,
     sparsity: Fraction | None,
+    begin: int = 0,
 ) -> Phase:
-    windows = tuple(clip(clock.window(stage.window), clock.total) for stage in stages)
+    whole = Phase(kind, index, clock, (), {}, sparsity, begin=begin)
+    windows = tuple(whole.window(stage.window) for stage in stages)
     instants: dict[int, tuple[int, ...]] = {}
     for number, (first, last) in enumerate(windows):
         if first == last:
             instants[first] = (*instants.get(first, ()), number)
-    cuts = sorted({0, clock.total, *(edge for window in windows for edge in window)})
+    cuts = sorted({begin, clock.total, *(edge for window in windows for edge in window)})
     segments = [
         Segment(start, stop, windows, instants.get(start, ()), range(start, stop))
         for start, stop in pairwise(cuts)
     ]
-    return Phase(kind, index, clock, tuple(segments), {}, sparsity)
+    return replace(whole, segments=tuple(segments))
 
 
 def clip(window: tuple[int, int], total: int) -> tuple[int, int]:

@@ -30,7 +30,7 @@ def phase_table(program: Program) -> list[tuple[str, str, str, str]]:
 
 
 def _epochs(phase: Phase) -> str:
-    return f"{phase.clock.total / phase.clock.steps_per_epoch:g}"
+    return f"{phase.length / phase.clock.steps_per_epoch:g}"
 
 
 def _mask_words(phase: Phase) -> str:

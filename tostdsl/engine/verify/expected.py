@@ -13,7 +13,7 @@ import torch
 from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.certificate import ENTERED, MOVED
 from tostdsl.plan.plan import Plan, StagePlan
-from tostdsl.plan.program import Curves, Phase, Program, clip
+from tostdsl.plan.program import Curves, Phase, Program
 
 SHAPE = ("same modules", "same state_dict", "no hooks left", "same parameter count")
 
@@ -56,11 +56,11 @@ def staged(plan: Plan, phase: Phase) -> bool:
 
 def leavings(program: Program, phase: Phase) -> list[tuple[int, list[str]]]:
     """The steps before which stages that change the network leave it, and their names."""
-    plan, total, names = program.plan, phase.clock.total, stage_names(program.plan)
+    plan, names = program.plan, stage_names(program.plan)
     kept = staying(program) if phase.kind == "train" else []
     found: dict[int, list[tuple[int, int]]] = {}
     for index, stage in enumerate(plan.stages if staged(plan, phase) else ()):
-        start, stop = clip(phase.clock.window(stage.window), total)
+        start, stop = phase.window(stage.window)
         if start < stop and index not in kept and stage.technique.adds_to_network():
             found.setdefault(stop, []).append((start, index))
     return [(stop, [names[i] for _, i in sorted(found[stop])]) for stop in sorted(found)]
@@ -72,13 +72,13 @@ def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     kept = staying(program) if final else []
     if at_work:
         yield from _boundaries(plan, phase, kept)
-    steps = phase.steps if program.rehearsal else phase.clock.total
+    steps = phase.steps if program.rehearsal else phase.length
     yield f"{phase.name} ran its {steps} steps"
     yield f"{phase.name}: what acts at one moment acted then, once"
     if any(step < phase.clock.total for step in phase.updates):
         yield f"{MOVED}, in {phase.name}"
     yield f"stages at work in their windows and nowhere else, in {phase.name}"
-    windows = [clip(phase.clock.window(stage.window), phase.clock.total) for stage in plan.stages]
+    windows = [phase.window(stage.window) for stage in plan.stages]
     if at_work and any(start < stop for start, stop in windows):
         yield f"{ENTERED}, in {phase.name}"
     if masked:
@@ -86,7 +86,8 @@ def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     if not kept:
         yield from _shape(f"after {phase.name}")
     if not final:
-        yield f"rewound to the bit after {phase.name}"
+        back = plan.mask is None or plan.mask.method.goes_back()
+        yield f"{'rewound' if back else 'kept'} to the bit after {phase.name}"
     if masked:
         yield f"masked weights zero after {phase.name}"
 
@@ -101,7 +102,7 @@ def _boundaries(plan: Plan, phase: Phase, kept: Sequence[int]) -> Iterator[str]:
     leaving: dict[int, list[tuple[int, int]]] = {}
     acting: dict[int, list[int]] = {}
     for index, stage in enumerate(plan.stages):
-        start, stop = clip(phase.clock.window(stage.window), total)
+        start, stop = phase.window(stage.window)
         if start == stop < total:
             acting.setdefault(start, []).append(index)
         elif start < stop and index not in kept:

@@ -8,14 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine import reference
+from tostdsl.engine import reference, start
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
 from tostdsl.engine.kept import count, state_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.scope import Scope
-from tostdsl.engine.seeds import derive
-from tostdsl.engine.site import layers
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import staying
 from tostdsl.engine.verify.records import Unfit, read_json, read_tensors
@@ -33,9 +31,7 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
     shape = "x".join(map(str, facts.shape))
     group.check("environment.json", same, f"is about images of {shape} in {facts.classes} classes")
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(plan.seed, "init"))
-            model = plan.model.build(facts)
+        model = start.network(plan, facts)
     except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         group.check(plan.model.name, False, f"cannot be built: {said}")
@@ -86,8 +82,8 @@ def masks(evidence: Evidence, model: nn.Module | None, group: Group) -> Masked |
         group.said = "none, as the plan has none"
         return None
     try:
-        names = layers(model, plan.mask.targets, plan.model.name)
-        masked = Masked(model, [f"{name}.weight" for name in names])
+        masked = start.masked_of(plan, model)
+        assert masked is not None
     except (TostError, ValueError) as error:
         group.check("the mask's layers", False, f"are not in the network: {error}")
         return None
