@@ -12,16 +12,17 @@ from tostdsl.compile.compiler import Compiled, compile_file, compile_kept, compi
 from tostdsl.compile.fix import Fixed, apply_fixes
 from tostdsl.compile.kept import kept_name
 from tostdsl.compile.load import read
-from tostdsl.compile.print import print_plan
+from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import MaskPlan, Plan
 from tostdsl.plan.program import Program, lower
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
 if TYPE_CHECKING:
     from tostdsl.engine.checkup import Checkup
+    from tostdsl.engine.export import Exported
     from tostdsl.engine.observer import Observer, Result
     from tostdsl.engine.run import RunOptions
     from tostdsl.engine.start import DataOptions
@@ -136,6 +137,21 @@ def verify(folder: Path, options: VerifyOptions | None = None) -> Verdict:
     return engine_verify(folder, options, _recompiled)
 
 
+def export_masks(folder: Path, out: Path | None = None) -> tuple[Exported, str]:
+    """Write the masks of a run to a file; what was written, and the statement that uses it.
+
+    `TostError` as `engine.export.export` tells.
+    """
+    from tostdsl.engine.export import export
+    from tostdsl.masks.file import File
+
+    done = export(folder, out)
+    mask = done.plan.mask
+    assert mask is not None
+    method = File(path=done.path.as_posix(), sha256=done.sha256, allow=mask.method.allow)
+    return done, mask_line(MaskPlan(method=method, targets=mask.targets))
+
+
 def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[Plan, ...]:
     """The plans of a recipe of a run folder; `TostError` with every mistake."""
     return compile_kept(path, sets, seed).plans
@@ -183,6 +199,7 @@ __all__ += [
     "TostError",
     "checkup",
     "checkup_run",
+    "export_masks",
     "fix",
     "format_text",
     "given",

@@ -15,6 +15,7 @@ BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "mask": {
         "tostdsl.masks.dynamic": ("dynamic",),
+        "tostdsl.masks.file": ("file",),
         "tostdsl.masks.gradual": ("gradual",),
         "tostdsl.masks.grasp": ("grasp",),
         "tostdsl.masks.lottery": ("lottery",),

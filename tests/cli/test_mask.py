@@ -190,4 +190,4 @@ def test_a_first_word_may_be_a_subcommand(tost: Tost, monkeypatch: pytest.Monkey
     monkeypatch.setitem(module.SUBCOMMANDS, "other", "Does something else.")
     assert 0 == tost("mask", "other", "r.tost").code
     assert ["r.tost"] == got
-    assert "other  Does something else." in tost("mask", "--help").out
+    assert "other   Does something else." in tost("mask", "--help").out

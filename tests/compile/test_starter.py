@@ -56,7 +56,7 @@ def test_a_matrix_of_wishes_is_clean(
     assert model.partition("(")[0] == plan.model.name
     assert data == plan.data.name
     assert mask == (plan.mask.method.name if plan.mask else None)
-    if plan.mask is not None and mask not in ("nm", "vnm"):  # whose patterns have their own
+    if plan.mask is not None and mask not in ("nm", "vnm", "file"):  # which have their own
         assert Fraction(4, 5) == plan.mask.method.target()
     assert epochs == plan.train.value
     assert sorted(techniques) == sorted(stage.technique.name for stage in plan.stages)

@@ -30,6 +30,12 @@ class Site:
     def images(self, each: int) -> tuple[Tensor, Tensor]:
         raise AssertionError("no mask of these looks at images")
 
+    def tell(self, text: str) -> None:
+        raise AssertionError("no mask of these says anything")
+
+    def record(self, name: str, content: Mapping[str, object]) -> None:
+        raise AssertionError("no mask of these leaves a report")
+
     def generator(self, purpose: str) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -12,10 +12,12 @@ def test_no_torch_until_chosen() -> None:
         "import sys; from decimal import Decimal; from tostdsl.units import Percent\n"
         "from tostdsl.plan.spec import CheckSite; import tostdsl.masks as m\n"
         "import tostdsl.masks.random, tostdsl.masks.magnitude, tostdsl.masks.lottery\n"
+        "import tostdsl.masks.file\n"
         "ninety = Percent(Decimal(90))\n"
         "for cls in (m.random.Random, m.magnitude.Magnitude, m.lottery.Lottery):\n"
         "    method = cls(sparsity=ninety); assert not list(method.check(CheckSite()))\n"
         "    print(cls.name, len(method.rounds()))\n"
+        "assert [] == list(m.file.File(path='m.pth', sha256=64 * '0').check(CheckSite()))\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -90,7 +90,9 @@ def _said(name: str, width: int) -> list[list[str]]:
     """Where a word is an argument, or one of the values that an argument takes."""
     from tostdsl.compile.describe import uses
 
-    blocks = []
+    blocks: list[list[str]] = []
+    if name.lower() in _lists():
+        return blocks  # an argument may take the word, but a list of that name is meant
     for kind, found in uses(name).items():
         lines = [_heading(f"{name} ({kind})"), "", *columns(found.items(), width, indent=2)]
         names = dict.fromkeys(text.partition("(")[0] for text in found)
@@ -151,14 +153,19 @@ def _rows(argument: Argument, positional: str | None) -> list[tuple[str, str]]:
     return [(argument.name, "; ".join(filter(None, parts))), ("", argument.doc)]
 
 
+def _lists() -> dict[str, str]:
+    """What `tost list` takes, each with the word for one of them."""
+    from tostdsl.compile.describe import kind_words
+
+    return {**kind_words(), "statements": "statement", "presets": "preset", "codes": "code"}
+
+
 def _unknown(name: str) -> Diagnostic:
     from tostdsl import registry
-    from tostdsl.compile.describe import kind_words
     from tostdsl.compile.language import ELSEWHERE, LANGUAGE
     from tostdsl.compile.terms import TERMS
 
-    words = {**kind_words(), "statements": "statement", "presets": "preset", "codes": "code"}
-    for word, kind in words.items():
+    for word, kind in _lists().items():
         if name.lower() in (word, kind):
             return diagnose("T201", kind="name", name=name, help=f"see `tost list {word}`")
     if name.lower() in ELSEWHERE:

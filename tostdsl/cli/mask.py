@@ -28,7 +28,9 @@ from tostdsl.diagnostics import TostError
 if TYPE_CHECKING:
     from tostdsl.engine.checkup import Checkup
 
-SUBCOMMANDS: dict[str, str] = {}
+SUBCOMMANDS: dict[str, str] = {
+    "export": "Write the masks of a run to a file of their own.",
+}
 """What each does, by the word that calls for it: the `command` of the module of that name here.
 
 Any other first word is a recipe.

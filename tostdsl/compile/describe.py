@@ -234,6 +234,7 @@ def _codes(cls: type[Spec]) -> Iterator[str]:
     ):
         if applies:
             yield code
+    yield from cls.own_codes
 
 
 def find(name: str) -> tuple[Description, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tostdsl.compile.expects import expect_text
-from tostdsl.plan.plan import Plan, Targets
+from tostdsl.compile.lower import MASK_SCOPE
+from tostdsl.plan.plan import MaskPlan, Plan, Targets
 from tostdsl.plan.spec import Spec
 from tostdsl.units import Unit, Window, number_text
 
@@ -59,6 +60,13 @@ def call_text(spec: Spec, complete: bool = False) -> str:
 def _tail(window: Window, targets: Targets) -> str:
     words = [] if window == WHOLE else [str(window)]
     return " ".join(filter(None, [*words, str(targets)]))
+
+
+def mask_line(mask: MaskPlan) -> str:
+    """The statement of a mask as somebody would write it, without defaults."""
+    targets = mask.targets
+    shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
+    return f"mask {call_text(mask.method)} {_tail(mask.window, shown)}".rstrip()
 
 
 def print_plan(plan: Plan) -> str:

@@ -244,6 +244,18 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` has no mask, so there is none to look at",
         "write one, for example `mask random(sparsity=90%)`",
     ),
+    "T560": Entry(
+        "`{path}` prunes nothing: no weight in scope is masked by it ({carrier})",
+        "name the file that holds the masks, or leave `mask` out to train dense",
+    ),
+    "T561": Entry(
+        "`{path}` prunes weights outside of the mask's scope: {names}",
+        "take them into the scope (`on`, `except`), or leave them dense with `outside=ignore`",
+    ),
+    "T562": Entry(
+        "`{name}` in `{path}` holds {value} at [{place}]: a mask is made of 0 and 1",
+        "write `carrier=zeros` if it is a checkpoint whose zeros are its mask",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -301,6 +313,10 @@ CATALOGUE: dict[str, Entry] = {
         "{count} kept {weights} exactly 0, most in `{layer}`",
         "they count as kept and compute nothing: prune them, or start them from other values",
     ),
+    "W060": _warning(
+        "what is in the file of `{name}` is no part of the plan: without `sha256` it may change",
+        'add `sha256="…"`, which `sha256sum` and a run with this mask print',
+    ),
     # -- while running
     "R101": Entry("the data set `{name}` is not at {where}", "{how}"),
     "R102": Entry("{where} does not hold the data set `{name}`: {reason}"),
@@ -309,6 +325,12 @@ CATALOGUE: dict[str, Entry] = {
         "the data set `{name}` could not be downloaded to {where}: {reason}",
         "check the network, or rehearse on random images with `--fake-data`",
     ),
+    "R160": Entry("no masks can be read from `{path}`: {reason}"),
+    "R161": Entry(
+        "`{path}` is not the file that the recipe means: its SHA-256 is {found}",
+        "bring back the file with the digest that is written there, or write this one's",
+    ),
+    "R162": Entry("{path} holds a dense run: its plan has no mask, so there is none to export"),
     "R201": Entry("{path} already holds a run", "choose another folder with `--out`"),
     "R202": Entry("cannot write {path}: {reason}"),
     "R203": Entry("{path} is not empty and holds no run", "choose another folder with `--out`"),

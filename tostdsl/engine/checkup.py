@@ -71,6 +71,8 @@ class Checkup:
     highest: Fraction | None = None
     """The highest sparsity that leaves every layer a weight, where that is known."""
     findings: tuple[Diagnostic, ...] = ()
+    told: tuple[str, ...] = ()
+    """What the method said of how it came to the mask."""
 
     @property
     def found(self) -> bool:
@@ -107,6 +109,7 @@ class Checkup:
             "law": None if self.law is None else {"dense": list(self.law.dense)},
             "highest_sparsity": None if self.highest is None else float(self.highest),
             "report" if self.found else "before_pruning": self.report.to_json(),
+            "told": list(self.told),
             "findings": [each.to_json() for each in self.findings],
         }
 
@@ -131,7 +134,9 @@ def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -
         whole = {name: torch.ones_like(w, dtype=torch.bool) for name, w in masked.weights.items()}
         report = _examine(model, whole, facts)
         return Checkup(plan, report, str(where), time.perf_counter() - started, phases=phases)
-    site = Scope(model, masked.weights, masked.masks, facts, plan.seed, feed)
+    told: list[str] = []
+    weights = masked.weights
+    site = Scope(model, weights, masked.masks, facts, plan.seed, feed, say=told.append)
     try:
         masks = method.choose(site, method.first())
         report = _examine(model, masks, facts)
@@ -154,6 +159,7 @@ def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -
         law=law,
         highest=highest,
         findings=said,
+        told=tuple(told),
     )
 
 

@@ -7,6 +7,7 @@ environment.json     versions, device, threads
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
 trace.svg            the same as a picture
+mask_file.json       with the mask `file`: the file's digest, how each weight's mask was found in it
 masks.safetensors    the masks, one uint8 tensor a weight (1 is kept)
 model.safetensors    the trained network, the plain architecture's keys
 ghosts.safetensors   what stages added that the recipe leaves in (`keep=yes`)
@@ -53,14 +54,20 @@ MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
 
+def file_stem(plan: Plan) -> str:
+    """`<name>-<fingerprint>`, of plain letters whatever the plan is called."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plan.name)[:MAX_NAME]
+    return f"{name}-{plan.short}"
+
+
 def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
     """`runs/<name>-<fingerprint>-<time>`, not yet taken."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plan.name)[:MAX_NAME]
-    path = base / f"{name}-{plan.short}-{stamp}"
+    name = file_stem(plan)
+    path = base / f"{name}-{stamp}"
     number = 2
     while path.exists():
-        path = base / f"{name}-{plan.short}-{stamp}-{number}"
+        path = base / f"{name}-{stamp}-{number}"
         number += 1
     return path
 

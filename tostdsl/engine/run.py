@@ -312,7 +312,10 @@ class _Session:
         facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
         weights = masked.weights
         slopes = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
-        return Scope(kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal)
+        return Scope(
+            kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
+            self._say, self.folder.write_json,
+        )  # fmt: skip
 
     def _update(self, kit: Equipment, phase: Phase, update: Update) -> None:
         """Move the mask while training goes on."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,10 @@ class Scope:
     """The weights' gradients, for updates during training."""
     rehearsal: bool = False
     """Whether a class may have fewer images than are asked for."""
+    say: Callable[[str], None] | None = None
+    """Where a method's lines go; None for nowhere."""
+    write: Callable[[str, Mapping[str, Any]], None] | None = None
+    """Where a method's report goes, by file name; None for nowhere."""
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator derived from the seed and a purpose."""
@@ -50,6 +54,16 @@ class Scope:
             reason = f"class {int(counts.argmin())} has only {fewest} training images"
             raise TostError.of("T504", name="per_class", reason=reason)
         return images, labels
+
+    def tell(self, text: str) -> None:
+        """Say a line to whoever watches the run."""
+        if self.say is not None:
+            self.say(text)
+
+    def record(self, name: str, content: Mapping[str, Any]) -> None:
+        """Leave a JSON file in the run folder."""
+        if self.write is not None:
+            self.write(name, content)
 
     def _feed(self) -> Source:
         if self.feed is None:

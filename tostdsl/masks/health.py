@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tostdsl.masks.paths import Paths
 
 
+OWN = "bring another mask, or go on all the same with `allow=collapse`"
+"""What helps where nobody asked for a sparsity."""
+
+
 def refuse_collapse(
     method: MaskMethod, site: MaskSite, masks: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
@@ -28,7 +32,8 @@ def refuse_collapse(
     if method.allow != "collapse":
         found = paths(site.model, masks, site.facts.shape)
         if collapsed(masks, found):
-            raise TostError([collapse(masks, method.highest(site))])
+            help = OWN if method.target() is None else None
+            raise TostError([collapse(masks, method.highest(site), help)])
     return empty_layers(masks)
 
 
@@ -42,7 +47,9 @@ def collapsed(masks: Mapping[str, Tensor], found: Paths | None) -> bool:
     return bool(empty_layers(masks)) if found is None else not found.connected
 
 
-def collapse(masks: Mapping[str, Tensor], highest: Fraction | None) -> Diagnostic:
+def collapse(
+    masks: Mapping[str, Tensor], highest: Fraction | None, help: str | None = None
+) -> Diagnostic:
     """T507 of masks that collapse; `highest` is the sparsity at which no layer is empty."""
     lower = "lower `sparsity`"
     if highest is not None:
@@ -50,7 +57,7 @@ def collapse(masks: Mapping[str, Tensor], highest: Fraction | None) -> Diagnosti
     total = sum(mask.numel() for mask in masks.values())
     zeros = total - sum(int(mask.sum()) for mask in masks.values())
     share = percent_text(Fraction(zeros, total))
-    return diagnose("T507", what=collapse_words(masks), sparsity=share, lower=lower)
+    return diagnose("T507", what=collapse_words(masks), sparsity=share, lower=lower, help=help)
 
 
 def collapse_words(masks: Mapping[str, Tensor]) -> str:

@@ -40,6 +40,11 @@ class Shuffle(MaskMethod):
     )
     within: Literal["layer", "network"] = arg("layer", "where entries change places")
 
+    @property
+    def counted(self) -> bool:  # type: ignore[override]
+        """Mixing changes no count."""
+        return self.of.counted
+
     def target(self) -> Fraction | None:
         return self.of.target()
 

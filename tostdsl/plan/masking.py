@@ -73,6 +73,12 @@ class MaskSite(Protocol):
         whoever asks. `TostError` T504 where a class has fewer.
         """
 
+    def tell(self, text: str) -> None:
+        """Say a line to whoever watches the run; the run folder keeps it."""
+
+    def record(self, name: str, content: "Mapping[str, Any]") -> None:
+        """Leave a JSON file of this name in the run folder."""
+
 
 def kept_total(size: int, sparsity: Fraction) -> int:
     """How many of `size` weights are kept: density times size, a half rounded up."""
@@ -95,6 +101,8 @@ class MaskMethod(Spec):
     """Whether its masks change while the final training goes on, over the mask's window."""
     counted: ClassVar[bool] = True
     """Whether shapes and the wanted sparsity tell how many weights it keeps (`kept`)."""
+    report: ClassVar[str | None] = None
+    """The JSON file in which a run leaves how it came to its masks (`MaskSite.record`)."""
     allow: Literal["nothing", "collapse"] = arg(
         "nothing", "what is let pass: `collapse` goes on where a layer keeps no weight"
     )
@@ -179,6 +187,13 @@ class MaskMethod(Spec):
         `sparsity` is what this prune is to reach: the round's, or the method's `target`.
         """
         raise NotImplementedError
+
+    def refute(self, report: Any, masks: "Mapping[str, torch.Tensor]") -> str:
+        """What in a `report` does not fit this method or these masks, in words; empty if nothing.
+
+        The report comes from a stranger's run folder: any JSON.
+        """
+        return ""
 
     def highest(self, site: MaskSite) -> Fraction | None:
         """The highest sparsity at which it leaves every layer a weight; None if not known."""

@@ -29,7 +29,7 @@ Kind = Literal[
 
 
 IDENTITY = "identity"
-"""The context in which a spec is written without its permissions, for the fingerprint."""
+"""The context in which a spec is written for the fingerprint: without what is `unidentified`."""
 
 
 def arg(
@@ -81,6 +81,8 @@ class Spec(BaseModel):
     examples: ClassVar[tuple[str, ...]] = ()
     """How it is written in a recipe, for help; each is checked by the tests. A technique's are
     whole stages, the others' are calls."""
+    own_codes: ClassVar[tuple[str, ...]] = ()
+    """Codes of messages that only runs with it give, for help."""
 
     other_names: ClassVar[Mapping[str, str]] = {}
     """What the field calls it elsewhere, in small letters, each with the call to write here, in
@@ -96,6 +98,13 @@ class Spec(BaseModel):
     def arguments(self) -> dict[str, Any]:
         """The arguments by name, as values."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def unidentified(self) -> frozenset[str]:
+        """Arguments that stay out of the fingerprint: the permissions, and what others stand for.
+
+        Only what changes nothing of what is computed, given the arguments that stay in.
+        """
+        return self.permissions
 
     def check(self, site: "CheckSite") -> "Iterable[Problem]":
         """What needs more than one field or the rest of the recipe; yields problems."""
@@ -115,7 +124,8 @@ class Spec(BaseModel):
     def _to_json(self, handler: Any, info: SerializationInfo) -> dict[str, Any]:
         args = handler(self)
         if info.context == IDENTITY:
-            args = {name: value for name, value in args.items() if name not in self.permissions}
+            out = self.unidentified()
+            args = {name: value for name, value in args.items() if name not in out}
         return {"name": self.name, "revision": self.revision, "args": args}
 
     @classmethod

@@ -16,8 +16,9 @@ from tostdsl.engine.masked import Masked
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import staying
-from tostdsl.engine.verify.records import Unfit, read_tensors
+from tostdsl.engine.verify.records import Unfit, read_json, read_tensors
 from tostdsl.engine.verify.staying import fill, put_in
+from tostdsl.plan.masking import MaskMethod
 
 MODEL, MASKS = "model.safetensors", "masks.safetensors"
 
@@ -126,6 +127,11 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
         found = counts.layers[name].kept
         if found != share:
             group.check(f"the mask of `{name}`", False, f"keeps {found:,}, the plan {share:,}")
+    if method.report is not None:
+        why = _refuted(evidence, method, method.report, masked)
+        if group.check(method.report, not why, why or "tells of these masks"):
+            text = f"`{method.name}` found them as {method.report} tells; that is not done again"
+            group.notes.append(text)
     if method.seeded:
         weights = {name: weight.detach() for name, weight in masked.weights.items()}
         try:
@@ -136,6 +142,14 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
         same = all(torch.equal(mask, drawn[name]) for name, mask in masked.masks.items())
         words = "are those that the seed draws" if same else "are not those that the seed draws"
         group.check("the masks", same, words)
+
+
+def _refuted(evidence: Evidence, method: MaskMethod, name: str, masked: Masked) -> str:
+    """Why the method's own report does not hold; empty where it does."""
+    try:
+        return method.refute(read_json(evidence.folder / name), masked.masks)
+    except Unfit as why:
+        return str(why)
 
 
 def _counts(evidence: Evidence, group: Group, zeros: int, scope: int) -> None:
