@@ -81,6 +81,8 @@ def test_line_ends_become_line_feeds() -> None:
     """Also in text that is kept."""
     text = "seed  1\r\n\r\n# fmt: off\r\na( )\r\n\r\n# fmt: on\r\n"
     assert "seed 1\n\n# fmt: off\na( )\n\n# fmt: on\n" == formatted(text)
+    assert "# fmt: off\nseed   3\n" == formatted("# fmt: off\nseed   3\n\r")
+    assert "# fmt: off\n" == formatted("# fmt: off\n\r\r")
 
 
 def test_width_is_respected_where_brackets_allow() -> None:

@@ -129,8 +129,8 @@ class _Entries:
         stop = len(self.text) if on is None else self.text.rfind("\n", 0, on.span.start) + 1
         kept = _LINE_END.sub("\n", self.text[newline + 1 : stop])
         if on is None:
-            kept = kept.rstrip("\n") + "\n"
-        if kept.strip("\n") or on is not None:
+            kept = kept.rstrip("\r\n") + "\n"
+        if kept.strip("\r\n") or on is not None:
             self.add(_Entry(False, kept=kept.split("\n")[:-1]), stop)
         if on is not None:
             self.pieces.next += 1
