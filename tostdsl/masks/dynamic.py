@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.masks.allocate import keep_largest
-from tostdsl.masks.random import drawn
-from tostdsl.masks.shares import Distribution, counts, highest_alive
-from tostdsl.plan.masking import MaskSite, Sparsifier, Update, kept_total, shapes_of
+from tostdsl.masks.random import Drawn
+from tostdsl.masks.shares import Distribution
+from tostdsl.plan.masking import MaskSite, Update, kept_total
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.units import Clock, Duration, Percent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register("dynamic")
-class Dynamic(Sparsifier):
+class Dynamic(Drawn):
     """Moves the mask while the network trains: drops the smallest weights, grows as many others.
 
     Training starts from a random mask shared out by `distribution`. After each `every` within the
@@ -95,18 +95,6 @@ class Dynamic(Sparsifier):
         if self.decay == "cosine":
             return share / 2 * (1 + math.cos(math.pi * p))
         return share * (1 - p) if self.decay == "linear" else share
-
-    def shared_out(
-        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
-    ) -> dict[str, int]:
-        assert sparsity is not None
-        return counts(self.distribution, shapes, sparsity)
-
-    def highest(self, site: MaskSite) -> Fraction | None:
-        return highest_alive(self.distribution, shapes_of(site.weights))
-
-    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
-        return drawn(site, self.shared_out(shapes_of(site.weights), sparsity))
 
     def update(self, site: MaskSite, update: Update) -> "dict[str, torch.Tensor]":
         import torch

@@ -14,8 +14,28 @@ if TYPE_CHECKING:
     import torch
 
 
+class Drawn(Sparsifier):
+    """Base of masks that are drawn at random, each layer's count by a law of sizes."""
+
+    distribution: Distribution = arg(
+        "uniform", "how the kept weights are shared out among the layers"
+    )
+
+    def shared_out(
+        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
+    ) -> dict[str, int]:
+        assert sparsity is not None
+        return counts(self.distribution, shapes, sparsity)
+
+    def highest(self, site: MaskSite) -> Fraction | None:
+        return highest_alive(self.distribution, shapes_of(site.weights))
+
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
+        return drawn(site, self.shared_out(shapes_of(site.weights), sparsity))
+
+
 @register("random")
-class Random(Sparsifier):
+class Random(Drawn):
     """Keeps weights drawn at random before training; looks at no weight and no data.
 
     `distribution` says how many each layer keeps:
@@ -62,21 +82,6 @@ class Random(Sparsifier):
         }
     )
     other_values = MappingProxyType({"distribution": {"uniform+": "uniform_plus"}})
-    distribution: Distribution = arg(
-        "uniform", "how the kept weights are shared out among the layers"
-    )
-
-    def shared_out(
-        self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
-    ) -> dict[str, int]:
-        assert sparsity is not None
-        return counts(self.distribution, shapes, sparsity)
-
-    def highest(self, site: MaskSite) -> Fraction | None:
-        return highest_alive(self.distribution, shapes_of(site.weights))
-
-    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
-        return drawn(site, self.shared_out(shapes_of(site.weights), sparsity))
 
 
 def drawn(site: MaskSite, kept: Mapping[str, int]) -> "dict[str, torch.Tensor]":
