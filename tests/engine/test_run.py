@@ -253,6 +253,18 @@ def test_fake_data_is_said_loudly(tmp_path: Path) -> None:
     assert "random images" in str(result.facts["data"])
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_half_precision_survives_its_first_overflows(tmp_path: Path, seed: int) -> None:
+    """The scaler skips the first steps of fp16; momentum starts from zeros all the same."""
+    text = (
+        "model cifar_resnet(8)\ndata digits(batch=64)\ntrain for 20 steps\n"
+        f"mask random(sparsity=90%)\nprecision fp16\nseed {seed}\nskip until step 12\n"
+    )
+    (plan,) = compile_source(Source("r.tost", text)).plans
+    result = run(plan, RunOptions(out=tmp_path / "run", device="cpu"))
+    assert result.certified, result.failures
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_lower_precision_trains(tmp_path: Path, precision: str) -> None:
     """bf16 and fp16 train under autocast with masks and techniques in place."""

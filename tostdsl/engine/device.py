@@ -42,6 +42,22 @@ def scaler(device: torch.device, precision: Precision) -> torch.amp.GradScaler:
     return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
+def settle(optimizer: torch.optim.Optimizer) -> None:
+    """Give momentum a start of zeros, so that the first step may be one that the scaler skips.
+
+    torch's fused SGD makes the buffers on its first step without writing to them when gradients
+    overflow, and reads what happens to be there at the next. From zeros the first velocity is the
+    gradient, as it is without buffers.
+    """
+    for group in optimizer.param_groups:
+        if not (group.get("momentum") and group.get("fused")):
+            continue
+        for parameter in group["params"]:
+            state = optimizer.state[parameter]
+            if state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
+
+
 def environment(device: torch.device) -> dict[str, Any]:
     """What the run ran on, for the run folder."""
     versions: dict[str, str | None] = {}

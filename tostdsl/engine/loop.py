@@ -173,6 +173,8 @@ class Loop:
         on_loss = _bound(hooks[::-1], "loss")
         on_grads = _bound(hooks[::-1], "grads")
         on_stepped = _bound(hooks[::-1], "stepped")
+        if scaler.is_enabled():  # stages may have brought parameters of their own
+            devices.settle(optimizer)
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
