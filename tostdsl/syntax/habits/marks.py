@@ -14,6 +14,7 @@ _QUOTED = re.compile(rf"({either((*SLOTS, 'precision'))})\s+([\"'])({NAME})\2")
 _QUOTED_VALUE = re.compile(rf"\s*([\"'])({NAME})\1")
 _SINGLE = re.compile(r"'([^'\"\\\n]*)'")
 _SLASHES = re.compile(r"(?<![:/])//[^\n]*|(?:^|(?<=\s))--+(?=\s|$)[^\n]*|/\*.*?\*/", re.DOTALL)
+_CODE = re.compile(r"[^\S\n]*[^\s#]")
 _LINE = re.compile(r"(?<=\n)[^\S\n]*((?:\*(?!/)[^\S\n]*)?)[^\n]*")
 _NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|:)(?=\s*\S)")
 _GLUED = re.compile(r"(?<![\w.$=])([A-Za-z_]+)(\d*\.\d+[%x]?|\d+%|\d+[eE]-\d+)(?=\s*[,)])")
@@ -32,10 +33,20 @@ def is_comment(text: str) -> bool:
 
 def comments(text: Statement) -> None:
     """`// a comment`, `-- a comment`, `/* a comment */`, `---`."""
+    gone: list[tuple[int, int]] = []
+    followed = [False]
+
+    def code_behind(end: int) -> bool:
+        """Whether code goes on in the line, past the comments behind this one."""
+        if gone and not text.text[end : gone[-1][0]].strip(" \t"):
+            return followed[0]
+        return bool(_CODE.match(text.text, end, gone[-1][0] if gone else len(text.text)))
 
     def mend(match: re.Match[str]) -> None:
         start, end = match.span()
         found = text.text[start:end]
+        followed[0] = code_behind(end)
+        gone.append((start, end))
         mark = found[:2] if found.strip("-") else found
         edits = [(start, start + len(mark), "" if mark == found else "#")]
         if mark == "/*":
@@ -43,7 +54,7 @@ def comments(text: Statement) -> None:
             edits += [(*line.span(1), "# " if line[0].strip() else "") for line in lines]
             edits.append((end - 2, end, ""))
         help = "remove it" if mark == found else None
-        inside = mark == "/*" and bool(re.match(r"[^\S\n]*[^\s#]", text.text[end:]))
+        inside = mark == "/*" and followed[0]
         if inside:  # a comment that ended its line would take code with it
             edits = [(start, end, "")]
             help = "a comment goes on to the end of its line: move it there, or remove it"
@@ -51,10 +62,10 @@ def comments(text: Statement) -> None:
             help = "begin each of its lines with `#`"
         place = (start, start + len(mark))
         text.report("T138", place, *edits, certain=not inside, help=help, mark=mark)
-        text.put(start, end, "")
 
     whole = text.text.startswith("/*")  # what stands in it is neither text nor a comment
     text.each(_SLASHES, text.text if whole else text.bare, mend)
+    text.written = text.written.without(sorted(gone))
     if text.found and not text.text.strip():
         text.word = ""
 
