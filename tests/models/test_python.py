@@ -94,6 +94,22 @@ def test_what_is_lazy_gets_its_shape_from_the_data(own: Write) -> None:
     assert (5, 192) == first.shape
 
 
+def test_a_network_that_is_given_twice_is_refused(own: Write) -> None:
+    """Also one with a part of it: a run would train what it believes to be new."""
+    own(
+        "nets_e.py",
+        f"{HEAD}whole = nn.Sequential(nn.Flatten(), nn.Linear(192, 5))\n"
+        "part = nn.Sequential(nn.Flatten(), nn.Linear(192, 9))\n"
+        "def same(): return whole\n"
+        "def shared(): return nn.Sequential(part, nn.Linear(9, 5))\n",
+    )
+    for name in ("same", "shared"):
+        built(f"nets_e:{name}")
+        code, message = refused(f"nets_e:{name}")
+        assert "R341" == code
+        assert message.endswith("it has weights of a network that was given before")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
@@ -14,12 +15,15 @@ from tostdsl.usercode import called, guarded
 
 TRIED = 2
 """Images of the batch that a network is tried on: batch normalisation wants more than one."""
+_made: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
+"""Parameters of the networks that were given before, by `id`, as long as anybody has them."""
 
 
 def own(function: str, kwargs: Sequence[str], facts: DataFacts) -> nn.Module:
     """Call the function that makes a network for such images, and try what it gives.
 
-    `TostError` R340 for whatever it raises, R341 where it gives no network for these images.
+    `TostError` R340 for whatever it raises, R341 where it gives no network for these images, or
+    one that shares weights with what it gave before: a run makes several, and trains one.
     """
     square = facts.height == facts.width
     offered = {
@@ -31,7 +35,11 @@ def own(function: str, kwargs: Sequence[str], facts: DataFacts) -> nn.Module:
     if not isinstance(found, nn.Module):
         reason = f"it gives {_a(found)}, not a `torch.nn.Module`"
         raise _unfit(function, reason, "return the network itself, with fresh weights")
+    if any(_made.get(id(parameter)) is parameter for parameter in found.parameters()):
+        reason = "it has weights of a network that was given before"
+        raise _unfit(function, reason, "make everything anew each time that it is called")
     _try(function, found, facts)
+    _made.update({id(parameter): parameter for parameter in found.parameters()})
     if not any(parameter.requires_grad for parameter in found.parameters()):
         raise _unfit(function, "none of its parameters is to be trained")
     return found
