@@ -88,6 +88,11 @@ def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
     """The README's `tost` commands work in the order they stand in."""
     recipe = next(text for text in blocks("README.md", "tost") if "cifar_resnet(8)" in text)
     (tmp_path / "first.tost").write_text(recipe, encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    files = re.findall(r"^```\w+ (\S+)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert ["mine.py", "mine.tost"] == [name for name, _ in files]
+    for name, text in files:
+        (tmp_path / name).write_text(text, encoding="utf-8")
     ran = 0
     for command in commands():
         words = shlex.split(command)

@@ -113,21 +113,31 @@ def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
     return {"params": outside, "seed": seed}
 
 
-def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -> Checkup:
+def checkup(
+    plan: Plan,
+    data: DataOptions | None = None,
+    device: str = "auto",
+    *,
+    allow_code: bool = False,
+) -> Checkup:
     """Choose the mask of a plan without training, and look at its health.
 
-    Layer collapse is among the findings; `TostError` for whatever keeps the mask from being chosen.
+    Layer collapse is among the findings; `TostError` for whatever keeps the mask from being chosen,
+    T550 for Python code that the plan names unless `allow_code` lets it run.
     """
     from tostdsl.engine.checkup import checkup as engine_checkup
 
-    return engine_checkup(plan, data, device)
+    return engine_checkup(plan, data, device, allow_code=allow_code)
 
 
-def checkup_run(folder: Path) -> Checkup:
-    """The health of a finished run's mask and weights; `TostError` if it holds none."""
+def checkup_run(folder: Path, *, allow_code: bool = False) -> Checkup:
+    """The health of a finished run's mask and weights; `TostError` if it holds none.
+
+    T550 for Python code that the plan names unless `allow_code` lets it run.
+    """
     from tostdsl.engine.checkup import checkup_run as engine_checkup_run
 
-    return engine_checkup_run(folder)
+    return engine_checkup_run(folder, allow_code=allow_code)
 
 
 def verify(folder: Path, options: VerifyOptions | None = None) -> Verdict:

@@ -198,8 +198,10 @@ def forms(cls: type[ModelSpec]) -> list[ModelSpec]:
         for name, info in cls.model_fields.items()
         if get_origin(info.annotation) is Literal
     }
+    plan = plan_of(recipe(cls, examples(cls)[0]))
+    assert plan is not None
     drawn = itertools.product(*choices.values())
-    return [cls.model_validate(dict(zip(choices, each, strict=True))) for each in drawn]
+    return [plan.model.model_copy(update=dict(zip(choices, each, strict=True))) for each in drawn]
 
 
 @pytest.mark.parametrize("cls", of_kind("model"), ids=lambda c: c.name)

@@ -47,6 +47,7 @@ def test_data_specs_load_neither_torch_nor_numpy() -> None:
         "from tostdsl import registry\n"
         "known = {n: registry.get('data', n) for n in registry.names('data')}\n"
         "assert known.pop('imagefolder')(path='x').facts() is None\n"
+        "assert known.pop('python')(function='x:y').facts() is None\n"
         "assert len([cls().facts().classes for cls in known.values()]) >= 7\n"
         "print([m for m in ('torch', 'torchvision', 'numpy', 'PIL', 'sklearn') "
         "if m in sys.modules])"

@@ -44,6 +44,7 @@ NO_RECIPE = {
     "T530": "only known once the network is built",
     "T531": "only known once the network is built",
     "T540": "of `tost mask`; in tests/cli/test_mask.py",
+    "T550": "of commands that run; in tests/cli/test_code.py",
     "T560": "only known once the file is read",
     "T561": "only known once the file is read",
     "T562": "only known once the file is read",

@@ -15,6 +15,7 @@ import click
 from tostdsl.cli.files import compiled, write_text
 from tostdsl.cli.report import (
     Named,
+    code_option,
     recipe_argument,
     say,
     seed_option,
@@ -75,6 +76,7 @@ class Mask(click.Command):
 @click.option("--data-root", type=Named(), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @click.option("--fake-data", is_flag=True, help="Random images of the data set's shape instead.")
+@code_option
 @click.option(
     "--format",
     "form",
@@ -93,6 +95,7 @@ def command(
     data_root: Path | None,
     download: bool,
     fake_data: bool,
+    allow_code: bool,
     form: str,
     picture: Path | None,
 ) -> int:
@@ -105,13 +108,18 @@ def command(
     if recipe.is_dir():
         given = (sets, set_file, data_root, download, fake_data, device != "auto")
         if any(given) or seed is not None:
-            raise click.UsageError("a run is looked at as it is: only `--format` and `--picture`")
-        return _told([("", _run(recipe))], form, picture)
+            raise click.UsageError(
+                "a run is looked at as it is: only `--format`, `--picture` and `--allow-code`"
+            )
+        return _told([("", _run(recipe, allow_code))], form, picture)
     made = compiled(recipe, sets, seed, set_file)
     show(made.diagnostics)
     code = status(made.diagnostics)
     if code:
         return code
+    from tostdsl.plan.code import refuse_code
+
+    refuse_code(made.plans, allow_code, data=not fake_data)
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `tost run`, on a busy machine
     from tostdsl.api import checkup
 
@@ -123,15 +131,15 @@ def command(
     for variant in made.variants:
         assert variant.plan is not None
         values = ", ".join(f"{name} = {text}" for name, text in variant.values.items())
-        found.append((values, checkup(variant.plan, data, device)))
+        found.append((values, checkup(variant.plan, data, device, allow_code=allow_code)))
     return _told(found, form, picture)
 
 
-def _run(folder: Path) -> Checkup:
+def _run(folder: Path, allow_code: bool) -> Checkup:
     from tostdsl.api import checkup_run
 
     try:
-        return checkup_run(folder)
+        return checkup_run(folder, allow_code=allow_code)
     except TostError as error:
         if not all(d.code in ("R411", "R413") for d in error.diagnostics):
             raise

@@ -48,7 +48,8 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 def _unreadable(diagnostic: Diagnostic) -> bool:
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
     return diagnostic.code in ("T106", "T158") or (
-        diagnostic.code in ("T109", "T213", "R411", "R413", "R601") and not diagnostic.labels
+        diagnostic.code in ("T109", "T213", "R340", "R411", "R413", "R601")
+        and not diagnostic.labels
     )
 
 
@@ -112,6 +113,15 @@ def set_file_option(function: Any) -> Any:
         type=Named(),
         metavar="FILE",
         help="Set params from lines `NAME = value`; `--set` wins.",
+    )(function)
+
+
+def code_option(function: Any) -> Any:
+    """`--allow-code`, a flag."""
+    return click.option(
+        "--allow-code",
+        is_flag=True,
+        help="Import and call the Python functions that the recipe names (`python(…)`).",
     )(function)
 
 

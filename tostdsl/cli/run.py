@@ -14,6 +14,7 @@ from tostdsl.cli.files import compiled
 from tostdsl.cli.progress import screen, sweep_lines, verdicts
 from tostdsl.cli.report import (
     Named,
+    code_option,
     recipe_argument,
     say,
     seed_option,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-ghosts", is_flag=True, help="Certify a run whose recipe keeps ghosts to the end."
 )
+@code_option
 @click.option(
     "--trace",
     type=click.Choice(["gradients"]),
@@ -75,6 +77,7 @@ def command(
     download: bool,
     fake_data: bool,
     allow_ghosts: bool,
+    allow_code: bool,
     trace: str | None,
     trace_every: int | None,
     smoke: bool,
@@ -89,6 +92,9 @@ def command(
     if code:
         return code
     assert made.recipe is not None
+    from tostdsl.plan.code import refuse_code
+
+    refuse_code(made.plans, allow_code, data=not fake_data)
     # threads that wait for one another give their core up soon: on a busy machine the default
     # burns it for minutes, while not spinning at all doubles the time on an idle one
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -106,7 +112,7 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
-            (trace_every or 0) if trace else None,
+            (trace_every or 0) if trace else None, allow_code,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tostdsl.cli.report import say, show, status
+from tostdsl.cli.report import code_option, say, show, status
 from tostdsl.diagnostics import TostError, diagnose
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-ghosts", is_flag=True, help="Let pass what the recipe keeps to the end (`keep=yes`)."
 )
+@code_option
 @click.option("--evaluate", is_flag=True, help="Measure the test accuracy again, too.")
 @click.option(
     "--data-root",
@@ -29,19 +30,25 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
 def command(
-    run: Path, allow_ghosts: bool, evaluate: bool, data_root: Path | None, as_json: bool
+    run: Path,
+    allow_ghosts: bool,
+    allow_code: bool,
+    evaluate: bool,
+    data_root: Path | None,
+    as_json: bool,
 ) -> int:
     """Repeat the certificate of the run folder RUN from its files.
 
     Nothing of the training is needed, nothing is written, and nothing in the folder is trusted or
-    run. Exits with 0 when all of it holds, 1 when something does not or the run never came to its
-    end, 3 when there is no run or its plan needs another version or a plug-in.
+    run; Python code that its plan names is only with `--allow-code`. Exits with 0 when all of it
+    holds, 1 when something does not or the run never came to its end, 3 when there is no run or its
+    plan needs another version, a plug-in, or code that is not here.
     """
     from tostdsl.api import verify
     from tostdsl.engine.verify import VerifyOptions
 
     try:
-        verdict = verify(run, VerifyOptions(allow_ghosts, evaluate, data_root))
+        verdict = verify(run, VerifyOptions(allow_ghosts, evaluate, data_root, allow_code))
     except TostError as error:
         show(error.diagnostics)
         return status(error.diagnostics) if _unreadable(error) else 1

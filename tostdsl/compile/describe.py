@@ -227,10 +227,13 @@ def _codes(cls: type[Spec]) -> Iterator[str]:
         ("T505", issubclass(cls, Sparsifier)),
         ("T506", issubclass(cls, ModelSpec)),
         ("T507", issubclass(cls, MaskMethod)),
+        ("T550", cls.runs_code),
         ("W001", "percent" in words),
         ("W002", "anneal" in cls.model_fields),
-        ("R101", issubclass(cls, DataSet)),
-        ("R102", issubclass(cls, DataSet)),
+        ("R101", issubclass(cls, DataSet) and not cls.runs_code),
+        ("R102", issubclass(cls, DataSet) and not cls.runs_code),
+        ("R340", cls.runs_code),
+        ("R341", cls.runs_code),
     ):
         if applies:
             yield code

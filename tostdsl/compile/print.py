@@ -45,11 +45,12 @@ def call_text(spec: Spec, complete: bool = False) -> str:
         value = getattr(spec, name)
         if value is None or (not complete and not info.is_required() and value == info.default):
             continue
-        text = (
-            string_text(value)
-            if info.annotation in (str, str | None)
-            else value_text(value, complete)
-        )
+        if info.annotation in (str, str | None):
+            text = string_text(value)
+        elif info.annotation == tuple[str, ...]:
+            text = f"[{', '.join(map(string_text, value))}]"
+        else:
+            text = value_text(value, complete)
         if name == spec.positional:
             words.insert(0, text)
         else:

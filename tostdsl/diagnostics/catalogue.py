@@ -244,6 +244,10 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` has no mask, so there is none to look at",
         "write one, for example `mask random(sparsity=90%)`",
     ),
+    "T550": Entry(
+        "the {kind} of this recipe is code, which would be imported and called: `{call}`",
+        "look at what it does, then start with `--allow-code` (from Python, `allow_code=True`)",
+    ),
     "T560": Entry(
         "`{path}` prunes nothing: no weight in scope is masked by it ({carrier})",
         "name the file that holds the masks, or leave `mask` out to train dense",
@@ -348,6 +352,8 @@ CATALOGUE: dict[str, Entry] = {
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",
     ),
+    "R340": Entry("`{function}` {what}{where}: {reason}"),
+    "R341": Entry("`{function}` gives no {what}: {reason}"),
     "R401": Entry("the certificate failed: {reason}"),
     "R402": Entry("{reason}"),
     "R403": Entry("this run does not hold: {group}: {reason}"),

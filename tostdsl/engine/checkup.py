@@ -34,6 +34,7 @@ from tostdsl.masks.findings import findings
 from tostdsl.masks.health import layer_of
 from tostdsl.masks.report import MaskReport, examine
 from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.code import refuse_code
 from tostdsl.plan.marker import MARKER
 from tostdsl.plan.masking import MaskMethod, Update, shapes_of
 from tostdsl.plan.plan import Plan
@@ -114,15 +115,22 @@ class Checkup:
         }
 
 
-def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -> Checkup:
+def checkup(
+    plan: Plan,
+    data: DataOptions | None = None,
+    device: str = "auto",
+    *,
+    allow_code: bool = False,
+) -> Checkup:
     """Choose the mask of a plan and look at it; nothing is trained and nothing is written.
 
-    `TostError` T540 without a mask, and whatever keeps the mask from being chosen; layer collapse
-    is no exception here, but among the findings.
+    `TostError` T540 without a mask, T550 for code that `allow_code` does not let run, and whatever
+    keeps the mask from being chosen; layer collapse is no exception here, but among the findings.
     """
     started = time.perf_counter()
     if plan.mask is None:
         raise TostError.of("T540", name=plan.name)
+    refuse_code([plan], allow_code, data=not (data or DataOptions()).fake)
     where, method = devices.choose(device), plan.mask.method
     feed = LateFeed(plan, data or DataOptions(), where)
     facts = feed.facts()
@@ -163,17 +171,19 @@ def checkup(plan: Plan, data: DataOptions | None = None, device: str = "auto") -
     )
 
 
-def checkup_run(folder: Path) -> Checkup:
+def checkup_run(folder: Path, *, allow_code: bool = False) -> Checkup:
     """Look at the mask and the trained weights of a run folder, on the CPU.
 
     `TostError` R411 where there is no run, R412 where it did not come so far, R403 where its files
-    are damaged, R413 where its plan needs another version, T540 without a mask. That everything
-    in it is as it was written is for `tost verify` to say.
+    are damaged, R413 where its plan needs another version, T540 without a mask, T550 for code that
+    `allow_code` does not let run. That everything in it is as it was written is for `tost verify`
+    to say.
     """
     started = time.perf_counter()
     plan, facts = _stored(folder)
     if plan.mask is None:
         raise TostError.of("T540", name=folder)
+    refuse_code([plan], allow_code, data=False)
     model = network(plan, facts)
     masked = masked_of(plan, model)
     assert masked is not None

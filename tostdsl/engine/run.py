@@ -28,11 +28,12 @@ from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of, finish
 from tostdsl.engine.prepare import prepare
 from tostdsl.engine.scope import Scope
-from tostdsl.engine.start import DataOptions, images_of, masked_of, network
+from tostdsl.engine.start import DataOptions, images_of, masked_of, network, sources_of
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
 from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images
+from tostdsl.plan.code import refuse_code
 from tostdsl.plan.masking import Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, Program, lower
@@ -63,6 +64,8 @@ class RunOptions:
     trace_every: int | None = None
     """Look at gradients and dead units every so many steps (`engine.trace`); None for never, 0 for
     `TRACE_EVERY`, or fewer where a short run would not have `TRACED` looks."""
+    allow_code: bool = False
+    """Whether Python code that the plan names may be imported and called (`plan.code`)."""
 
 
 def run(
@@ -78,6 +81,7 @@ def run(
     from outside of them (`RunFolder.write_recipe`).
     """
     options, observer = options or RunOptions(), observer or Observer()
+    refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
     spec = _rehearsed(plan.data, device) if options.smoke else plan.data
     source = DataOptions(options.data_root, options.download, options.fake_data)
@@ -100,7 +104,8 @@ def run(
             "fake": options.fake_data,
             "limit": REHEARSAL_IMAGES if options.smoke else None,
         }
-        environment = {**devices.environment(device), "data": data}
+        code = sources_of(plan, data=not options.fake_data)
+        environment = {**devices.environment(device), "data": data, "code": code}
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
         return _Session(

@@ -5,8 +5,9 @@ A run, its verification and a look at a mask start from the same, so that they s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from tostdsl.engine.masked import Masked
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.site import layers
 from tostdsl.plan.bases import DataFacts, Images, LoadOptions
+from tostdsl.plan.code import code_of
 from tostdsl.plan.plan import Plan
+from tostdsl.usercode import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,14 @@ def network(plan: Plan, facts: DataFacts) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(plan.seed, "init"))
         return plan.model.build(facts)
+
+
+def sources_of(plan: Plan, *, data: bool = True) -> list[dict[str, Any]]:
+    """The user's own functions in a plan, which are imported, each with its file and checksum."""
+    return [
+        {"kind": each.kind, "function": each.function, **asdict(source_of(each.function))}
+        for each in code_of(plan, data=data)
+    ]
 
 
 def masked_of(plan: Plan, model: nn.Module) -> Masked | None:

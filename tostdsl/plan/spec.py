@@ -75,6 +75,8 @@ class Spec(BaseModel):
     name: ClassVar[str]
     revision: ClassVar[int] = 1
     positional: ClassVar[str | None] = None
+    runs_code: ClassVar[bool] = False
+    """Whether it imports and calls what its fields `function` and `kwargs` name (`plan.code`)."""
     permissions: ClassVar[frozenset[str]] = frozenset()
     """Arguments that let pass what would be refused, and change nothing of what is computed: they
     stay out of the fingerprint."""

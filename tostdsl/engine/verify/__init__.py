@@ -13,10 +13,13 @@ figures      result.json, metrics.jsonl and the certificate tell one story: whic
 certificate  every check that the plan calls for is there, and passed
 accuracy     on request: the test accuracy comes out again, with what the plan keeps and without
 
+Where the plan names code of the user's own, only leave to run that lets the network be built; that
+its file has changed is a note, since what it computes is looked at anyway.
+
 Two kinds of damage are told apart. A file that changed after the run is caught by its checksum;
 a folder made up with checksums that fit is caught where it contradicts itself, its plan or its
 network. Nothing is unpickled, and no code of the folder runs; the plan's names come from the
-registry.
+registry, or with leave from the user's own modules.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.engine.manifest import MANIFEST, Entry, digests, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
+from tostdsl.engine.start import sources_of
 from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
 from tostdsl.engine.verify.plans import plan_of
@@ -44,6 +48,7 @@ from tostdsl.engine.verify.records import (
     read_manifest,
     read_record,
 )
+from tostdsl.plan.code import refuse_code
 from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
@@ -68,6 +73,13 @@ class VerifyOptions:
     """Measure the test accuracy again."""
     data_root: Path | None = None
     """Where data sets lie, for that."""
+    allow_code: bool = False
+    """Whether Python code that the plan names may be imported and called (`plan.code`)."""
+
+    @property
+    def measures(self) -> bool:
+        """Whether the test accuracy is measured again."""
+        return self.evaluate or self.data_root is not None
 
 
 def verify(folder: Path, options: VerifyOptions | None, recompile: Recompile) -> Verdict:
@@ -105,7 +117,9 @@ class _Verification:
         evidence = self._evidence(plan) if plan is not None else None
         if plan is not None and stored is not None:
             self._texts(plan, stored.given)
-        if evidence is not None:
+        if evidence is not None and not refused:
+            refused = self._code(evidence)
+        if evidence is not None and not refused:
             self._judge(evidence)
         elif not refused:
             self.groups[-1].notes.append("the rest was not looked at: it needs what failed above")
@@ -256,6 +270,23 @@ class _Verification:
             return None
         return found
 
+    def _code(self, evidence: Evidence) -> tuple[Diagnostic, ...]:
+        """Import the user's own code if there is any; why that cannot be done, or may not be."""
+        data = self.options.measures and not evidence.environment.data.fake
+        try:
+            refuse_code([evidence.plan], self.options.allow_code, data=data)
+            now = sources_of(evidence.plan, data=data)
+        except TostError as error:
+            return error.diagnostics
+        then = {(each.kind, each.function): each.sha256 for each in evidence.environment.code}
+        for each in now:
+            if then.get((each["kind"], each["function"])) != each["sha256"]:
+                text = (
+                    f"{each['file']}, where `{each['function']}` stands, has changed since the run"
+                )
+                self._group("files").notes.append(text)
+        return ()
+
     def _judge(self, evidence: Evidence) -> None:
         network = weights.network(evidence, self._group("network"))
         masked = weights.masks(evidence, network, self._group("masks"))
@@ -265,7 +296,7 @@ class _Verification:
         traces.trace(evidence, network, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
         accuracy = self._group("accuracy")
-        if self.options.evaluate or self.options.data_root is not None:
+        if self.options.measures:
             if network is not None:
                 root = self.options.data_root
                 accuracies.accuracy(evidence, network, masked, kept, accuracy, root)

@@ -73,11 +73,21 @@ class StoredData(_Record):
     limit: int | None
 
 
+class StoredCode(_Record):
+    """A function of the user's own, in environment.json."""
+
+    kind: str
+    function: str
+    file: str | None
+    sha256: str | None
+
+
 class StoredEnvironment(_Record):
     """environment.json."""
 
     device: str
     data: StoredData
+    code: list[StoredCode] = []
 
 
 class StoredCheck(_Record):
