@@ -170,6 +170,12 @@ class Site:
         call = self._surgeon.call(name)
         return call.kind if call is not None else nodes.kind(self.module(name))
 
+    def activated(self, name: str, tensor: Tensor) -> Tensor:
+        """What an activation gives for a tensor, which stays; no stage's hook runs."""
+        call = self._surgeon.call(name)
+        result: Tensor = (call.plain if call else self.module(name).forward)(tensor.clone())
+        return result
+
     def shape(self, name: str) -> Shapes:
         """Input and output shape of a module, without the batch."""
         return self._surgeon.shapes[name]

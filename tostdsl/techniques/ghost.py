@@ -60,7 +60,9 @@ class Ghost(Removable):
     tensor methods (`functional.relu(x)`, `torch.relu(x)`, `x.relu_()`). For the latter the module
     runs its own code as `torch.fx` writes it out, after a trial that both compute the same; a
     module that cannot be written out is named and keeps its activations. With `on` and `except`
-    only the activations that follow the selected layers are softened, else all.
+    only the activations that follow the selected layers are softened, else all. What computes the
+    soft activation already (`swish` where the network has SiLU, `gelu` where it has GELU) stays as
+    it is and is named; where nothing else is left the run is refused (T502).
 
     `width=2x` gives each hidden layer as many ghost neurons as it has neurons (`1.5x` half as
     many, rounded). A ghost sees what a neuron of its layer sees, is normalised and activated like
