@@ -174,12 +174,17 @@ def test_a_rehearsal_has_seams_and_judges_none(tmp_path: Path) -> None:
 def test_stages_that_leave_together_share_a_seam(tmp_path: Path) -> None:
     """One row for two that end at once, one for what leaves at the end, none for labels."""
     text = FADING + "labels(smoothing=0.1) until epoch 1\n"
-    result = run(plan(text), RunOptions(out=tmp_path / "run", smoke=True))
+    heard = Heard()
+    result = run(plan(text), RunOptions(out=tmp_path / "run", smoke=True), heard)
     first, last = rows(result.folder, "seam")
     assert {"ghost#1", "skip"} == set(first["left"])
     assert (44, ["ghost#2"]) == (last["step"], list(last["left"]))
     last_weight = 1 / 22  # of a linear fall over 22 steps, in its last one
     assert [pytest.approx(last_weight)] * 2 == list(first["left"].values())
+    entered = [line for line in heard.lines if line.startswith(("ghost", "skip"))]
+    assert entered[0].startswith("ghost#1: swish in ")
+    assert entered[1].startswith("ghost#2: width 2x: ")
+    assert entered[2].startswith("skip: convex skips ")
 
 
 def test_seams_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

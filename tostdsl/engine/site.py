@@ -56,11 +56,12 @@ def layers(model: nn.Module, targets: Targets, name: str, owner: str = "mask") -
 
 
 class Site:
-    """The network as one stage sees it (`hooks.Network`)."""
+    """The network as one stage sees it (`hooks.Network`); `name` is what its lines call it."""
 
-    def __init__(self, surgeon: Surgeon, stage: StagePlan) -> None:
+    def __init__(self, surgeon: Surgeon, stage: StagePlan, name: str | None = None) -> None:
         self._surgeon = surgeon
         self._technique = stage.technique.name
+        self.name = name or self._technique
         self.chosen = bool(stage.targets.on or stage.targets.exclude)
         """Whether the recipe selected layers for this stage."""
         self.targets: Sequence[str] = ()
@@ -228,7 +229,7 @@ class Site:
 
     def report(self, text: str) -> None:
         """A line for the run's log and screen."""
-        self._surgeon.log(f"{self._technique}: {text}")
+        self._surgeon.log(f"{self.name}: {text}")
 
     def clear(self) -> None:
         """Take out all that was put in."""
