@@ -327,3 +327,13 @@ def test_a_convex_skip_stronger_than_the_layer_is_a_problem() -> None:
     (problem,) = Skip(alpha=2.5).check(CheckSite())
     assert ("T303", ("alpha",)) == (problem.code, problem.fields)
     assert [] == list(Skip(form="normalised", alpha=2.5).check(CheckSite()))
+
+
+@pytest.mark.parametrize("alpha", ["1e300", "101", "1e-300", "0"])
+def test_a_skip_of_no_strength_or_one_beyond_numbers_is_a_problem(alpha: str) -> None:
+    """It is told where it stands, before anything is trained."""
+    head = "model cifar_resnet(8)\ndata digits\ntrain for 4 epochs\n"
+    text = f"{head}skip(form=add, alpha={alpha}) until 50%\n"
+    (mistake,) = compile_source(Source("r.tost", text)).errors
+    assert "T303" == mistake.code
+    assert "`alpha` must be at " in mistake.message

@@ -93,7 +93,7 @@ class Skip(Removable):
     projection: Literal["auto", "identity", "conv"] = arg(
         "auto", "how the skip gets the shape of what it joins; `auto` is `identity`"
     )
-    alpha: float = arg(1.0, "strength at weight 1; at most 2 with `form=convex`", gt=0)
+    alpha: float = arg(1.0, "strength at weight 1; at most 2 with `form=convex`", ge=0.001, le=100)
     fill: Literal["constant", "kaiming"] = arg("constant", "initial weights of `projection=conv`")
     anneal: AnyAnneal = arg(Linear(), "the law by which the skips fade")
     keep: bool = arg(False, "stay in the network when training ends")
