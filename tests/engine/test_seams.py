@@ -104,8 +104,15 @@ def reading(loss: float, accuracy: float) -> Reading:
         ((1.0, 0.9), (1.0, 0.875), None, False),
         ((1.0, 0.9), (9.0, 0.1), (1.0, 0.9), False),
         ((1.0, 0.9), (1.0, 0.9), (9.0, 0.9), True),
+        ((341788320.0, 0.145), (867327488.0, 0.148), None, False),
+        ((1.0, 0.9), (9.0, 0.9), None, True),
+        ((1.0, 0.9), (9.0, 0.899), None, True),
         ((1.0, 0.9), (float("inf"), 0.9), None, True),
+        ((1.0, 0.1), (float("nan"), 0.12), None, True),
+        ((1.0, 0.9), (1.0, 0.9), (float("nan"), 0.9), True),
         ((float("nan"), 0.9), (float("nan"), 0.9), None, False),
+        ((float("inf"), 0.9), (1.0, 0.9), None, False),
+        ((float("nan"), 0.9), (float("nan"), 0.86), None, True),
     ],
 )
 def test_a_seam_costs_above_its_thresholds(
@@ -114,7 +121,7 @@ def test_a_seam_costs_above_its_thresholds(
     again: tuple[float, float] | None,
     costs: bool,
 ) -> None:
-    """More than a fifth of the loss, or 3 points of accuracy, at the end of the seam."""
+    """More than a fifth of the loss and no accuracy gained, or 3 points of accuracy lost."""
     last = reading(*again) if again else None
     seam = Seam("training", 3, "step 3", {"skip": 0.1}, reading(*before), reading(*after), last)
     assert costs == seam.costs
