@@ -89,6 +89,27 @@ def test_plan_shows_values_defaults_phases_and_timeline() -> None:
         assert words in shown
 
 
+def test_plan_numbers_the_stages_of_one_technique(tmp_path: Path) -> None:
+    """In the list of stages and in the timeline, as a run calls them; a lone one has no number."""
+    recipe = tmp_path / "two.tost"
+    recipe.write_text(
+        "model cifar_resnet(8)\ndata digits\ntrain for 4 epochs\nskip until 50%\n"
+        "ghost(width=2x) until 75%\nghost(activation=swish) until 50%\n",
+        encoding="utf-8",
+    )
+    lines = tost("plan", recipe).stdout.splitlines()
+    words = ("stage ", "ghost#", "skip")
+    heads = [line.split("(")[0] for line in lines if line.strip().startswith(words)]
+    assert [
+        "  stage      ghost#1: ghost",
+        "  stage      ghost#2: ghost",
+        "  stage      skip",
+        "ghost#1",
+        "ghost#2",
+    ] == heads[:5]
+    assert heads[5].startswith("skip  ")
+
+
 def test_plan_json_carries_its_fingerprint() -> None:
     """`tost plan --json` prints the canonical content and its fingerprint."""
     content = json.loads(tost("plan", "--json", RECIPES / "quickstart.tost").stdout)

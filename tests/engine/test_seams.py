@@ -104,8 +104,15 @@ def reading(loss: float, accuracy: float) -> Reading:
         ((1.0, 0.9), (1.0, 0.875), None, False),
         ((1.0, 0.9), (9.0, 0.1), (1.0, 0.9), False),
         ((1.0, 0.9), (1.0, 0.9), (9.0, 0.9), True),
+        ((341788320.0, 0.145), (867327488.0, 0.148), None, False),
+        ((1.0, 0.9), (9.0, 0.9), None, True),
+        ((1.0, 0.9), (9.0, 0.899), None, True),
         ((1.0, 0.9), (float("inf"), 0.9), None, True),
+        ((1.0, 0.1), (float("nan"), 0.12), None, True),
+        ((1.0, 0.9), (1.0, 0.9), (float("nan"), 0.9), True),
         ((float("nan"), 0.9), (float("nan"), 0.9), None, False),
+        ((float("inf"), 0.9), (1.0, 0.9), None, False),
+        ((float("nan"), 0.9), (float("nan"), 0.86), None, True),
     ],
 )
 def test_a_seam_costs_above_its_thresholds(
@@ -114,7 +121,7 @@ def test_a_seam_costs_above_its_thresholds(
     again: tuple[float, float] | None,
     costs: bool,
 ) -> None:
-    """More than a fifth of the loss, or 3 points of accuracy, at the end of the seam."""
+    """More than a fifth of the loss and no accuracy gained, or 3 points of accuracy lost."""
     last = reading(*again) if again else None
     seam = Seam("training", 3, "step 3", {"skip": 0.1}, reading(*before), reading(*after), last)
     assert costs == seam.costs
@@ -174,12 +181,17 @@ def test_a_rehearsal_has_seams_and_judges_none(tmp_path: Path) -> None:
 def test_stages_that_leave_together_share_a_seam(tmp_path: Path) -> None:
     """One row for two that end at once, one for what leaves at the end, none for labels."""
     text = FADING + "labels(smoothing=0.1) until epoch 1\n"
-    result = run(plan(text), RunOptions(out=tmp_path / "run", smoke=True))
+    heard = Heard()
+    result = run(plan(text), RunOptions(out=tmp_path / "run", smoke=True), heard)
     first, last = rows(result.folder, "seam")
     assert {"ghost#1", "skip"} == set(first["left"])
     assert (44, ["ghost#2"]) == (last["step"], list(last["left"]))
     last_weight = 1 / 22  # of a linear fall over 22 steps, in its last one
     assert [pytest.approx(last_weight)] * 2 == list(first["left"].values())
+    entered = [line for line in heard.lines if line.startswith(("ghost", "skip"))]
+    assert entered[0].startswith("ghost#1: swish in ")
+    assert entered[1].startswith("ghost#2: width 2x: ")
+    assert entered[2].startswith("skip: convex skips ")
 
 
 def test_seams_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,3 +188,77 @@ def test_a_network_without_an_activation_is_refused() -> None:
             Theatre(model).surgeon.enter(0, stage(Ghost(activation="elu"), on=on), None)
         assert "T502" == caught.value.diagnostics[0].code
         assert said in caught.value.diagnostics[0].message
+
+
+class SmoothFunctions(nn.Module):
+    """A SiLU and a GELU called as functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(192, 8), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.silu(self.a(x.flatten(1)), inplace=True)
+        return functional.gelu(self.b(x), approximate="tanh")
+
+
+@pytest.mark.parametrize(
+    ("name", "beta", "act"),
+    [
+        ("swish", 1.0, nn.SiLU(inplace=True)),
+        ("swish", Ramp(1, 1), nn.SiLU()),
+        ("gelu", 1.0, nn.GELU()),
+        ("mish", 1.0, nn.Mish()),
+        ("elu", 1.0, nn.ELU()),
+        ("elu", 1.0, nn.CELU()),
+        ("softplus", 1.0, nn.Softplus()),
+    ],
+)
+def test_a_network_of_that_activation_already_is_refused(
+    name: Any, beta: float | Ramp, act: nn.Module
+) -> None:
+    """A ghost that would change nothing is no ghost: T502 says why."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), act).double()
+    with pytest.raises(TostError) as caught:
+        Theatre(model).surgeon.enter(0, stage(Ghost(activation=name, beta=beta)), None)
+    (mistake,) = caught.value.diagnostics
+    assert "T502" == mistake.code
+    assert f"its activations compute {name} already (2: " in mistake.message
+
+
+@pytest.mark.parametrize(
+    ("name", "beta", "act"),
+    [
+        ("swish", 2.0, nn.SiLU()),
+        ("swish", Ramp(1, 20), nn.SiLU()),
+        ("pswish", 1.0, nn.SiLU()),
+        ("gelu", 1.0, nn.GELU(approximate="tanh")),
+        ("elu", 1.0, nn.ELU(alpha=0.9)),
+        ("softplus", 1.0, nn.Softplus(beta=2)),
+    ],
+)
+def test_another_setting_is_another_activation(
+    name: Any, beta: float | Ramp, act: nn.Module
+) -> None:
+    """The same name with another setting is blended, and moves the outputs."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), act).double()
+    x = images()
+    plain = model(x)
+    theatre = Theatre(model)
+    attached = theatre.surgeon.enter(0, stage(Ghost(activation=name, beta=beta)), None)
+    if "beta" in attached.cells:
+        attached.cells["beta"].fill_(7.0)
+    assert [f"ghost: {name} in 1 activations"] == theatre.lines
+    assert not torch.allclose(plain, model(x))
+
+
+def test_what_is_that_activation_already_stays_and_is_named() -> None:
+    """Modules and functions: only the others are blended."""
+    torch.manual_seed(0)
+    model = SmoothFunctions().double()
+    theatre = Theatre(model)
+    theatre.surgeon.enter(0, stage(Ghost(activation="swish")), None)
+    x = images()
+    expected = functional.silu(model.b(functional.silu(model.a(x.flatten(1)))))
+    torch.testing.assert_close(expected, model(x))
+    assert ["ghost: swish in 1 activations; swish already: silu()"] == theatre.lines

@@ -162,9 +162,17 @@ def test_skips_add_no_parameters_and_report_where_they_are() -> None:
     theatre = Theatre(build("residual"))
     attached = theatre.surgeon.enter(0, stage(Skip()), None)
     assert [] == attached.parameters
-    assert ["skip: convex skips around 5 layers, none around 2 that no activation follows"] == (
-        theatre.lines
-    )
+    without = "2 that no activation follows (layer2.0.shortcut.0, fc)"
+    assert [f"skip: convex skips around 5 layers, none around {without}"] == theatre.lines
+
+
+def test_three_of_the_layers_without_a_skip_are_named_and_the_rest_counted() -> None:
+    """In a row of linear layers only the last before the activation gets a skip."""
+    row = [nn.Linear(192, 8), *(nn.Linear(8, 8) for _ in range(4)), nn.ReLU(), nn.Linear(8, 5)]
+    theatre = Theatre(nn.Sequential(nn.Flatten(), *row).double())
+    theatre.surgeon.enter(0, stage(Skip()), None)
+    without = "5 that no activation follows (1, 2, 3 and 2 more)"
+    assert [f"skip: convex skips around 1 layers, none around {without}"] == theatre.lines
 
 
 def test_the_shortcuts_of_a_network_get_no_skip() -> None:
@@ -327,3 +335,13 @@ def test_a_convex_skip_stronger_than_the_layer_is_a_problem() -> None:
     (problem,) = Skip(alpha=2.5).check(CheckSite())
     assert ("T303", ("alpha",)) == (problem.code, problem.fields)
     assert [] == list(Skip(form="normalised", alpha=2.5).check(CheckSite()))
+
+
+@pytest.mark.parametrize("alpha", ["1e300", "101", "1e-300", "0"])
+def test_a_skip_of_no_strength_or_one_beyond_numbers_is_a_problem(alpha: str) -> None:
+    """It is told where it stands, before anything is trained."""
+    head = "model cifar_resnet(8)\ndata digits\ntrain for 4 epochs\n"
+    text = f"{head}skip(form=add, alpha={alpha}) until 50%\n"
+    (mistake,) = compile_source(Source("r.tost", text)).errors
+    assert "T303" == mistake.code
+    assert "`alpha` must be at " in mistake.message

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tostdsl.compile.print import call_text
 from tostdsl.diagnostics.screen import printable
+from tostdsl.plan.plan import stage_names
 from tostdsl.plan.program import Program, lower
 from tostdsl.plan.timeline import phase_table, timeline
 
@@ -26,9 +27,10 @@ def plan_lines(plan: Plan, recipe: Recipe | None, width: int = 88) -> list[str]:
     for word, text in _values(plan):
         given = not word or recipe is None or word in recipe.slots or word in recipe.settings
         lines += _row(word, text + ("" if given else "   (default)"), width)
-    for stage in plan.stages:
+    for name, stage in zip(stage_names(plan), plan.stages, strict=True):
         where = " ".join(filter(None, [str(stage.window), str(stage.targets)]))
-        lines += _row("stage", f"{call_text(stage.technique, complete=True)} {where}", width)
+        text = f"{call_text(stage.technique, complete=True)} {where}"
+        lines += _row("stage", text if name == stage.technique.name else f"{name}: {text}", width)
     lines += [f"  {'expect':<10} {expect}" for expect in plan.expect]
     facts = plan.data.facts()
     if facts is None:

@@ -17,7 +17,7 @@ from tostdsl.engine import groups
 from tostdsl.engine.certificate import Jump
 from tostdsl.engine.makeup import Shape, missing
 from tostdsl.engine.seams import Opening
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import stage_names
 from tostdsl.plan.program import Segment
 
 if TYPE_CHECKING:
@@ -78,15 +78,6 @@ def leave(loop: Loop, indices: list[int], step: int, at: str) -> None:
     if jumping:
         kit.certificate.by_jump(", ".join(jumping), where, jump)
     seam.close(weights, any(stages[index].technique.recalibrates() for index in changing))
-
-
-def stage_names(plan: Plan) -> list[str]:
-    """Names of stages for screen and log; those that share a technique carry their number."""
-    names = [stage.technique.name for stage in plan.stages]
-    return [
-        name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
-        for i, name in enumerate(names)
-    ]
 
 
 def _bare(loop: Loop, what: str, where: str) -> None:

@@ -46,6 +46,10 @@ class Call:
             output = hook(self.owner.module, (tensor,), output)
         return output
 
+    def plain(self, tensor: Tensor) -> Tensor:
+        """What the activation gives, without the hooks."""
+        return self._run(tensor)
+
     def put(self, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
         """Run a hook after the activation from now on."""
         self._hooks.append(hook)

@@ -171,6 +171,9 @@ class Network(Protocol):
     def activation(self, name: str) -> str:
         """What an activation computes, by PyTorch's name: `relu`, `relu6` and so on."""
 
+    def activated(self, name: str, tensor: Tensor) -> Tensor:
+        """What an activation gives for a tensor, without the hooks of any stage."""
+
     def shape(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Input and output shape of a module, without the batch."""
 

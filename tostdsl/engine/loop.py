@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
-from tostdsl.engine.boundary import cross, leave, stage_names
+from tostdsl.engine.boundary import cross, leave
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
 from tostdsl.engine.feed import Feed
@@ -32,7 +32,7 @@ from tostdsl.engine.seams import Seam
 from tostdsl.engine.seeds import derive
 from tostdsl.engine.surgery import Attached, Surgeon
 from tostdsl.plan.masking import Update
-from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:

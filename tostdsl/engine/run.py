@@ -35,7 +35,7 @@ from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.masking import Update, shapes_of
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Phase, Program, lower
 from tostdsl.units import Percent
 
@@ -215,6 +215,7 @@ class _Session:
             plan.model.name,
             feed.drawn,
             self.program.rehearsal,
+            stage_names(plan),
         )
         kit = Equipment(
             plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 IMAGES = 256
 """Training images that every seam of a run is measured on, not augmented, drawn by the seed."""
 RISE = 0.20
-"""A seam costs where the loss rises by more than this share of it and by more than `LEAST`, …"""
+"""A seam costs where the loss rises by more than this share of it and by more than `LEAST` while
+accuracy does not rise, …"""
 LEAST = 0.02
 FALL = 0.03
 """… or where accuracy falls by more than this share of the images (7 of 256 may go).
@@ -98,12 +99,20 @@ class Seam:
 
     @property
     def costs(self) -> bool:
-        """Whether the network is worse without what left, by more than the thresholds."""
-        rise = self.end.loss - self.before.loss
-        if not math.isfinite(rise):
-            return math.isfinite(self.before.loss)
-        dearer = rise > LEAST and rise > RISE * self.before.loss
-        return dearer or self.before.accuracy - self.end.accuracy > FALL
+        """Whether the network is worse without what left, by more than the thresholds.
+
+        A loss that is no finite number any more costs; one that was none before says nothing, and
+        accuracy alone is judged.
+        """
+        before, end = self.before, self.end
+        if before.accuracy - end.accuracy > FALL:
+            return True
+        if not math.isfinite(before.loss):
+            return False
+        if not math.isfinite(end.loss):
+            return True
+        rise = end.loss - before.loss
+        return rise > max(LEAST, RISE * before.loss) and end.accuracy <= before.accuracy
 
     def to_json(self) -> dict[str, Any]:
         """The row of metrics.jsonl."""

@@ -56,11 +56,12 @@ def layers(model: nn.Module, targets: Targets, name: str, owner: str = "mask") -
 
 
 class Site:
-    """The network as one stage sees it (`hooks.Network`)."""
+    """The network as one stage sees it (`hooks.Network`); `name` is what its lines call it."""
 
-    def __init__(self, surgeon: Surgeon, stage: StagePlan) -> None:
+    def __init__(self, surgeon: Surgeon, stage: StagePlan, name: str | None = None) -> None:
         self._surgeon = surgeon
         self._technique = stage.technique.name
+        self.name = name or self._technique
         self.chosen = bool(stage.targets.on or stage.targets.exclude)
         """Whether the recipe selected layers for this stage."""
         self.targets: Sequence[str] = ()
@@ -170,6 +171,12 @@ class Site:
         call = self._surgeon.call(name)
         return call.kind if call is not None else nodes.kind(self.module(name))
 
+    def activated(self, name: str, tensor: Tensor) -> Tensor:
+        """What an activation gives for a tensor, which stays; no stage's hook runs."""
+        call = self._surgeon.call(name)
+        result: Tensor = (call.plain if call else self.module(name).forward)(tensor.clone())
+        return result
+
     def shape(self, name: str) -> Shapes:
         """Input and output shape of a module, without the batch."""
         return self._surgeon.shapes[name]
@@ -222,7 +229,7 @@ class Site:
 
     def report(self, text: str) -> None:
         """A line for the run's log and screen."""
-        self._surgeon.log(f"{self._technique}: {text}")
+        self._surgeon.log(f"{self.name}: {text}")
 
     def clear(self) -> None:
         """Take out all that was put in."""

@@ -86,7 +86,8 @@ class Surgeon:
 
     `masks` are the masks in force by parameter name, or a function that gives them; `log` takes a
     line for the run's log; `name` is what messages call the network; `draw` gives training images
-    beside the training's own order; `rehearsal` says that the run only crosses its boundaries.
+    beside the training's own order; `rehearsal` says that the run only crosses its boundaries;
+    `names` are what lines call the plan's stages, where that is more than their techniques' names.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Surgeon:
         name: str | None = None,
         draw: Draw | None = None,
         rehearsal: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.facts = facts
@@ -110,6 +112,7 @@ class Surgeon:
         self.log = log
         self.name = name or type(model).__name__
         self._masks = masks
+        self._names = names
         self._attached: list[Attached] = []
         self._held: dict[str, tuple[bool, int]] = {}
 
@@ -183,7 +186,7 @@ class Surgeon:
         They become a parameter group of their own with the first group's settings. If the stage
         cannot be attached the network is left as it was.
         """
-        site = Site(self, stage)
+        site = Site(self, stage, self._names[index] if self._names else None)
         names, values = ["weight"], [1.0]
         for name, value in stage.technique.arguments().items():
             if isinstance(value, Ramp):
@@ -216,8 +219,10 @@ class Surgeon:
             places = sorted(attached.site.touched & other.site.touched)
             if same and not apart and places:
                 shown = ", ".join(places[:SHOWN]) + (", …" if len(places) > SHOWN else "")
-                text = f"{technique.name}: another {technique.name} is at work on the same modules"
-                self.log(f"{text}, and both act: {shown}")
+                named = other.site.name != attached.site.name
+                which = other.site.name if named else f"another {technique.name}"
+                text = f"{which} is at work on the same modules, and both act: {shown}"
+                attached.site.report(text)
 
     def leave(self, attached: Attached, optimizer: Optimizer | None) -> None:
         """Detach a stage and take out all it put in."""

@@ -21,14 +21,13 @@ from torch.nn import functional
 
 from tostdsl.engine import device as devices
 from tostdsl.engine import nodes, randomness
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.hooks import Batch
 from tostdsl.engine.loop import Equipment
 from tostdsl.engine.observer import Observer
 from tostdsl.engine.picture import picture
 from tostdsl.engine.surgery import Attached
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 from tostdsl.plan.timeline import described
 

@@ -139,3 +139,12 @@ def canonical_text(content: Any) -> str:
 def stage_key(stage: StagePlan) -> tuple[str, str]:
     """What a plan's stages are in the order of: their names, then all that they say."""
     return stage.technique.name, canonical_text(stage.model_dump(mode="json"))
+
+
+def stage_names(plan: Plan) -> list[str]:
+    """Names of stages for screen and log; those that share a technique carry their number."""
+    names = [stage.technique.name for stage in plan.stages]
+    return [
+        name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
+        for i, name in enumerate(names)
+    ]

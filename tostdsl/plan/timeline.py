@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tostdsl.plan.bases import Technique
 from tostdsl.plan.masking import MaskMethod
-from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Program
 from tostdsl.plan.spec import Spec
 from tostdsl.units import Duration, number_text
@@ -78,17 +78,18 @@ def _kept(method: MaskMethod, phase: Phase, columns: int) -> str:
 
 
 def stage_labels(plan: Plan) -> list[str]:
-    """A short name for each stage: its technique and the arguments that make it what it is."""
-    return [_label(stage.technique) for stage in plan.stages]
+    """A short name for each stage: its name in the plan and what makes it what it is."""
+    named = zip(stage_names(plan), plan.stages, strict=True)
+    return [_label(name, stage.technique) for name, stage in named]
 
 
-def _label(technique: Technique) -> str:
+def _label(name: str, technique: Technique) -> str:
     """As a recipe would write it, whole arguments up to the room there is."""
     words = _words(technique, ("anneal",))
     shown = list(words)
     while True:
         inside = ", ".join(shown if len(shown) == len(words) else [*shown, "…"])
-        label = f"{technique.name}({inside})" if words else technique.name
+        label = f"{name}({inside})" if words else name
         if len(label) <= MAX_LABEL or not shown:
             return label
         shown.pop()

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tostdsl.techniques.widening import Widening
 
 Activation = Literal["swish", "pswish", "mish", "gelu", "elu", "softplus", "lisht"]
+WIDEST = 64
+"""The largest factor of `width`: ghosts' weights grow with its square."""
+STEEPNESS = (0.01, 100.0)
+"""What beta may be: beyond, Swish is x/2 or ReLU in all but name, and half precision overflows."""
 DENSE = Percent(Decimal(100))
 SHARP = 20.0
 """Beta at which `form=sharpen` ends where the recipe does not say."""
@@ -60,7 +64,9 @@ class Ghost(Removable):
     tensor methods (`functional.relu(x)`, `torch.relu(x)`, `x.relu_()`). For the latter the module
     runs its own code as `torch.fx` writes it out, after a trial that both compute the same; a
     module that cannot be written out is named and keeps its activations. With `on` and `except`
-    only the activations that follow the selected layers are softened, else all.
+    only the activations that follow the selected layers are softened, else all. What computes the
+    soft activation already (`swish` where the network has SiLU, `gelu` where it has GELU) stays as
+    it is and is named; where nothing else is left the run is refused (T502).
 
     `width=2x` gives each hidden layer as many ghost neurons as it has neurons (`1.5x` half as
     many, rounded). A ghost sees what a neuron of its layer sees, is normalised and activated like
@@ -108,8 +114,10 @@ class Ghost(Removable):
         }
     )
     activation: Activation | None = arg(None, "the soft activation to put in")
-    width: Factor | None = arg(None, "how many times as wide hidden layers get", unit="factor")
-    beta: float | Ramp = arg(1.0, "steepness of `swish`; above 0")
+    width: Factor | None = arg(
+        None, "how many times as wide hidden layers get; at most 64x", unit="factor"
+    )
+    beta: float | Ramp = arg(1.0, "steepness of `swish`; from 0.01 to 100")
     form: Literal["blend", "sharpen"] = arg("blend", "fade the soft activation, or steepen it")
     density: Percent = arg(DENSE, "share of the weights that ghosts of `width` have")
     anneal: AnyAnneal = arg(Exponential(), "the law by which the ghosts fade")
@@ -142,6 +150,9 @@ class Ghost(Removable):
         if self.width is not None and self.width.value <= 1:
             values = {"name": "width", "bound": "more than 1x", "found": f"`{self.width}`"}
             yield Problem("T303", values, ("width",))
+        elif self.width is not None and self.width.value > WIDEST:
+            values = {"name": "width", "bound": f"at most {WIDEST}x", "found": f"`{self.width}`"}
+            yield Problem("T303", values, ("width",))
         yield from self._check_form()
         if not 0 < self.density.value <= 100:
             bound = "above 0% and at most 100%"
@@ -162,8 +173,10 @@ class Ghost(Removable):
             reason = "only `activation=swish` has a `beta`"
             yield Problem("T504", {"name": "beta", "reason": reason}, ("beta",), "remove it")
         ramp = self.beta if isinstance(self.beta, Ramp) else Ramp(self.beta, self.beta)
-        if min(ramp.start, ramp.stop) <= 0:
-            values = {"name": "beta", "bound": "greater than 0", "found": f"`{_text(self.beta)}`"}
+        least, most = STEEPNESS
+        if min(ramp.start, ramp.stop) < least or max(ramp.start, ramp.stop) > most:
+            bound = f"from {least:g} to {most:g}"
+            values = {"name": "beta", "bound": bound, "found": f"`{_text(self.beta)}`"}
             yield Problem("T303", values, ("beta",))
         elif sharpened and ramp.stop <= ramp.start:
             reason = f"with `form=sharpen` it grows, `{ramp}` does not"

@@ -93,7 +93,7 @@ class Skip(Removable):
     projection: Literal["auto", "identity", "conv"] = arg(
         "auto", "how the skip gets the shape of what it joins; `auto` is `identity`"
     )
-    alpha: float = arg(1.0, "strength at weight 1; at most 2 with `form=convex`", gt=0)
+    alpha: float = arg(1.0, "strength at weight 1; at most 2 with `form=convex`", ge=0.001, le=100)
     fill: Literal["constant", "kaiming"] = arg("constant", "initial weights of `projection=conv`")
     anneal: AnyAnneal = arg(Linear(), "the law by which the skips fade")
     keep: bool = arg(False, "stay in the network when training ends")
@@ -143,18 +143,17 @@ class SkipHook(Hook[Skip]):
             raise self._refusal(net, without, misfits)
         what = "layers" if stage.span == "layer" else "blocks"
         why = "that no activation follows" if stage.span == "layer" else "in no block"
-        rest = f", none around {len(without)} {why}" if without else ""
+        rest = f", none around {len(without)} {why} ({_few(without)})" if without else ""
         net.report(f"{stage.form} skips around {len(joined)} {what}{rest}")
 
     def _refusal(self, net: Network, without: list[str], misfits: list[str]) -> TostError:
-        names = ", ".join(without[:SHOWN])
-        more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+        names = _few(without)
         which = "the selected layers" if net.chosen else "a layer"
-        reason = f"no activation follows {which} ({names}{more})"
+        reason = f"no activation follows {which} ({names})"
         if misfits:
             reason = f"what enters {misfits[0]} has not the places of what leaves it"
         elif self.stage.span == "block":
-            reason = f"no two of its layers, an activation after each, make a block ({names}{more})"
+            reason = f"no two of its layers, an activation after each, make a block ({names})"
         return TostError.of("T502", stage="skip", model=type(net.model).__name__, reason=reason)
 
     def _join(self, net: Network, span: Span, weight: Tensor) -> bool:
@@ -184,3 +183,8 @@ class SkipHook(Hook[Skip]):
         net.before(span.start, start)
         net.after(span.end, end)
         return True
+
+
+def _few(layers: list[str]) -> str:
+    more = f" and {len(layers) - SHOWN} more" if len(layers) > SHOWN else ""
+    return ", ".join(layers[:SHOWN]) + more

@@ -16,13 +16,18 @@ PSWISH_BETA = 2.0
 """What the reference code fixes it at; it learns nothing there."""
 SHARPENED = {"relu": None, "relu6": 6.0}
 """Activations that Swish becomes as beta grows, and where they are cut off."""
+SMOOTH = ("silu", "gelu", "mish", "elu", "celu", "softplus")
+"""Activations of a network that may be the soft one already."""
 SHOWN = 3
 """How many activations a message names."""
 
 
 def blend(net: Network, name: str, cells: Mapping[str, Tensor], beta: float | Ramp) -> None:
-    """Blend every activation with a soft one: w soft(x) + (1 - w) act(x)."""
-    names = _activations(net)
+    """Blend every activation with a soft one: w soft(x) + (1 - w) act(x).
+
+    Those that compute the soft one already stay as they are; `TostError` T502 if all do.
+    """
+    names, same = _others(net, name, beta)
     soft = soft_activation(name, cells.get("beta", beta))
     weight = cells["weight"]
 
@@ -33,7 +38,8 @@ def blend(net: Network, name: str, cells: Mapping[str, Tensor], beta: float | Ra
     for each in names:
         net.keep_inputs(each)
         net.after(each, hook)
-    net.report(f"{name} in {len(names)} activations")
+    rest = f"; {name} already: {_few(same)}" if same else ""
+    net.report(f"{name} in {len(names)} activations{rest}")
 
 
 def sharpen(net: Network, cells: Mapping[str, Tensor]) -> None:
@@ -63,6 +69,31 @@ def sharpen(net: Network, cells: Mapping[str, Tensor]) -> None:
         net.after(each, hook_to(SHARPENED[kinds[each]]))
     rest = f"; as they are: {_few(others)}" if others else ""
     net.report(f"swish that sharpens in {len(served)} activations{rest}")
+
+
+def _others(net: Network, name: str, beta: float | Ramp) -> tuple[list[str], list[str]]:
+    """The activations that are something else than the soft one, and those that are it."""
+    import torch
+
+    names = _activations(net)
+    if isinstance(beta, Ramp):
+        if beta.start != beta.stop:
+            return names, []
+        beta = beta.start
+    soft, grid = soft_activation(name, beta), torch.linspace(-8, 8, 161, dtype=torch.float64)
+    same = [
+        each
+        for each in names
+        if net.activation(each) in SMOOTH
+        and torch.allclose(soft(grid), net.activated(each, grid), rtol=0, atol=1e-9)
+    ]
+    others = [each for each in names if each not in same]
+    if not others:
+        which = "the chosen activations" if net.chosen else "its activations"
+        kinds = " and ".join(dict.fromkeys(net.activation(each) for each in same))
+        reason = f"{which} compute {name} already ({_few(same)}: {kinds})"
+        raise TostError.of("T502", stage="ghost", model=type(net.model).__name__, reason=reason)
+    return others, same
 
 
 def _activations(net: Network) -> list[str]:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import leavings, staged
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Curves, Phase
 
 NEAR = 1e-6

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.certificate import ENTERED, MOVED
-from tostdsl.plan.plan import Plan, StagePlan
+from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Program
 
 SHAPE = ("same modules", "same state_dict", "no hooks left", "same parameter count")

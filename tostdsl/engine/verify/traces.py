@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.nodes import LAYERS
 from tostdsl.engine.verify.course import figure, near, scalars
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.records import Unfit, read_lines
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Curves, Phase
 
 FILE, PICTURE = "trace.jsonl", "trace.svg"
