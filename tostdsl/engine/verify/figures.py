@@ -12,6 +12,7 @@ from tostdsl.engine.outcome import misses
 from tostdsl.engine.verify.course import course
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import checks_of, gone
+from tostdsl.engine.verify.jumps import jumps
 from tostdsl.engine.verify.parts import Parts
 from tostdsl.engine.verify.seams import seams
 from tostdsl.engine.verify.weights import MASKS, MODEL
@@ -113,6 +114,7 @@ def certificate(evidence: Evidence, group: Group) -> None:
     if not wanted - there:
         many = sum(wanted.values())
         group.check("the certificate", True, f"holds the {many} checks the plan calls for")
+    jumps(evidence, group)
     group.said = f"{len(stored.checks)} checks, all that the plan calls for"
 
 
