@@ -16,12 +16,14 @@ from tests.engine.verify.test_expected import HEAD, RECIPES
 from tostdsl.compile.compiler import compile_file
 from tostdsl.engine.verify.course import course
 from tostdsl.engine.verify.evidence import Evidence, Group
+from tostdsl.engine.verify.parts import parts_of
 from tostdsl.engine.verify.records import (
     StoredCertificate,
     StoredEnvironment,
     StoredResult,
     read_record,
 )
+from tostdsl.engine.verify.seams import seams as seam_rows
 from tostdsl.engine.verify.traces import trace
 
 Rows = list[dict[str, Any]]
@@ -33,7 +35,7 @@ train for 3 epochs
 schedule multistep(at=[epoch 2], factor=0.1)
 labels(smoothing=0.2 -> 0)
 ghost(activation=swish, beta=1 -> 20, anneal=linear) until 40%
-skip until 60%
+skip(recalibrate=yes) until 60%
 """
 
 
@@ -141,6 +143,56 @@ COURSE: list[tuple[str, Callable[[Rows], Any], str]] = [
         lambda r: seams(r)[0].update(left={"skip": 0.1}),
         "tells of others than ghost that left at step 20",
     ),
+    (
+        "costs",
+        lambda r: seams(r)[0]["after"].update(loss=99, accuracy=0),
+        "says otherwise than its own figures, by which the seam at step 20 of training costs",
+    ),
+    (
+        "dear",
+        lambda r: seams(r)[0].update(costs=True),
+        "by which the seam at step 20 of training costs nothing",
+    ),
+    (
+        "before",
+        lambda r: seams(r)[0].pop("before"),
+        "has not the figures of a seam under `before` at step 20 of training",
+    ),
+    (
+        "after",
+        lambda r: seams(r)[1].update(after=None),
+        "has not the figures of a seam under `after` at step 31 of training",
+    ),
+    (
+        "no units",
+        lambda r: seams(r)[0]["after"].pop("dead"),
+        "has not the figures of a seam under `after`",
+    ),
+    (
+        "other units",
+        lambda r: seams(r)[0]["before"].update(dead={"conv9": 0.0}),
+        "has not the figures of a seam under `before`",
+    ),
+    (
+        "norms",
+        lambda r: seams(r)[0]["before"].update(norms={}),
+        "has not the figures of a seam under `before`",
+    ),
+    (
+        "shift",
+        lambda r: seams(r)[0]["before"]["norms"]["bn1"].update(mean=-1.0),
+        "has not the figures of a seam under `before`",
+    ),
+    (
+        "recalibrated",
+        lambda r: seams(r)[1].update(recalibrated=None),
+        "tells nothing of recalibrating at step 31 of training, where the plan does",
+    ),
+    (
+        "recalibrated in vain",
+        lambda r: seams(r)[0].update(recalibrated=seams(r)[0]["after"]),
+        "tells something of recalibrating at step 20 of training, where the plan does not",
+    ),
 ]
 
 
@@ -152,7 +204,10 @@ def test_a_forged_course_is_found(
     rows = rows_of(evidence.folder / "metrics.jsonl")
     change(rows)
     group = Group("figures")
-    course(replace(evidence, rows=rows), group)
+    forged = replace(evidence, rows=rows)
+    course(forged, group)
+    network = evidence.plan.model.build(evidence.facts)
+    seam_rows(forged, parts_of(evidence, network), group)
     assert words in " ".join(f"{check.name} {check.detail}" for check in group.failures)
 
 

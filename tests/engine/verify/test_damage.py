@@ -199,6 +199,53 @@ def failed_check(run: Path) -> None:
     edit_json(run / "certificate.json", lambda c: c["checks"][0].update(passed=False))
 
 
+def no_jumps(run: Path) -> None:
+    edit_json(run / "certificate.json", lambda c: c.update(jumps=[]))
+
+
+def without_jumps(run: Path) -> None:
+    edit_json(run / "certificate.json", lambda c: c.pop("jumps"))
+
+
+def jump_elsewhere(run: Path) -> None:
+    edit_json(run / "certificate.json", lambda c: c["jumps"].reverse())
+
+
+def jump_from_elsewhere(run: Path) -> None:
+    edit_json(run / "certificate.json", lambda c: c["jumps"][1]["weights"].update(skip=0.5))
+
+
+def no_move(run: Path) -> None:
+    edit_json(run / "certificate.json", lambda c: c["jumps"][0].update(moved=0.0))
+
+
+def _left(run: Path, how: str) -> None:
+    """Another outcome of the first removal, told by the check that passed."""
+
+    def change(content: Any) -> None:
+        check = next(c for c in content["checks"] if " left without a trace at " in c["name"])
+        assert check["detail"].startswith("equal to the bit; ")
+        check["detail"] = check["detail"].replace("equal to the bit", how)
+
+    edit_json(run / "certificate.json", change)
+
+
+def far_off(run: Path) -> None:
+    _left(run, "largest difference 9.00e+09, bound 1.00e-05")
+
+
+def wide_bound(run: Path) -> None:
+    _left(run, "largest difference 9.00e-01, bound 1.00e+00")
+
+
+def touched(run: Path) -> None:
+    _left(run, "equal to the bit; but the network's own weights or buffers were changed")
+
+
+def negative_seconds(run: Path) -> None:
+    edit_json(run / "result.json", lambda c: c.update(seconds=-1))
+
+
 def other_steps(run: Path) -> None:
     def change(content: Any) -> None:
         for check in content["checks"]:
@@ -319,6 +366,15 @@ FORGED: list[tuple[Damage, str]] = [
     (stray_ghosts, "ghosts: ghosts.safetensors is there, but the plan keeps nothing"),
     (drop_check, "lacks a check the plan calls for: skip left without a trace at step"),
     (failed_check, "certificate: certificate.json says otherwise than its checks"),
+    (no_jumps, "certificate: certificate.json tells of 0 jumps, the plan calls for 2"),
+    (without_jumps, "files: certificate.json is not as a run writes it: jumps"),
+    (jump_elsewhere, "certificate: certificate.json has no jump of ghost at step 26 of training"),
+    (jump_from_elsewhere, "certificate.json tells a jump of skip from 0.5 at step 40 of training"),
+    (no_move, "certificate.json tells two stories of how outputs moved at step 26 of training"),
+    (far_off, "left without a trace at step 26 of training, though: largest difference 9.00e+09"),
+    (wide_bound, "though: largest difference 9.00e-01, bound 1.00e+00"),
+    (touched, "though: equal to the bit; but the network's own weights or buffers were changed"),
+    (negative_seconds, "files: result.json is not as a run writes it: seconds"),
     (other_steps, "lacks a check the plan calls for: training ran its"),
     (other_learning_rate, "plan: plan.json says"),
     (other_plan, "plan: recipe.tost means plan"),

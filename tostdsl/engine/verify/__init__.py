@@ -35,6 +35,7 @@ from tostdsl.engine.reference import FILE as OUTPUTS
 from tostdsl.engine.start import sources_of
 from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
+from tostdsl.engine.verify.parts import parts_of
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     Given,
@@ -292,7 +293,8 @@ class _Verification:
         masked = weights.masks(evidence, network, self._group("masks"))
         kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
         weights.outputs(evidence, network, self._group("outputs"))
-        figures.figures(evidence, masked, self._group("figures"))
+        parts = parts_of(evidence, network) if network is not None else None
+        figures.figures(evidence, masked, parts, self._group("figures"))
         traces.trace(evidence, network, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
         accuracy = self._group("accuracy")

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from tostdsl.engine.verify.evidence import Evidence, Group
-from tostdsl.engine.verify.expected import leavings, staged
+from tostdsl.engine.verify.expected import staged
 from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Curves, Phase
 
@@ -43,17 +43,12 @@ def figure(value: Any, most: float = math.inf) -> bool:
 
 
 def course(evidence: Evidence, group: Group) -> None:
-    """The epochs' and seams' rows of metrics.jsonl."""
+    """The epochs' rows of metrics.jsonl."""
     program = evidence.program
     epochs = [row for row in evidence.rows if row.get("kind") == "epoch"]
     wanted = [(phase, step) for phase in program.phases for step in _ends(phase)]
     gap = next(_epoch_gaps(evidence, epochs, wanted), "")
     words = f"has {len(epochs)} epochs, their rates and weights as the plan has them"
-    group.check("metrics.jsonl", not gap, gap or words)
-    seams = [row for row in evidence.rows if row.get("kind") == "seam"]
-    moments = [(phase, *each) for phase in program.phases for each in leavings(program, phase)]
-    gap = next(_seam_gaps(evidence.plan, seams, moments), "")
-    words = f"has {len(seams)} seams, where and at which weights the plan has them"
     group.check("metrics.jsonl", not gap, gap or words)
 
 
@@ -83,7 +78,7 @@ def _epoch_gaps(
         yield from _weight_gaps(plan, phase, step, row.get("weights"), where)
         shares = [row.get("accuracy"), *([row.get("validation_accuracy")] if validated else [])]
         losses = [row.get("loss"), *([row.get("validation_loss")] if validated else [])]
-        sound = all(figure(each, 1) for each in shares) and all(map(_number, losses))
+        sound = all(figure(each, 1) for each in shares) and all(map(number, losses))
         if not sound or (not validated and "validation_loss" in row):
             yield f"has not the figures of a run in {where}"
 
@@ -106,29 +101,6 @@ def _weight_gaps(plan: Plan, phase: Phase, step: int, told: Any, where: str) -> 
             yield f"tells {name} at {told[name]} in {where}, the plan has it at {value:.6g}"
 
 
-def _seam_gaps(
-    plan: Plan, rows: Iterable[Row], wanted: Iterable[tuple[Phase, int, list[str]]]
-) -> Iterator[str]:
-    for row, place in zip_longest(rows, wanted):
-        if row is None or place is None:
-            return  # how many there are is looked at elsewhere
-        phase, step, names = place
-        left = row.get("left")
-        if (row.get("phase"), row.get("step")) != (phase.name, step):
-            yield f"has a seam in another place than step {step} of {phase.name}"
-        if not isinstance(left, dict) or list(left) != names:
-            listed = ", ".join(names)
-            yield f"tells of others than {listed} that left at step {step} of {phase.name}"
-            continue
-        at = scalars(plan, phase, step - 1)
-        for name in names:
-            if not near(left[name], at[name]["weight"]):
-                last = at[name]["weight"]
-                yield (
-                    f"tells {name} left at a weight of {left[name]} at step {step} of "
-                    f"{phase.name}, the plan has it at {last:.6g}"
-                )
-
-
-def _number(value: Any) -> bool:
+def number(value: Any) -> bool:
+    """Whether a value is a finite number."""
     return type(value) in (int, float) and math.isfinite(value)

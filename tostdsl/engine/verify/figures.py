@@ -12,6 +12,9 @@ from tostdsl.engine.outcome import misses
 from tostdsl.engine.verify.course import course
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import checks_of, gone
+from tostdsl.engine.verify.jumps import jumps
+from tostdsl.engine.verify.parts import Parts
+from tostdsl.engine.verify.seams import seams
 from tostdsl.engine.verify.weights import MASKS, MODEL
 
 SLACK = Fraction(1, 200)
@@ -20,7 +23,7 @@ NEAR_HOME, NEAR = 1e-4, 2e-2
 """How far the loss may be off on a CPU in fp32, and elsewhere, in parts of it (or of 1)."""
 
 
-def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
+def figures(evidence: Evidence, masked: Masked | None, parts: Parts | None, group: Group) -> None:
     """result.json, metrics.jsonl and certificate.json tell one story."""
     result, certificate = evidence.result, evidence.certificate
     for name in (MODEL, MASKS, reference.FILE):
@@ -46,6 +49,7 @@ def figures(evidence: Evidence, masked: Masked | None, group: Group) -> None:
     group.check("result.json", told, words if told else f"has not {words[4:]}")
     _seams(evidence, group)
     course(evidence, group)
+    seams(evidence, parts, group)
     bare = evidence.row("test_without_kept")
     right = (bare is not None) == bool(evidence.staying)
     words = "measures the network without what is left in exactly where something is"
@@ -110,6 +114,7 @@ def certificate(evidence: Evidence, group: Group) -> None:
     if not wanted - there:
         many = sum(wanted.values())
         group.check("the certificate", True, f"holds the {many} checks the plan calls for")
+    jumps(evidence, group)
     group.said = f"{len(stored.checks)} checks, all that the plan calls for"
 
 

@@ -26,6 +26,7 @@ DTYPES = {
     torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
 Count = Annotated[int, Field(ge=0)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -98,6 +99,15 @@ class StoredCheck(_Record):
     detail: str
 
 
+class StoredJump(_Record):
+    """How far outputs moved where stages left (`engine.certificate.Jump`)."""
+
+    at: str
+    weights: dict[str, float]
+    moved: Size | None
+    largest: Size | None
+
+
 class StoredCertificate(_Record):
     """certificate.json."""
 
@@ -109,6 +119,7 @@ class StoredCertificate(_Record):
     mask_digest: str | None
     passed: bool
     checks: list[StoredCheck]
+    jumps: list[StoredJump]
 
 
 class StoredKept(_Record):
@@ -134,6 +145,7 @@ class StoredResult(_Record):
     weights_in_scope: Count
     sparsity: Share
     parameters: Count
+    seconds: Size
     certified: bool
     rehearsal: bool
     kept: StoredKept | None
