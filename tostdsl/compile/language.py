@@ -104,8 +104,8 @@ LANGUAGE: tuple[Entry, ...] = (
         "which weights stay; none means dense training",
         "mask random(sparsity=90%) except first, last",
         codes="T205 T409 T505",
-        more="`tost list masks` lists them. Its sparsity is a share of the weights it may prune. Only a "
-        "mask that moves while the network trains takes a window.",
+        more="`tost list masks` lists them. Its sparsity is a share of the weights it may prune. "
+        "Only a mask that moves while the network trains takes a window.",
     ),
     _statement(
         "optimizer",
