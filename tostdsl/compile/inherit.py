@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.values import Reader
 from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
 from tostdsl.syntax import nodes as n
-from tostdsl.syntax.words import MAX_NAME
 from tostdsl.units import START, Window
 
 if TYPE_CHECKING:
@@ -114,36 +112,6 @@ class _Inherited:
                 help=f"write {_listed([*ways, f'`without {name}` for all of them'], ', or ')}",
             )
         )
-
-
-_NUMBER = re.compile(r"#([1-9]\d{0,3})(?![\w.])")
-
-
-def numbered(file: n.File, inherited: Sequence[n.Stage]) -> Iterator[Diagnostic]:
-    """Warnings of names with a number, `ghost#2`, which are the name alone and a comment."""
-    numbers = [
-        (comment, match)
-        for comment in file.comments
-        if not comment.alone and (match := _NUMBER.match(comment.text))
-    ]
-    if not numbers:
-        return
-    ends = {statement.span.end: statement for statement in file.statements}
-    for comment, match in numbers[:MAX_LISTED]:
-        statement = ends.get(comment.span.start)
-        before = file.source.text[: comment.span.start]
-        name = re.search(r"[A-Za-z_][A-Za-z0-9_]*$", before[-MAX_NAME:])
-        if statement is None or name is None:
-            continue
-        there = [stage for stage in inherited if stage.call.name.text == name[0]]
-        help, window = None, "until epoch 40"
-        if len(there) >= int(match[1]) and (bounds := there[int(match[1]) - 1].window):
-            window = one_line(bounds[0].span.to(bounds[-1].span))
-        span = file.source.span(comment.span.start - len(name[0]), comment.span.start + match.end())
-        label = Label(span, "a comment starts at `#`")
-        if isinstance(statement, n.Without):
-            help = f"`#2` is for `--why` and logs; write `without {name[0]} {window}`"
-        yield diagnose("W040", label, text=span.text, name=name[0], help=help)
 
 
 def _listed(items: list[str], last: str = ", ") -> str:

@@ -28,9 +28,10 @@ from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
 from tostdsl.units import START, Duration, Moment, Percent, Selector, Window
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess
+    from tostdsl.compile import guess, numbers
 else:
     guess = Later("tostdsl.compile.guess")
+    numbers = Later("tostdsl.compile.numbers")
 
 REQUIRED = {
     "model": "model resnet18(stem=cifar)",
@@ -103,6 +104,8 @@ class Lowering:
         self.reader.names = lambda: module_names(out)
         mask = self._mask(out)
         in_force = remaining(self.recipe, out.length, self.reader)
+        if self.recipe.numbers:
+            self.found += numbers.told(self.recipe, out.length, self.reader)
         stages = []
         for node in in_force:
             stages.append(self._stage(node, out))
