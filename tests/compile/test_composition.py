@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -154,6 +155,25 @@ def test_a_conflict_with_an_inherited_stage_says_how_to_take_it_out(
     assert line in found.help
     mended = top + line.strip("`") + "\n"
     assert () == compiled(tmp_path, base=HEAD + stages, top=mended).diagnostics
+
+
+def test_an_inherited_window_past_the_end_says_how_to_take_it_out(tmp_path: Path) -> None:
+    """A recipe that trains shorter than its base: one report a stage, and writing it mends it."""
+    base = HEAD + "ghost(width=2x) until epoch 40\nghost(width=2x) from epoch 50 until epoch 90\n"
+    base += "skip until 50%\nlabels(smoothing=0.1) until step 9000\n"
+    top = 'extends "base.tost"\ntrain for 20 epochs\n'
+    found = compiled(tmp_path, base=base, top=top).diagnostics
+    assert ["T401"] * 3 == [d.code for d in found]
+    for d in found:
+        line = re.search(r"write `(.*)` to leave the inherited one out", d.help or "")
+        assert line is not None
+        assert None is d.fix
+        top += f"{line[1]}\n"
+    assert 2 == top.count("without ghost ")
+    assert () == compiled(tmp_path, base=base, top=top).diagnostics
+    top = 'extends "base.tost"\nskip until epoch 200\n'
+    for d in compiled(tmp_path, base=base, top=top).diagnostics:
+        assert "without" not in (d.help or "") or d.code == "T404"
 
 
 def test_a_conflict_within_one_file_says_nothing_of_without(tmp_path: Path) -> None:

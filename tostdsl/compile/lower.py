@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tostdsl import registry
 from tostdsl.compile import bounds, windows
 from tostdsl.compile.calls import Built, build
-from tostdsl.compile.inherit import OPTIONAL, remaining
+from tostdsl.compile.inherit import OPTIONAL, outlived, remaining
 from tostdsl.compile.others import METRICS as OTHER_METRICS
 from tostdsl.compile.others import SETTINGS, said_otherwise
 from tostdsl.compile.params import circles
@@ -266,7 +266,11 @@ class Lowering:
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
         partials = len(self.reader.partials)
         built = build(self.reader, node.call, "technique")
+        before = len(self.found)
         window = windows.window(node.window, out.length, self.reader)
+        if out.length is not None:
+            found = self.found[before:]
+            self.found[before:] = outlived(self.recipe, node, out.length, found)
         targets, complete = windows.targets(node.targets, self.reader)
         name = node.call.name.text
         if name in KEYWORDS:  # reported as that; it is not missing as well
