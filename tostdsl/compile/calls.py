@@ -21,9 +21,10 @@ from tostdsl.syntax.parser import KEYWORDS
 from tostdsl.units import Duration, Moment
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess
+    from tostdsl.compile import elsewhere, guess
     from tostdsl.compile.values import Reader
 else:
+    elsewhere = Later("tostdsl.compile.elsewhere")
     guess = Later("tostdsl.compile.guess")
 
 
@@ -128,10 +129,10 @@ def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
             reader.report("T131", node, help, word=name, mark="(", write="")
             return
         inside = ", ".join(argument.span.text for argument in node.arguments)
-        write = f"{name} {inside}".strip()
+        write = elsewhere.slot(node) or f"{name} {inside}".strip()
         reader.report("T131", node, word=name, mark="(", fix=write, certain=False)
         return
-    help, fix = guess.unknown(node, kind)
+    help, fix = elsewhere.call(reader, node, kind) or guess.unknown(node, kind)
     reader.found.append(
         diagnose(
             "T201",
@@ -163,6 +164,8 @@ def _arguments(
                 else:
                     guess.unnamed(reader, cls, argument, given)
                 continue
+            if cls.positional is None and index == 0 and elsewhere.first(reader, cls, argument):
+                continue
             if cls.positional is None or index > 0:
                 guess.without_name(reader, node, cls, argument, given)
                 continue
@@ -178,6 +181,9 @@ def _arguments(
             reader.found.append(diagnose("T206", argument.span, first, name=name))
         else:
             given[name] = argument
+    if unknown:
+        unknown, names = elsewhere.explained(reader, node, cls, unknown, given)
+        split.update(names)
     meant = [guess.unknown_argument(reader, node, cls, argument, given) for argument in unknown]
     whole = {name: argument for name, argument in given.items() if name not in split}
     return whole, split | {name for names in meant for name in names}
