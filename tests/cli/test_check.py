@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Tost
+from tostdsl.compile.load import MAX_BYTES
 
 GOOD = "model resnet20\ndata cifar10\ntrain for 160 epochs\n"
 WARNS = GOOD + "mask random(sparsity=0.9)\n"
@@ -110,6 +111,17 @@ def test_json_is_one_document(folder: Path, tost: Tost) -> None:
     (folder / "bad.tost").unlink()
     (folder / "a.tost").unlink()
     assert [] == json.loads(tost("check", ".", "--format", "json").out)["diagnostics"]
+
+
+def test_a_file_that_is_too_large_is_named(folder: Path, tost: Tost) -> None:
+    """As text, in JSON and on GitHub, beside files that are right."""
+    (folder / "big.tost").write_bytes(b"#" * (MAX_BYTES + 1))
+    said = tost("check", "big.tost", "a.tost")
+    assert 3 == said.code
+    assert "--> big.tost:1:1" in said.err
+    content = json.loads(tost("check", "big.tost", "--format", "json").out)
+    assert "big.tost" == content["diagnostics"][0]["labels"][0]["file"]
+    assert "::error file=big.tost," in tost("check", "big.tost", "--format", "github").out
 
 
 def test_github_lines(folder: Path, tost: Tost) -> None:

@@ -78,13 +78,26 @@ def test_names_of_the_registry() -> None:
 
 @pytest.mark.parametrize("command", ["check", "fix", "plan", "run"])
 def test_params_of_the_recipe_on_the_line(command: str) -> None:
-    """`NAME=` of what it declares, and what it extends; none without a recipe."""
+    """`NAME=` of what it declares, and what it extends; without one, of those in the folder."""
     assert ["seeds=", "sparsity="] == completed(command, "a b.tost", "--set", "")
     assert ["sparsity="] == completed(command, "a b.tost", "--set", "seeds=1", "--set", "sp")
     expected = ["extra=", "seeds=", "sparsity="]
     assert expected == completed(command, "in/top.tost", "--set", "")
+    assert ["seeds=", "sparsity="] == completed(command, "--set", "")
+    for path in (Path("a b.tost"), *Path("in").iterdir()):
+        path.unlink()
     assert [] == completed(command, "--set", "")
-    assert [] == completed(command, "none.tost", "--set", "")
+
+
+def test_values_of_a_param() -> None:
+    """What recipes give it, this one and those that it extends, and both ways of a switch."""
+    Path("in/top.tost").write_text('extends "base.tost"\nparam sparsity = 95%\nparam keep = no\n')
+    assert ["sparsity=90%"] == completed("check", "a b.tost", "--set", "sparsity=")
+    assert ["sparsity=95%", "sparsity=90%"] == completed(
+        "plan", "in/top.tost", "--set", "sparsity=9"
+    )
+    assert ["keep=yes", "keep=no"] == completed("run", "in/top.tost", "--set", "keep=")
+    assert [] == completed("check", "a b.tost", "--set", "none=")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -123,6 +136,8 @@ def test_a_real_shell_completes(argv: list[str], start: str, folder: Path) -> No
         for typed, expected in (
             ("explain gh\t", r"explain ghost "),
             ("run 'a b.tost' --set sp\t95", r"--set sparsity=95"),
+            ("run 'a b.tost' --set sparsity=\t", r"--set sparsity=90% "),
+            ("run 'a b.tost' --set seeds=1 --set sparsity=9\t", r"--set sparsity=90% "),
             ("check a\t", r"check a\\ b\.tost "),
             ("check in/t\t", r"check in/top\.tost "),
         ):

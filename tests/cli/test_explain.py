@@ -89,6 +89,15 @@ def test_unknown_names_suggest_and_known_ones_are_told(tost: Tost) -> None:
     assert "\x1b" not in said.err
 
 
+def test_the_start_of_names_lists_them(tost: Tost) -> None:
+    """`resnet` is no name, but several begin so; they stand before a word that is near to it."""
+    said = tost("explain", "resnet")
+    assert 2 == said.code
+    assert "`resnet18`" in said.err
+    assert "`resnet20`" in said.err
+    assert "preset" not in said.err
+
+
 def test_text_fits_the_width(tost: Tost, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is running text is wrapped to a narrow terminal; code is left as it is."""
     monkeypatch.setenv("COLUMNS", "50")

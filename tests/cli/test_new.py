@@ -83,6 +83,29 @@ def test_wrong_flags_get_the_compilers_messages(tost: Tost) -> None:
     assert 2 == tost("new", "a.tost", "--epochs", "0").code
 
 
+@pytest.mark.parametrize("mask", ["random(sparsity=80%)", "nm(2:4)", "nm"])
+def test_a_sparsity_that_the_mask_has_no_use_for_is_refused(mask: str, tost: Tost) -> None:
+    """It would be in force nowhere; a call that uses the param, and a wrong name, are not that."""
+    said = tost("new", "a.tost", "--mask", mask, "--sparsity", "95%")
+    assert (2, "") == (said.code, said.out)
+    assert "leave `--sparsity` out" in said.err
+    assert not Path("a.tost").exists()
+    mask = "random(sparsity=$sparsity, distribution=erk)"
+    assert 0 == tost("new", "a.tost", "--mask", mask, "--sparsity", "95%").code
+    assert "param sparsity = 95%" in Path("a.tost").read_text()
+    assert "T201" in tost("new", "b.tost", "--mask", "randm", "--sparsity", "95%").err
+
+
+def test_a_share_is_written_as_the_percent_it_is(tost: Tost) -> None:
+    """As `--set` takes it, and it is said; the recipe is clean."""
+    said = tost("new", "a.tost", "--sparsity", "0.975")
+    assert 0 == said.code
+    assert "`97.5%`" in said.err
+    assert "param sparsity = 97.5%" in Path("a.tost").read_text()
+    assert 0 == tost("check", "--strict", "a.tost").code
+    assert 2 == tost("new", "b.tost", "--sparsity", "9").code
+
+
 def test_a_folder_that_is_not_there_is_said(tost: Tost) -> None:
     """It cannot be written, and why."""
     said = tost("new", "none/a.tost", "--yes")
@@ -168,7 +191,7 @@ def test_a_sparsity_without_a_mask_is_refused(tost: Tost) -> None:
 
 def test_what_is_refused_is_said_not_to_be_written(tost: Tost) -> None:
     """A warning is enough to write nothing; no place in a file that is not there is named."""
-    said = tost("new", "-", "--yes", "--sparsity", "0.98")
+    said = tost("new", "-", "--yes", "--mask", "random(sparsity=0.98)")
     assert (2, "") == (said.code, said.out)
     assert said.err.endswith("nothing is written\n")
     assert "write `98%`" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.plans import sound_recipes
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
+from tostdsl.compile.origins import trace
 from tostdsl.compile.print import print_plan
 from tostdsl.diagnostics import Diagnostic
 from tostdsl.plan.plan import Plan
@@ -153,6 +155,25 @@ def test_a_conflict_with_an_inherited_stage_says_how_to_take_it_out(
     assert line in found.help
     mended = top + line.strip("`") + "\n"
     assert () == compiled(tmp_path, base=HEAD + stages, top=mended).diagnostics
+
+
+def test_an_inherited_window_past_the_end_says_how_to_take_it_out(tmp_path: Path) -> None:
+    """A recipe that trains shorter than its base: one report a stage, and writing it mends it."""
+    base = HEAD + "ghost(width=2x) until epoch 40\nghost(width=2x) from epoch 50 until epoch 90\n"
+    base += "skip until 50%\nlabels(smoothing=0.1) until step 9000\n"
+    top = 'extends "base.tost"\ntrain for 20 epochs\n'
+    found = compiled(tmp_path, base=base, top=top).diagnostics
+    assert ["T401"] * 3 == [d.code for d in found]
+    for d in found:
+        line = re.search(r"write `(.*)` to leave the inherited one out", d.help or "")
+        assert line is not None
+        assert None is d.fix
+        top += f"{line[1]}\n"
+    assert 2 == top.count("without ghost ")
+    assert () == compiled(tmp_path, base=base, top=top).diagnostics
+    top = 'extends "base.tost"\nskip until epoch 200\n'
+    for d in compiled(tmp_path, base=base, top=top).diagnostics:
+        assert "without" not in (d.help or "") or d.code == "T404"
 
 
 def test_a_conflict_within_one_file_says_nothing_of_without(tmp_path: Path) -> None:
@@ -372,7 +393,10 @@ def test_an_inherited_stage_that_needs_the_mask_taken_out(tmp_path: Path) -> Non
     ("line", "write"),
     [
         ("without ghost#2", "`without ghost from epoch 60`"),
-        ("without skip, ghost#1, labels", "`without ghost until epoch 45`"),
+        ("without ghost#1", "`without ghost until epoch 45`"),
+        ("without skip, ghost#1, labels", "`without skip, ghost until epoch 45, labels`"),
+        ("without ghost#2, ghost#1  # both", "from epoch 60, ghost until epoch 45`"),
+        ("without skip#1", "`#1` is for `--why` and logs; write `without skip`"),
         ("without ghost#9", "`without ghost until epoch 40`"),
         ("seed 3\nskip#2", "put a space before `#`"),
     ],
@@ -380,8 +404,16 @@ def test_an_inherited_stage_that_needs_the_mask_taken_out(tmp_path: Path) -> Non
 def test_a_number_behind_a_name_is_told_to_be_a_comment(
     tmp_path: Path, line: str, write: str
 ) -> None:
-    """`ghost#2` is all ghosts and a comment; a warning says so, with the window to write."""
-    base = FULL + "ghost(width=2x) until epoch 45\nghost(width=3x) from epoch 60\n"
+    """`ghost#2` is all ghosts and a comment; a warning says so, with the whole line to write.
+
+    Numbers are those of `--why`: the plan's order, in which what starts at the start comes first.
+    """
+    base = FULL + "param soft = epoch 45\n"
+    base += "ghost(width=3x) from epoch 60\nghost(width=3x) until $soft\n"
+    whole = compiled(tmp_path, top=base)
+    origins = trace(whole.variants[0].recipe, whole.variants[0].lowered).by_path
+    windows = [origins["stages.ghost.until"].value, origins["stages.ghost#2.from"].value]
+    assert ["epoch 45", "epoch 60"] == windows
     found = compiled(tmp_path, base=base, top=f'extends "base.tost"\n{line}\n').diagnostics
     (warning,) = [d for d in found if d.severity == "warning"]
     assert ("W040", True) == (warning.code, write in (warning.help or ""))

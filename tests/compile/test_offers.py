@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tostdsl import api
-from tostdsl.compile.compiler import compile_source
+from tostdsl.compile.compiler import compile_file, compile_source
 from tostdsl.diagnostics import Diagnostic
 from tostdsl.source import Source
 
@@ -175,3 +177,63 @@ def test_another_type_names_the_declaration() -> None:
     (mistake,) = found("param s = 0.1\nlabels(smoothing=$s)", s="yes")
     assert "param s = 0.1" == mistake.labels[1].span.text
     assert "write a value like `0.1`, or declare `param s = yes`" == mistake.help
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "write"),
+    [
+        ("2x", "3", "3x"),
+        ("epoch 30", "20", "epoch 20"),
+        ("10 epochs", "20", "20 epochs"),
+        ("10 epochs", "epoch 30", "30 epochs"),
+        ("epoch 30", "10 epochs", "epoch 10"),
+        ("90%", "95", "95%"),
+    ],
+)
+def test_a_value_in_another_unit_is_written_in_that_of_the_param(
+    tmp_path: Path, before: str, value: str, write: str
+) -> None:
+    """From outside, and in a recipe that says a param of its base anew."""
+    base = tmp_path / "base.tost"
+    base.write_text(recipe(f"param p = {before}").text)
+    top = tmp_path / "top.tost"
+    top.write_text(f'extends "base.tost"\nparam p = {value}\n')
+    for mistakes in (found(f"param p = {before}", p=value), compile_file(top).diagnostics):
+        (mistake,) = [d for d in mistakes if d.severity == "error"]
+        assert ("T301", f"write `{write}`") == (mistake.code, mistake.help)
+
+
+def test_a_param_said_anew_in_another_unit_is_not_told_to_be_said_so(tmp_path: Path) -> None:
+    """What is refused is not what the help says to write."""
+    (tmp_path / "base.tost").write_text(recipe("param p = 25%").text)
+    top = tmp_path / "top.tost"
+    top.write_text('extends "base.tost"\nparam p = epoch 30\n')
+    (mistake,) = [d for d in compile_file(top).diagnostics if d.severity == "error"]
+    assert "write a value like `25%`, or declare a param of another name" == mistake.help
+
+
+def test_one_change_of_a_param_is_one_report() -> None:
+    """At its first use, with the others beside it; where they ask for different ones, each."""
+    (mistake,) = found("param s = 90\nmask lottery(sparsity=$s, rate=$s)")
+    assert ["$s", "$s"] == [mistake.labels[0].span.text, mistake.labels[-1].span.text]
+    assert mistake.labels[0].span.start < mistake.labels[-1].span.start
+    assert "param s = 90%\nmask lottery(sparsity=$s, rate=$s)" == fixed(
+        "param s = 90\nmask lottery(sparsity=$s, rate=$s)"
+    )
+
+
+def test_a_sweep_without_its_param_is_one_report() -> None:
+    """Its uses are no mistake of their own, and the help declares what they use."""
+    (mistake,) = found("sweep s over [80%, 90%]\nmask random(sparsity=$s)")
+    assert ("T204", "declare it: `param s = 80%`") == (mistake.code, mistake.help)
+    after = found("param s = 80%\nsweep s over [80%, 90%]\nmask random(sparsity=$s)")
+    assert [] == after
+
+
+@pytest.mark.parametrize(("line", "all_is_right"), [("mask random(sparsity=1.0)", False),
+                                                    ("data cifar10(use=1)", True)])  # fmt: skip
+def test_all_of_it_is_offered_only_where_that_may_be(line: str, all_is_right: bool) -> None:
+    """`1` is all or one percent, but a mask never removes all."""
+    (mistake,) = found(line)
+    assert "T302" == mistake.code
+    assert all_is_right == ("`100%`" in (mistake.help or ""))

@@ -74,6 +74,24 @@ def test_words_of_the_language_lead_to_its_own() -> None:
          "schedule multistep(at=[epoch 5], factor=0.1)"),
         ("optimizer sgd(wd=1e-4)", "optimizer sgd(weight_decay=1e-4)"),
         ("data cifar10(augment=[flip(p=50%)])", "data cifar10(augment=[flip(probability=50%)])"),
+        ("data cifar10(augment=[RandomCrop(32, padding=4), RandomHorizontalFlip(0.5)])",
+         "data cifar10(augment=[crop(padding=4), flip(probability=50%)])"),
+        ("data cifar10(augment=[flip(0.5)])", "data cifar10(augment=[flip(probability=50%)])"),
+        ("schedule CosineAnnealingLR(T_max=20)", "schedule cosine"),
+        ("schedule step(step_size=5, gamma=0.1)",
+         "schedule multistep(at=[epoch 5, epoch 10, epoch 15], factor=0.1)"),
+        ("schedule multistep(step_size=8)", "schedule multistep([epoch 8, epoch 16])"),
+        ("schedule multistep(milestones=[10, 15])", "schedule multistep(at=[epoch 10, epoch 15])"),
+        ("mask lottery_ticket(90%)", "mask lottery(sparsity=90%)"),
+        ("mask nm(n=2, m=4)", "mask nm(2:4)"),
+        ("mask nm(transposable=yes, n=2, m=4)", "mask nm(transposable=yes, pattern=2:4)"),
+        ("mixup(alpha=0.2)", "labels(mixup=0.2)"),
+        ("mixup until epoch 5", "labels(mixup=0.2) until epoch 5"),
+        ("ghost(width=2x, start=0, end=10)", "ghost(width=2x) from epoch 0 until epoch 10"),
+        ("ghost(width=2x, epochs=10) on conv", "ghost(width=2x) for 10 epochs on conv"),
+        ("ghost(width=2x, exclude=[first, last]) until 25%",
+         "ghost(width=2x) until 25% except first, last"),
+        ("mask random(sparsity=90%, layers=[conv])", "mask random(sparsity=90%) on conv"),
         ("data cifar10(augment=[RandomCrop(padding=4), RandomHorizontalFlip])",
          "data cifar10(augment=[crop(padding=4), flip])"),
         ("ghost(activation=silu) until 25%", "ghost(activation=swish) until 25%"),
@@ -123,6 +141,23 @@ def test_a_slot_by_another_name_is_read_as_the_slot(lines: str, after: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ('model("cifar_resnet", depth=8)', "model cifar_resnet(depth=8)"),
+        ("model(resnet20)", "model resnet20"),
+        ("model cifar_resnet8", "model cifar_resnet(8)"),
+        ("model cifar_resnet_20", "model cifar_resnet(20)"),
+    ],
+)
+def test_a_model_as_a_call_or_in_one_word(line: str, after: str) -> None:
+    """It is one report, and after a look the model is there as it was meant."""
+    source = Source("r.tost", f"{line}\ndata cifar10\ntrain for 20 epochs\n")
+    (mistake,) = compile_source(source).diagnostics
+    assert f"`{after.removeprefix('model ')}`" in str(mistake.help) or after in str(mistake.help)
+    assert after == api.fix(source, look=True).source.text.split("\n")[0]
+
+
+@pytest.mark.parametrize(
     ("line", "says"),
     [
         ("init(recalibrate=yes)", "no end to recalibrate at"),
@@ -134,6 +169,18 @@ def test_a_slot_by_another_name_is_read_as_the_slot(lines: str, after: str) -> N
         ("model resnet19", "`resnet18`"),
         ("schedule multistep(at=[50%], step_size=30)", "`at=[50%, 75%]`"),
         ("prune(sparsity=90%)", "mask NAME(sparsity=90%)"),
+        ("schedule multistep(milestones=[80, 120])", "`at`"),
+        ("data cifar10(augment=[crop(32, padding=4)])", "an image keeps its size"),
+        ("mask nm(n=2)", "write `nm(2:4)`"),
+        ("mask nm(sparsity=50%)", "`pattern=2:4`"),
+        ("mask shuffle(sparsity=90%)", "`of=random(sparsity=90%)`"),
+        ("model resnet20(num_classes=10)", "the data set says"),
+        ("model resnet20(pretrained=True)", "fresh weights"),
+        ('data cifar10(root="here")', "`--data-root`"),
+        ("data cifar10(normalize=True)", "always normalised"),
+        ("optimizer sgd(lr=0.1, schedule=cosine)", "`schedule cosine`"),
+        ("schedule constant(lr=0.1)", "`optimizer sgd(lr=0.1)`"),
+        ("ghost(width=2x, start=0) from epoch 5", "write `from epoch 0` behind the brackets"),
     ],
 )
 def test_what_has_no_one_answer_is_told_in_words(line: str, says: str) -> None:

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from tostdsl.compile.recipe import Recipe
+    from tostdsl.compile.recipe import ParamValue, Recipe
 
     Items: TypeAlias = list[CompletionItem[str]]
 
@@ -56,14 +56,41 @@ def _entries(incomplete: str) -> list[str]:
     return sorted(found)
 
 
+MAX_READ = 20
+"""Recipes that are read to complete a word."""
+
+
 def params(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """`NAME=` for each param of the recipes already on the line, with its value as help."""
+    """`NAME=` for each param of the recipes already on the line, with its value as help.
+
+    Behind `NAME=` it is the values that they give it. Where there is no recipe on the line yet,
+    those in the current folder are meant.
+    """
+    recipes = [recipe for word in _words(ctx) if (recipe := _recipe(word))]
+    if not recipes:
+        here = [name for name in _entries("") if name.endswith(".tost")]
+        recipes = [recipe for name in here[:MAX_READ] if (recipe := _recipe(name))]
+    name, equals, _ = incomplete.partition("=")
+    if equals:
+        known = [value for recipe in recipes if (value := recipe.params.get(name))]
+        return _items(((f"{name}={text}", None) for text in _values(known)), incomplete)
     found: dict[str, str | None] = {}
-    for word in _words(ctx):
-        recipe = _recipe(word)
-        for name, value in (recipe.params if recipe else {}).items():
-            found.setdefault(f"{name}=", value.value.span.text)
+    for recipe in recipes:
+        for each, value in recipe.params.items():
+            found.setdefault(f"{each}=", value.value.span.text)
     return _items(sorted(found.items()), incomplete)
+
+
+def _values(params: Iterable[ParamValue]) -> list[str]:
+    """The values that params are given in recipes, on one line each; both for `yes` and `no`."""
+    found: dict[str, None] = {}
+    for param in params:
+        value: ParamValue | None = param
+        while value is not None:
+            text = value.value.span.text
+            found |= dict.fromkeys(("yes", "no") if text in ("yes", "no") else (text,))
+            value = value.over
+    return [text for text in found if text.isprintable()]
 
 
 def _words(ctx: click.Context) -> list[str]:

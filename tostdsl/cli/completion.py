@@ -10,20 +10,28 @@ SHELLS = ("bash", "zsh", "fish")
 BASH = """\
 %(complete_func)s() {
     local IFS=$'\\n'
-    local response type value completion
+    local response type value completion name=
+    local -a words=("${COMP_WORDS[@]}")
     local at=$COMP_CWORD
 
-    # what follows NAME= is for the user to write; bash cuts words at the equals sign
-    [[ ${COMP_WORDS[at]} == "=" ]] || at=$((at - 1))
-    if [[ ${COMP_WORDS[at]} == "=" && ${COMP_WORDS[at - 1]} != -* ]]; then
-        return 0
+    # bash cuts words at the equals sign of NAME=VALUE, and replaces the last part alone
+    [[ ${words[at]} == "=" ]] || at=$((at - 1))
+    if [[ ${words[at]} == "=" && ${words[at - 1]} != -* ]]; then
+        name="${words[at - 1]}="
+        value=
+        [[ $at == "$COMP_CWORD" ]] || value=${words[COMP_CWORD]}
+        at=$((at - 1))
+        words=("${words[@]:0:at}" "$name$value")
+    else
+        at=$COMP_CWORD
     fi
 
-    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD \
+    response=$(env COMP_WORDS="${words[*]}" COMP_CWORD=$at \
 %(complete_var)s=bash_complete $1)
 
     while IFS=',' read -r type value; do
         if [[ $type == "plain" ]]; then
+            value=${value#"$name"}
             if [[ $value == *[=/] ]]; then
                 compopt -o nospace
             fi

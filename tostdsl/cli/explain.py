@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tostdsl.compile.describe import Argument, Description
 
 WIDEST = 100
+MAX_MEANT = 6
+"""Names that one which is the start of them may mean."""
 
 
 @click.command("explain")
@@ -177,6 +179,12 @@ def _unknown(name: str) -> Diagnostic:
             return diagnose("T201", kind="name", name=name, help=help)
     known = {cls.name for cls in registry.everything()}
     known |= {word for entry in (*LANGUAGE, *TERMS) for word in entry.names}
+    starts = sorted(each for each in known if each.startswith(name.lower()) and len(name) > 2)
+    if starts:
+        listed = [f"`{each}`" for each in starts[:MAX_MEANT]]
+        more = f" or {len(starts) - MAX_MEANT} more" if len(starts) > MAX_MEANT else ""
+        help = f"did you mean {', '.join(listed)}{more}?"
+        return diagnose("T201", kind="name", name=name, help=help)
     meant = nearest(name, known) or nearest(name.upper(), CATALOGUE)
     help = f"did you mean `{meant}`?" if meant else "`tost list` shows every name"
     return diagnose("T201", kind="name", name=name, help=help)

@@ -111,6 +111,8 @@ def command(
         answers["epochs"] = str(epochs)
     if answers.get("mask", "").strip() == NONE and "sparsity" in answers:
         raise click.UsageError("`--mask none` has no sparsity: leave `--sparsity` or `--mask` out")
+    if "mask" in answers and "sparsity" in answers:
+        _refuse_sparsity(answers["mask"].strip())
     asking = not yes and _terminal()
     if not asking and not (yes or answers or techniques or seed is not None):
         click.echo("no terminal to ask in, so the defaults are used", err=True)
@@ -122,7 +124,7 @@ def command(
         stages = tuple(stage for text in techniques for stage in _stages(text))
         wishes, answers["techniques"] = replace(wishes, techniques=stages), ""
     for name in ASKED:
-        if asking and name not in answers and not (name == "sparsity" and wishes.mask is None):
+        if asking and name not in answers and (name != "sparsity" or _shares(wishes.mask)):
             wishes = _ask(name, wishes)
     if not asking and not techniques:
         wishes = replace(wishes, techniques=_fitting(wishes))
@@ -154,6 +156,26 @@ def _refuse_others(ctx: click.Context) -> None:
             ctx.fail(f"`--preset` stands alone: leave `--{name}` out, or change it in the file")
 
 
+def _refuse_sparsity(mask: str) -> None:
+    """A mask whose call says how many weights stay has no use for `--sparsity`."""
+    from tostdsl import registry
+
+    name = mask.partition("(")[0].strip()
+    if registry.find("mask", name) is None or _shares(mask):
+        return
+    help = "leave `--sparsity` out"
+    if "sparsity=" in mask.replace(" ", ""):
+        help += ", or write `sparsity=$sparsity` in `--mask`"
+    raise click.UsageError(f"`--mask {mask}` says itself how many weights stay: {help}")
+
+
+def _shares(mask: str | None) -> bool:
+    """Whether there is a mask whose sparsity is to be said."""
+    from tostdsl.compile.starter import shares
+
+    return mask is not None and shares(mask)
+
+
 def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
@@ -182,9 +204,25 @@ def _with(wishes: Wishes, name: str, text: str) -> Wishes:
         value = int(value)
     elif name == "techniques":
         value = tuple(_stages(value))
-    elif name != "sparsity" and value == NONE:
+    elif name == "sparsity":
+        value = _percent(value)
+    elif value == NONE:
         value = None
     return replace(wishes, **{name: value})
+
+
+def _percent(text: str) -> str:
+    """A share such as `0.9` as the percent that it is taken for, which is said."""
+    from tostdsl.compile.offers import parsed
+    from tostdsl.compile.params import as_percent
+    from tostdsl.syntax.nodes import Literal
+
+    value = parsed(text)
+    share = as_percent(value) if value is not None else None
+    if share is value or not isinstance(share, Literal):
+        return text
+    say(f"a sparsity of {text} is written `{share.value}`", err=True)
+    return str(share.value)
 
 
 def _name(path: Path) -> str:

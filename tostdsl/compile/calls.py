@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -12,18 +13,20 @@ from tostdsl import registry
 from tostdsl.compile import others
 from tostdsl.compile.partial import Partial, bounds, must_be
 from tostdsl.compile.recipe import one_line
+from tostdsl.compile.scalars import ONE_OR_ALL
 from tostdsl.compile.words import MISSING, bound_text, example_of, name_of, value_of
 from tostdsl.diagnostics import Label, diagnose
 from tostdsl.later import Later
 from tostdsl.plan.spec import Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import KEYWORDS
-from tostdsl.units import Duration, Moment
+from tostdsl.units import Duration, Moment, Percent
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess
+    from tostdsl.compile import elsewhere, guess
     from tostdsl.compile.values import Reader
 else:
+    elsewhere = Later("tostdsl.compile.elsewhere")
     guess = Later("tostdsl.compile.guess")
 
 
@@ -87,6 +90,9 @@ _OF_VALUES = ("T301", "T302", "T303", "T304", "T305", "T307", "T309", "T403")
 """Reports that say what is wrong with the value of one argument."""
 
 
+ALL = Percent(Decimal(100))
+
+
 def _value(reader: Reader, cls: type[Spec], name: str, node: n.Value) -> Any:
     """The value of an argument, with help that suits it."""
     info = cls.model_fields[name]
@@ -95,6 +101,8 @@ def _value(reader: Reader, cls: type[Spec], name: str, node: n.Value) -> Any:
     value = inner.argument(node, info.annotation, name, lambda it: must_be(cls, name, it))
     if value is MISSING:
         for index, report in enumerate(reader.found[before:], before):
+            if report.help == ONE_OR_ALL and (bound := must_be(cls, name, ALL)):
+                reader.found[index] = replace(report, help=f"{bound}; is it `1%`?")
             if report.code not in ("T301", "T304") or report.fix is not None:
                 continue
             if guess.nothing(node) and not info.is_required():
@@ -128,10 +136,10 @@ def _unknown(reader: Reader, node: n.Call, kind: str) -> None:
             reader.report("T131", node, help, word=name, mark="(", write="")
             return
         inside = ", ".join(argument.span.text for argument in node.arguments)
-        write = f"{name} {inside}".strip()
+        write = elsewhere.slot(node) or f"{name} {inside}".strip()
         reader.report("T131", node, word=name, mark="(", fix=write, certain=False)
         return
-    help, fix = guess.unknown(node, kind)
+    help, fix = elsewhere.call(reader, node, kind) or guess.unknown(node, kind)
     reader.found.append(
         diagnose(
             "T201",
@@ -163,6 +171,8 @@ def _arguments(
                 else:
                     guess.unnamed(reader, cls, argument, given)
                 continue
+            if cls.positional is None and index == 0 and elsewhere.first(reader, cls, argument):
+                continue
             if cls.positional is None or index > 0:
                 guess.without_name(reader, node, cls, argument, given)
                 continue
@@ -178,6 +188,9 @@ def _arguments(
             reader.found.append(diagnose("T206", argument.span, first, name=name))
         else:
             given[name] = argument
+    if unknown:
+        unknown, names = elsewhere.explained(reader, node, cls, unknown, given)
+        split.update(names)
     meant = [guess.unknown_argument(reader, node, cls, argument, given) for argument in unknown]
     whole = {name: argument for name, argument in given.items() if name not in split}
     return whole, split | {name for names in meant for name in names}

@@ -11,7 +11,7 @@ from typing import cast
 from tostdsl.compile.effects import drops, effectless, leavings, window_span
 from tostdsl.compile.expects import contradictions, foregone
 from tostdsl.compile.idle import idle
-from tostdsl.compile.inherit import removal_help
+from tostdsl.compile.inherit import outlived, removal_help
 from tostdsl.compile.lower import DEFAULT_FACTS, Lowered, StageSite
 from tostdsl.compile.overlaps import overlaps
 from tostdsl.compile.recipe import Recipe
@@ -36,7 +36,7 @@ def check(recipe: Recipe, lowered: Lowered) -> list[Diagnostic]:
     if lowered.length is not None:
         clock = clock_of(lowered)
         passes += [
-            _ends(lowered, clock),
+            _ends(recipe, lowered, lowered.length, clock),
             _conflicts(recipe, lowered, lowered.length, clock, network),
             _moments(lowered, lowered.length, clock),
             leavings(lowered, clock),
@@ -63,9 +63,11 @@ def clock_of(lowered: Lowered) -> Clock | None:
     return Clock.of(lowered.length.value, steps)
 
 
-def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
+def _ends(
+    recipe: Recipe, lowered: Lowered, length: Length, clock: Clock | None
+) -> Iterator[Diagnostic]:
     """Windows in units that only the data's size makes comparable."""
-    if clock is None or lowered.length is None:
+    if clock is None:
         return
     places = [(site.plan.window, window_span(site.node)) for site in lowered.stages]
     if lowered.period is not None and lowered.mask is not None:
@@ -74,14 +76,14 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         start, stop = clock.window(window)
         if max(start, stop) > clock.total:
             label = None
-            if lowered.length.span is not None:
-                label = Label(lowered.length.span, f"training ends at step {clock.total}")
+            if length.span is not None:
+                label = Label(length.span, f"training ends at step {clock.total}")
             late = start > clock.total
             verb = "starts" if late else "ends"
             moment = window.start if late else window.stop
             if isinstance(moment, Duration):
                 moment = Moment("step", Decimal(stop))
-            yield diagnose(
+            past = diagnose(
                 "T401",
                 Label(span, f"this window {verb} at step {start if late else stop}"),
                 label,
@@ -91,6 +93,7 @@ def _ends(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
                 if late
                 else f"write `step {clock.total}` at most, or `end`, or train longer",
             )
+            yield from outlived(recipe, site.node, length, [past])
         elif start > stop:
             yield diagnose("T431", span, start=f"step {start}", end=f"step {stop}")
         elif start == stop and not window.instant:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from tostdsl.compile import windows
 from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.compile.values import Reader
 from tostdsl.diagnostics import Diagnostic, Label, diagnose, nearest
+from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
-from tostdsl.syntax.words import MAX_NAME
 from tostdsl.units import START, Window
 
 if TYPE_CHECKING:
@@ -116,36 +115,6 @@ class _Inherited:
         )
 
 
-_NUMBER = re.compile(r"#([1-9]\d{0,3})(?![\w.])")
-
-
-def numbered(file: n.File, inherited: Sequence[n.Stage]) -> Iterator[Diagnostic]:
-    """Warnings of names with a number, `ghost#2`, which are the name alone and a comment."""
-    numbers = [
-        (comment, match)
-        for comment in file.comments
-        if not comment.alone and (match := _NUMBER.match(comment.text))
-    ]
-    if not numbers:
-        return
-    ends = {statement.span.end: statement for statement in file.statements}
-    for comment, match in numbers[:MAX_LISTED]:
-        statement = ends.get(comment.span.start)
-        before = file.source.text[: comment.span.start]
-        name = re.search(r"[A-Za-z_][A-Za-z0-9_]*$", before[-MAX_NAME:])
-        if statement is None or name is None:
-            continue
-        there = [stage for stage in inherited if stage.call.name.text == name[0]]
-        help, window = None, "until epoch 40"
-        if len(there) >= int(match[1]) and (bounds := there[int(match[1]) - 1].window):
-            window = one_line(bounds[0].span.to(bounds[-1].span))
-        span = file.source.span(comment.span.start - len(name[0]), comment.span.start + match.end())
-        label = Label(span, "a comment starts at `#`")
-        if isinstance(statement, n.Without):
-            help = f"`#2` is for `--why` and logs; write `without {name[0]} {window}`"
-        yield diagnose("W040", label, text=span.text, name=name[0], help=help)
-
-
 def _listed(items: list[str], last: str = ", ") -> str:
     """The items in a row, the middle of a long row left out."""
     if len(items) > MAX_LISTED:
@@ -162,14 +131,47 @@ def removal_help(
     recipe: Recipe, sites: Sequence[StageSite], inherited: StageSite, by: StageSite
 ) -> str | None:
     """The `without` that takes an inherited stage out in favour of another; None if it is not."""
-    level = recipe.sources.index(by.node.span.source)
-    deeper = set(map(id, recipe.sources[level + 1 :]))
-    if id(inherited.node.span.source) not in deeper:
-        return None
     name = inherited.built.spec.name
-    same = [s for s in sites if s.built.spec.name == name and id(s.node.span.source) in deeper]
-    line = f"without {name}"
-    if len(same) > 1:
-        line += f" {window_text(inherited.plan.window)}"
-    where = f" in `{by.node.span.source.name}`" if level else ""
+    same = [site.node for site in sites if site.built.spec.name == name]
+    return without_help(recipe, inherited.node, inherited.plan.window, same, by.node.span.source)
+
+
+def without_help(
+    recipe: Recipe, node: n.Stage, window: Window | None, same: Sequence[n.Stage], by: Source
+) -> str | None:
+    """The `without` to write in a file for a stage that it inherits; None if it does not.
+
+    `same` are all stages of the name: its window tells it from others that are inherited as well.
+    """
+    level = recipe.sources.index(by)
+    deeper = set(map(id, recipe.sources[level + 1 :]))
+    if id(node.span.source) not in deeper:
+        return None
+    line = f"without {node.call.name.text}"
+    if sum(id(each.span.source) in deeper for each in same) > 1:
+        if window is None:
+            return None
+        line += f" {window_text(window)}"
+    where = f" in `{by.name}`" if level else ""
     return f"write `{line}`{where} to leave the inherited one out"
+
+
+def outlived(
+    recipe: Recipe, node: n.Stage, length: windows.Length, found: list[Diagnostic]
+) -> list[Diagnostic]:
+    """The reports of one stage's window, where a recipe trains shorter than what it extends.
+
+    Then the window is past the end as a whole, which is one report, and what mends it is to take
+    the stage out: where it stands it is right.
+    """
+    late = [d for d in found if d.code == "T401"]
+    if not late or length.span is None or length.span.source not in recipe.sources:
+        return found
+    name = node.call.name.text
+    same = [stage for stage in recipe.stages if stage.call.name.text == name]
+    window = windows.shape(node.window, length, Reader(recipe.params, []))
+    help = without_help(recipe, node, window, same, length.span.source)
+    if help is None:
+        return found
+    shorter = replace(late[0], help=f"{help}, or train longer", fix=None)
+    return [*(d for d in found if d.code != "T401"), shorter]

@@ -39,10 +39,11 @@ _MARKS = {
 def decode(data: bytes, name: str) -> Source:
     """The source of a file's bytes: UTF-8, a BOM dropped, line ends as line feeds."""
     if len(data) > MAX_BYTES:
-        raise TostError.of("T109", size=f"more than {MAX_BYTES}", limit=MAX_BYTES)
+        size = f"more than {MAX_BYTES}"
+        raise TostError([diagnose("T109", _start(name), size=size, limit=MAX_BYTES)])
     encoding = _encoding(data)
     if encoding is not None:
-        raise TostError([diagnose("T158", Source(name, "").span(0, 0), encoding=encoding)])
+        raise TostError([diagnose("T158", _start(name), encoding=encoding)])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,6 +52,11 @@ def decode(data: bytes, name: str) -> Source:
             [diagnose("T106", _line(data, error.start, name), byte=byte, offset=error.start)]
         ) from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _start(name: str) -> Span:
+    """The place of what is wrong with a whole file, whose text is not shown."""
+    return Source(name, "").span(0, 0)
 
 
 def _encoding(data: bytes) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tostdsl import registry
 from tostdsl.compile import bounds, windows
 from tostdsl.compile.calls import Built, build
-from tostdsl.compile.inherit import OPTIONAL, remaining
+from tostdsl.compile.inherit import OPTIONAL, outlived, remaining
 from tostdsl.compile.others import METRICS as OTHER_METRICS
 from tostdsl.compile.others import SETTINGS, said_otherwise
 from tostdsl.compile.params import circles
@@ -28,9 +28,10 @@ from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
 from tostdsl.units import START, Duration, Moment, Percent, Selector, Window
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess
+    from tostdsl.compile import guess, numbers
 else:
     guess = Later("tostdsl.compile.guess")
+    numbers = Later("tostdsl.compile.numbers")
 
 REQUIRED = {
     "model": "model resnet18(stem=cifar)",
@@ -105,6 +106,8 @@ class Lowering:
         self.reader.names = lambda: module_names(out)
         mask = self._mask(out)
         in_force = remaining(self.recipe, out.length, self.reader)
+        if self.recipe.numbers:
+            self.found += numbers.told(self.recipe, out.length, self.reader)
         stages = []
         for node in in_force:
             stages.append(self._stage(node, out))
@@ -266,7 +269,11 @@ class Lowering:
     def _stage(self, node: n.Stage, out: Lowered) -> StagePlan | None:
         partials = len(self.reader.partials)
         built = build(self.reader, node.call, "technique")
+        before = len(self.found)
         window = windows.window(node.window, out.length, self.reader)
+        if out.length is not None:
+            found = self.found[before:]
+            self.found[before:] = outlived(self.recipe, node, out.length, found)
         targets, complete = windows.targets(node.targets, self.reader)
         name = node.call.name.text
         if name in KEYWORDS:  # reported as that; it is not missing as well

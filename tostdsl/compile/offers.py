@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tostdsl.compile.params import references
 from tostdsl.compile.recipe import Recipe
 from tostdsl.compile.words import MISSING
-from tostdsl.diagnostics import Diagnostic, Edit, Fix
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
@@ -119,7 +119,28 @@ def shared(recipe: Recipe, found: Sequence[Diagnostic]) -> list[Diagnostic]:
         if home is not None and used is not None:
             name, swept = home
             allowed[edits] = (swept, "" if used.of(name) <= spans else name)
-    return [_shared(report, allowed) for report in found]
+    return _merged([_shared(report, allowed) for report in found])
+
+
+def _merged(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """The reports, those that one change of a shared value mends as one, at its first use."""
+    kept: dict[object, Diagnostic] = {}
+    for index, report in enumerate(found):
+        fix = report.fix
+        key: object = index
+        if fix is not None and fix.certain and report.span is not None and _elsewhere(report):
+            key = (report.code, fix.edits)
+        first = kept.setdefault(key, report)
+        if first is not report and report.span is not None:
+            places = {label.span for label in first.labels}
+            if report.span not in places and len(first.labels) < MAX_PLACES:
+                label = Label(report.span, "and here")
+                kept[key] = replace(first, labels=(*first.labels, label))
+    return list(kept.values())
+
+
+MAX_PLACES = 5
+"""Places that a report of a shared value shows."""
 
 
 def _elsewhere(report: Diagnostic) -> bool:

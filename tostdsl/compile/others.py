@@ -40,6 +40,22 @@ SETTINGS: dict[str, dict[str, str]] = {
 """For a setting, what its choices are called."""
 
 
+WINDOW: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("start", "begin", "start_epoch", "begin_epoch"), ("from", "epoch")),
+    **dict.fromkeys(("end", "stop", "end_epoch", "stop_epoch"), ("until", "epoch")),
+    **dict.fromkeys(("start_step", "begin_step"), ("from", "step")),
+    **dict.fromkeys(("end_step", "stop_step"), ("until", "step")),
+    **dict.fromkeys(("epochs", "num_epochs", "duration"), ("for", "epochs")),
+    **dict.fromkeys(("steps", "num_steps"), ("for", "steps")),
+}
+"""Arguments of other tools that are a part of the window here, and what their numbers count."""
+TARGETS: dict[str, str] = {
+    **dict.fromkeys(("layer", "layers", "module", "modules", "include", "targets"), "on"),
+    **dict.fromkeys(("exclude", "excluded", "ignore", "skip_layers", "exclude_layers"), "except"),
+}
+"""Arguments of other tools that are targets here."""
+
+
 def said_otherwise(word: str, others: Mapping[str, str]) -> str | None:
     """What to write for a word of the field, whatever its capitals."""
     return others.get(word) or others.get(word.lower())
@@ -62,10 +78,20 @@ def call_meant(kind: str, name: str) -> str | None:
     return None
 
 
-def argument_meant(cls: type[Spec], argument: n.Argument) -> str | None:
-    """What to say for an argument that the field names so: see `Spec.other_arguments`."""
+def argument_said(cls: type[Spec], name: str) -> str | None:
+    """What `Spec.other_arguments` says of a name, not filled in."""
+    return said_otherwise(name, merged(cls, "other_arguments"))
+
+
+def argument_meant(
+    cls: type[Spec], argument: n.Argument, more: Mapping[str, str] | None = None
+) -> str | None:
+    """What to say for an argument that the field names so: see `Spec.other_arguments`.
+
+    `more` are the values of the arguments beside it, and others that the answer may speak of.
+    """
     assert argument.name is not None
-    said = said_otherwise(argument.name.text, merged(cls, "other_arguments"))
+    said = argument_said(cls, argument.name.text)
     if said is not None and said.isidentifier() and said not in cls.model_fields:
         return None  # of a base class, and this one has no such argument
     if said is None or "{" not in said:
@@ -79,6 +105,7 @@ def argument_meant(cls: type[Spec], argument: n.Argument) -> str | None:
         case n.Literal(value=(int() | Decimal()) as share) if 0 < share < 1:
             rest = str(Percent((100 - Decimal(share) * 100).normalize()))
     try:
-        return said.format(*(item.span.text for item in items), value=value.span.text, rest=rest)
-    except IndexError:  # fewer items than it speaks of
+        texts = [item.span.text for item in items]
+        return said.format(*texts, **{**(more or {}), "value": value.span.text, "rest": rest})
+    except (IndexError, KeyError):  # fewer items than it speaks of, or none of the others
         return None

@@ -13,7 +13,7 @@ from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
 from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
-from tostdsl.units import Moment, Percent
+from tostdsl.units import Duration, Factor, Moment, Percent, number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _redeclared(recipe: Recipe) -> list[Diagnostic]:
         right = None
         each: ParamValue | None = known
         while each is not None and each is not first:
-            wrong = mistyped(recipe.params, name, each.value, first)
+            wrong = mistyped(recipe.params, name, each.value, first, anew=True)
             if wrong is not None:
                 found.append(wrong)
             elif right is None:
@@ -124,17 +124,27 @@ def _redeclared(recipe: Recipe) -> list[Diagnostic]:
 
 
 def mistyped(
-    params: Mapping[str, ParamValue], name: str, value: n.Value, before: ParamValue
+    params: Mapping[str, ParamValue],
+    name: str,
+    value: n.Value,
+    before: ParamValue,
+    anew: bool = False,
 ) -> Diagnostic | None:
-    """The mistake of a value whose type is not that of the one it replaces."""
+    """The mistake of a value whose type is not that of the one it replaces.
+
+    `anew` is whether the value stands in a `param` statement itself.
+    """
     if _fits(_behind(value, params), _behind(before.value, params)):
         return None
     said = before.declaration
     shown = one_line(said.value.span)
-    write = _percent_meant(value, _behind(before.value, params))
+    write = _meant(value, _behind(before.value, params))
     help = f"write `{write}`"
     if write is None:
-        help = f"write a value like `{shown}`, or declare `param {name} = {one_line(value.span)}`"
+        other = (
+            f"`param {name} = {one_line(value.span)}`" if not anew else "a param of another name"
+        )
+        help = f"write a value like `{shown}`, or declare {other}"
     fix = Fix((Edit(value.span, write),), certain=False) if write else None
     return diagnose(
         "T301",
@@ -148,11 +158,24 @@ def mistyped(
     )
 
 
-def _percent_meant(value: n.Value, before: n.Value) -> str | None:
+def _meant(value: n.Value, before: n.Value) -> str | None:
+    """The value in the unit of the one it replaces, where its number can have that."""
     match value, before:
         case n.Literal(value=int() | Decimal() as number), n.Literal(value=Percent()):
-            if 1 < number <= 100:
-                return str(Percent(Decimal(number).normalize()))
+            return str(Percent(Decimal(number).normalize())) if 1 < number <= 100 else None
+        case n.Literal(value=int() | Decimal() as number), n.Literal(value=Factor()):
+            return f"{number_text(number)}x" if number > 0 else None
+        case n.Literal(value=int(count)), n.Literal(value=Moment(unit="epoch" | "step" as unit)):
+            return f"{unit} {count}" if count >= 0 else None
+        case n.Literal(value=int(count)), n.Literal(value=Duration(unit=units)):
+            return f"{count} {units}" if count > 0 else None
+        case (
+            n.Literal(value=Moment(unit="epoch" | "step" as unit, value=at)),
+            n.Literal(value=Duration()),
+        ):
+            return f"{number_text(at)} {unit}s" if at > 0 else None
+        case n.Literal(value=Duration(unit=units, value=count)), n.Literal(value=Moment()):
+            return f"{units.removesuffix('s')} {count}"
     return None
 
 
@@ -279,6 +302,14 @@ def _parts(node: type[n.Node]) -> tuple[str, ...]:
     return _known_parts[node]
 
 
+def uses(recipe: Recipe) -> Iterator[n.Reference]:
+    """Every `$name` in what a recipe says."""
+    said = [*recipe.slots.values(), *recipe.settings.values(), *recipe.stages, *recipe.expects]
+    said += [taking.node for taking in recipe.removals]
+    said += [known.value for known in recipe.params.values()]
+    return references(said)
+
+
 def unused(recipe: Recipe, read: Collection[str] = ()) -> list[Diagnostic]:
     """A warning for each param of the top file that nothing refers to and no sweep moves.
 
@@ -288,10 +319,7 @@ def unused(recipe: Recipe, read: Collection[str] = ()) -> list[Diagnostic]:
     """
     if recipe.broken:
         return []
-    said = [*recipe.slots.values(), *recipe.settings.values(), *recipe.stages, *recipe.expects]
-    said += [taking.node for taking in recipe.removals]
-    said += [known.value for known in recipe.params.values()]
-    used = {reference.name for reference in references(said)}
+    used = {reference.name for reference in uses(recipe)}
     used |= {nearest(name, recipe.params) or name for name in used - set(recipe.params)}
     used |= set(read)
     used |= {sweep.name.text for sweep in recipe.sweeps}

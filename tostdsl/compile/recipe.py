@@ -61,6 +61,16 @@ class Taking:
     inherited: tuple[n.Stage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A name that ends a statement, with a comment right behind it that begins with a number."""
+
+    statement: n.Statement
+    name: str
+    comment: str
+    inherited: tuple[n.Stage, ...]
+
+
 @dataclass(slots=True)
 class Recipe:
     """What all files say together.
@@ -80,6 +90,7 @@ class Recipe:
     """What stood in place of a slot or setting before, or took it out, the latest first."""
     stages: list[n.Stage] = field(default_factory=list)
     removals: list[Taking] = field(default_factory=list)
+    numbers: list[Numbered] = field(default_factory=list)
     sweeps: list[n.Sweep] = field(default_factory=list)
     expects: list[n.Expect] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)

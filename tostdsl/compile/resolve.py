@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tostdsl import registry
 from tostdsl.compile import others
-from tostdsl.compile.inherit import OPTIONAL, numbered
+from tostdsl.compile.inherit import OPTIONAL
 from tostdsl.compile.load import MAX_TOTAL, decode, fetch, locate, meant, relocate
 from tostdsl.compile.recipe import ParamValue, Recipe, Taking
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
@@ -22,9 +22,10 @@ from tostdsl.syntax.parser import parse
 from tostdsl.syntax.words import KEYWORDS, NEUTRAL
 
 if TYPE_CHECKING:
-    from tostdsl.compile import guess, placed
+    from tostdsl.compile import guess, numbers, placed
 else:
     guess = Later("tostdsl.compile.guess")
+    numbers = Later("tostdsl.compile.numbers")
     placed = Later("tostdsl.compile.placed")
 
 EDITION = 1
@@ -78,7 +79,8 @@ class Resolver:
             self._extend(extends[0], path, chain, recipe)
             if len(recipe.sources) == reached:
                 recipe.broken.add("extends")
-        self.found += numbered(file, recipe.stages)
+        if any(not comment.alone and comment.text[1:2].isdigit() for comment in file.comments):
+            recipe.numbers += numbers.numbered(file, recipe.stages)
         recipe.sources.insert(0, source)
         stem = PurePosixPath(source.name.replace("\\", "/")).stem
         recipe.name, recipe.title, recipe.named = as_name(stem), "", None

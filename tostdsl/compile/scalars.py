@@ -30,6 +30,7 @@ BOOLS = {
     **dict.fromkeys(("false", "off", "no", "0"), "no"),
 }
 """How yes and no are written elsewhere."""
+ONE_OR_ALL = "is it `100%`, all of it, or `1%`?"
 _GLUED = re.compile(r"(epoch|step)s?_?(\d+)")
 _TIMES = re.compile(r"[xX](\d+)")
 
@@ -85,9 +86,8 @@ def _percent(reader: Reader, node: n.Value, name: str) -> Any:
             reader.report("W001", node, name=name, fix=str(share))
             return share
         case n.Literal(value=(int() | Decimal()) as value) if value == 1:
-            help = "is it `100%`, all of it, or `1%`?"
             found = f"`{node.span.text}`"
-            return reader.report("T302", node, name=name, found=found, help=help)
+            return reader.report("T302", node, name=name, found=found, help=ONE_OR_ALL)
         case n.Literal(value=(int() | Decimal()) as value):
             found = f"`{node.span.text}`"
             return reader.report("T302", node, name=name, found=found, fix=f"{number_text(value)}%")

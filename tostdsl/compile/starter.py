@@ -67,6 +67,11 @@ def starter(wishes: Wishes, check: Check) -> tuple[Source, list[Diagnostic]]:
     return source, _wrong(found)
 
 
+def shares(mask: str) -> bool:
+    """Whether a mask, a name or a whole call, leaves its sparsity to the recipe's param."""
+    return any(f"${PARAM}" in call for call in _calls("mask", mask))
+
+
 def fitting(wishes: Wishes, names: Sequence[str], check: Check) -> tuple[str, ...]:
     """Those of some techniques that a recipe may have, each beside the ones before it."""
     kept: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
-from tostdsl.compile.params import Given, as_percent, mistyped, with_param
+from tostdsl.compile.params import Given, as_percent, mistyped, uses, with_param
 from tostdsl.compile.recipe import Recipe, one_line
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.syntax import nodes as n
@@ -87,6 +87,7 @@ def _mistakes(recipe: Recipe, given: Given, sweep: n.Sweep) -> Iterator[Diagnost
     name, known = sweep.name.text, recipe.params.get(sweep.name.text)
     if name != "seed" and known is None:
         yield _unknown(recipe, sweep)
+        recipe.broken.add(f"${name}")  # where it is used, it is no mistake of its own
         return
     if not isinstance(sweep.values, n.ListValue) or not sweep.values.items:
         write = _listed(sweep.values, name == "seed")
@@ -165,13 +166,15 @@ def _unknown(recipe: Recipe, sweep: n.Sweep) -> Diagnostic:
             f"a sweep moves a param, not the whole `{name}`: write a recipe for each, with "
             "`extends`, or sweep a param that stands in its arguments as `$NAME`"
         )
+    elif any(reference.name == name for reference in uses(recipe)):
+        help = f"declare it: `param {name} = {first}`"
     else:
         argument = _argument(recipe, name)
         help = (
             f"a sweep moves a param: write `param {argument} = {first}`, "
             f"`{argument}=${argument}` where it is meant, and `sweep {argument} over …`"
         )
-    return diagnose("T204", span, name=name, help=help, fix=fix)
+    return diagnose("T204", span, name=one_line(span), help=help, fix=fix)
 
 
 WHOLE = ("model", "data", "mask", "optimizer", "schedule", "train", "precision")

@@ -40,8 +40,8 @@ class Crop(Augmentation):
     other_names = dict.fromkeys(("randomcrop", "random_crop"), "crop")
     other_arguments = MappingProxyType(
         {
+            **dict.fromkeys(("", "size"), "leave it out: an image keeps its size"),
             "pad": "padding",
-            "size": "leave it out: an image keeps its size",
         }
     )
     padding: int = arg(4, "largest shift in each direction", unit="pixels", ge=1, le=1024)
@@ -68,7 +68,7 @@ class Flip(Augmentation):
     other_names = dict.fromkeys(
         ("randomhorizontalflip", "random_flip", "horizontal_flip", "hflip", "mirror"), "flip"
     )
-    other_arguments = MappingProxyType({"p": "probability", "prob": "probability"})
+    other_arguments = MappingProxyType(dict.fromkeys(("", "p", "prob"), "probability"))
     probability: Percent = arg(Percent(Decimal(50)), "share of the images that are mirrored")
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:

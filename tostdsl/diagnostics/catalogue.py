@@ -132,7 +132,10 @@ CATALOGUE: dict[str, Entry] = {
     "T303": Entry("`{name}` must be {bound}, found {found}"),
     "T304": Entry("`{name}` cannot be `{found}`", "choose one of {choices}"),
     "T305": Entry("`{name}` wants {expected}, found {found}", "write `{write}`"),
-    "T306": Entry("this number is too large or too precise", "use at most 15 digits"),
+    "T306": Entry(
+        "this number is too large or too precise",
+        "use at most 15 digits, and a power of ten between -300 and 300",
+    ),
     "T307": Entry("`{name}` cannot be a ramp", "write one value"),
     "T308": Entry(
         "params refer to one another in a circle: {chain}", "give one of them a value of its own"

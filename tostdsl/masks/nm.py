@@ -95,7 +95,12 @@ class NM(Patterned):
     other_names = MappingProxyType(
         {"semi_structured": "nm(2:4)", "two_four": "nm(2:4)", "n_m": "nm(2:4)"}
     )
-    other_arguments = MappingProxyType({"n": "leave it out: the pattern says it", "m": "pattern"})
+    other_arguments = MappingProxyType(
+        {
+            **dict.fromkeys(("n", "m"), "pattern={n}:{m}"),
+            "sparsity": "the pattern says it: write `pattern=2:4`, which keeps 2 of every 4",
+        }
+    )
 
     pattern: Pattern = arg(doc="how many of how many are kept")
     transposable: bool = arg(False, "whether rows and columns of each block have the pattern")
@@ -138,6 +143,12 @@ class VNM(Patterned):
     examples = ("vnm(64:2:8)",)
     form = "64:2:8"
     other_names = MappingProxyType({"venom": "vnm(64:2:8)"})
+    other_arguments = MappingProxyType(
+        {
+            **dict.fromkeys(("v", "n", "m"), "pattern={v}:{n}:{m}"),
+            "sparsity": "the pattern says it: write `pattern=64:2:8`, which keeps 2 of every 8",
+        }
+    )
 
     pattern: Pattern = arg(
         doc="outputs in a block, weights kept in a row of it, inputs in a block", example="64:2:8"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import SerializeAsAny
@@ -35,6 +36,9 @@ class Shuffle(MaskMethod):
         "shuffle(snip(sparsity=90%))",
     )
 
+    other_arguments = MappingProxyType(
+        {"sparsity": "it is the mixed mask's: write `of=random(sparsity={value})`"}
+    )
     of: SerializeAsAny[MaskMethod] = arg(
         doc="the mask whose entries are mixed", example="random(sparsity=90%)"
     )

@@ -182,6 +182,18 @@ class DataSet(Spec):
             "val_split": "validation",
             "shuffle": "leave it out: training images are always shuffled",
             "num_workers": "leave it out: images are held in memory",
+            **dict.fromkeys(
+                ("root", "path", "data_dir", "data_root"),
+                "leave it out: `--data-root` and `TOST_DATA` say where data sets lie",
+            ),
+            "download": "leave it out: `tost run --download` fetches what is not there",
+            **dict.fromkeys(
+                ("normalize", "normalise", "mean", "std"),
+                "leave it out: images are always normalised, by what is known of the data set",
+            ),
+            **dict.fromkeys(
+                ("num_classes", "classes"), "leave it out: the data set knows its classes"
+            ),
         }
     )
     batch: int = arg(128, "images a training step; a last short batch is left out", ge=1, le=65536)
@@ -229,6 +241,22 @@ class ModelSpec(Spec):
     """Base of networks that classify images."""
 
     kind = "model"
+    other_arguments = MappingProxyType(
+        {
+            **dict.fromkeys(
+                ("num_classes", "classes", "n_classes", "num_outputs"),
+                "leave it out: the data set says how many classes there are",
+            ),
+            **dict.fromkeys(
+                ("in_channels", "channels", "input_size", "image_size"),
+                "leave it out: the data set says how large its images are",
+            ),
+            **dict.fromkeys(
+                ("pretrained", "weights", "checkpoint"),
+                "leave it out: every training starts from fresh weights",
+            ),
+        }
+    )
 
     def modules(self, facts: DataFacts) -> tuple[ModuleFact, ...] | None:
         """Its modules in order, without torch; None when only building tells."""
@@ -244,7 +272,15 @@ class OptimizerSpec(Spec):
 
     kind = "optimizer"
     other_arguments = MappingProxyType(
-        {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}
+        {
+            "learning_rate": "lr",
+            "wd": "weight_decay",
+            "l2": "weight_decay",
+            **dict.fromkeys(
+                ("schedule", "scheduler", "lr_schedule"),
+                "it is a statement of its own: write `schedule {value}` on another line",
+            ),
+        }
     )
     lr: float = arg(doc="learning rate at the schedule's factor 1", gt=0)
 
@@ -257,6 +293,12 @@ class ScheduleSpec(Spec):
     """Base of learning-rate schedules: a factor of the optimizer's `lr` at each step."""
 
     kind = "schedule"
+    other_arguments = MappingProxyType(
+        dict.fromkeys(
+            ("lr", "learning_rate", "base_lr"),
+            "it belongs to the optimizer: write `optimizer sgd(lr={value})` on another line",
+        )
+    )
 
     def scale(self, step: int, clock: Clock) -> float:
         """The factor at a step of a training that `clock` measures."""

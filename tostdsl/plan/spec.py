@@ -92,8 +92,10 @@ class Spec(BaseModel):
     a base class says."""
     other_arguments: ClassVar[Mapping[str, str]] = {}
     """What the field calls its arguments, each with what to say here: an argument's name; or whole
-    arguments (`over=global`), in which `{value}` is what was given, `{0}`, `{1}` its items and
-    `{rest}` what is left of 100%; or a sentence."""
+    arguments (`over=global`), in which `{value}` is what was given, `{0}`, `{1}` its items,
+    `{rest}` what is left of 100%, `{every}` the moments of training that lie so far apart, and
+    `{n}` what the argument `n` beside it was given; or a sentence. What a first argument without a
+    name is elsewhere, is said of the empty name."""
     other_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """For an argument, what the field calls its choices, each with the choice, or a sentence."""
 

@@ -43,7 +43,7 @@ class MultiStep(Warmed):
             "milestones": "at",
             "steps": "at",
             "gamma": "factor",
-            "step_size": "write the moments themselves: `at=[50%, 75%]`",
+            "step_size": "at={every}",
         }
     )
     at: tuple[Moment, ...] = arg(doc="when the learning rate falls, in order", min_length=1)

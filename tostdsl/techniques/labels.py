@@ -72,7 +72,13 @@ class Labels(Technique):
         "labels(smoothing=0.1, mixup=0.2, cutmix=1)",
     )
 
-    other_names = dict.fromkeys(("label_smoothing", "smoothing"), "labels(smoothing={value})")
+    other_names = MappingProxyType(
+        {
+            **dict.fromkeys(("label_smoothing", "smoothing"), "labels(smoothing={value})"),
+            "mixup": "labels(mixup={value})",
+            "cutmix": "labels(cutmix={value})",
+        }
+    )
     other_arguments = MappingProxyType(
         {
             **dict.fromkeys(("label_smoothing", "eps", "epsilon"), "smoothing"),
@@ -84,9 +90,11 @@ class Labels(Technique):
         None, "probability taken from the true class, in [0, 1); 0.1 unless images are mixed"
     )
     spread: Literal["others", "all"] = arg("others", "which classes get it")
-    mixup: float | None = arg(None, "mix images: alpha of the Beta distribution, often 0.2", gt=0)
+    mixup: float | None = arg(
+        None, "mix images: alpha of the Beta distribution, often 0.2", gt=0, example="0.2"
+    )
     cutmix: float | None = arg(
-        None, "paste boxes of images: alpha of the Beta distribution, often 1", gt=0
+        None, "paste boxes of images: alpha of the Beta distribution, often 1", gt=0, example="1"
     )
 
     @model_validator(mode="after")

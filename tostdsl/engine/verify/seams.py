@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.seams import Reading, Seam
 from tostdsl.engine.verify.course import Row, figure, near, number, scalars
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import leavings
 from tostdsl.engine.verify.parts import Parts
-from tostdsl.plan.plan import Plan
+from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Phase
 
 
