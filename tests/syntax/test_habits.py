@@ -113,6 +113,24 @@ def test_what_was_meant_stands_where_it_was_written() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data:\n  name: digits\n  batch_size: 64",
+        "data:\n  batch_size: 64\n  name: digits",
+        'data "digits" {\n  batch_size = 64\n}',
+    ],
+)
+def test_a_key_of_a_mapping_stands_where_it_was_written(text: str) -> None:
+    """What is wrong with an argument of a mapping is underlined there, in its own line."""
+    ((data,), _) = read(text)
+    assert isinstance(data, n.Slot)
+    (argument,) = data.call.arguments
+    assert argument.name is not None
+    assert ["batch_size", "64"] == [argument.name.span.text, argument.value.span.text]
+    assert text.index("batch_size") == argument.name.span.start
+
+
 PIECES = [*" =:;,()[]{}\"'%#\n-*.", "model", "until", "epoch", "40", "//", "lr", "0.1", "on"]
 PIECES += [
     "from",

@@ -34,7 +34,7 @@ def spread(text: Statement) -> None:
         inside = text.text[slice(*match.span(group))]
         write = _COLON.sub(r"\1=", inside)
         if group < 3 or "=" in write:
-            found = text.text[slice(*match.span())]
+            found = shown(text.text[slice(*match.span())])
             text.mend("T144", match.span(), write, certain=False, found=found)
 
     text.each(_SPREAD, text.inner, mend)
