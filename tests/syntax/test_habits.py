@@ -188,6 +188,12 @@ UNSURE = [
     ("train for 5+1 epochs", "T145"),
     ("resnet18 model", "T134"),
     ("skip form epoch 0", "T134"),
+    ("ghost(width=2*)", "T144"),
+    ("skip on layer1[0]", "T139"),
+    ("skip without first", "T134"),
+    ("skip on not last", "T134"),
+    ("without expect accuracy", "T134"),
+    ("skip until epoch $e", "T144"),
 ]
 
 

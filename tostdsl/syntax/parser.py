@@ -43,6 +43,7 @@ MAX_ATTEMPT = 1000
 _SETTING = (*SLOTS, "train", "seed", "precision")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|#[^\n]*")
 _NAMED = re.compile(r"^[^=(\[]*?([A-Za-z_]\w*)\s*[=:]", re.ASCII)
+_TARGETS = re.compile(r"\s(?:on\s+(?:all|every)|(?:on|except)\s+\w+\()")
 _PARAM = re.compile(r"param\s+([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -172,6 +173,10 @@ class _Statement:
         """Report a window that stands on a line of its own."""
         word = WORD.match(self.source.text, end)
         assert word is not None
+        before = start - self.chunk.start
+        if self.text[before - 1] == "\\":  # a line that was to go on
+            self.text = f"{self.text[: before - 1]} {self.text[before:]}"
+            start = self.chunk.start + len(self.text[:before].rstrip())
         between = self.source.span(start, end)
         fix = Fix((Edit(between, " "),)) if "#" not in between.text else None
         line = " ".join(self.text.split())
@@ -184,6 +189,11 @@ class _Statement:
     def is_strange(self, tree: Tree) -> bool:
         """Whether a statement has the form of one but is none: `device cuda`, `model`."""
         first = tree.children[0]
+        if _TARGETS.search(self.text):
+            from tostdsl.syntax.habits import layers
+
+            if layers.worth_a_look(self.text):
+                return True
         if isinstance(first, Token):
             if first in SLOTS:
                 return False

@@ -18,6 +18,7 @@ _LINE = re.compile(r"(?<=\n)[^\S\n]*((?:\*(?!/)[^\S\n]*)?)[^\n]*")
 _NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|:)(?=\s*\S)")
 _GLUED = re.compile(r"(?<![\w.$=])([A-Za-z_]+)(\d*\.\d+[%x]?|\d+%|\d+[eE]-\d+)(?=\s*[,)])")
 _COMMA = re.compile(rf",\s*(?={either(REACH)}\b)")
+_CONTINUED = re.compile(r"[ \t]*(\\)(?=[ \t]*(?:\n|$))")
 _SEMICOLON = re.compile(r";")
 _UNQUOTED_PATH = re.compile(r"extends\s+([^\s\"']+)")
 _REACHED = re.compile(r"\b(?:on|except)\b")
@@ -57,6 +58,17 @@ def comments(text: Statement) -> None:
     text.each(_SLASHES, text.text if whole else text.bare, mend)
     if text.found and not text.text.strip():
         text.word = ""
+
+
+def continued(text: Statement) -> None:
+    """A backslash at the end of a line."""
+
+    def mend(match: re.Match[str]) -> None:
+        reason = "inside of brackets a statement goes on over the end of a line"
+        where = match.span(1)
+        text.mend("T134", match.span(), "", place=where, mark="\\", reason=reason)
+
+    text.each(_CONTINUED, text.bare, mend)
 
 
 def ended(text: Statement) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tostdsl.syntax.habits.leads import OPTIONAL
 from tostdsl.syntax.habits.statement import NAME, Statement, either, shown
 from tostdsl.syntax.tables import tables
 from tostdsl.syntax.words import KEYWORDS
@@ -26,6 +27,9 @@ _SEEDS = re.compile(r"seeds?\s*[=:]?\s*((-?\d+)(?:\s*,\s*-?\d+)+)\s*$")
 _DOLLAR = re.compile(rf"param\s+(\$)\s*{NAME}")
 _CHECKSUM = re.compile(r"\bsha256(\s*[=:]\s*)")
 _QUOTED_NAMES = re.compile(rf"(?:^without|,)\s+([\"'])({NAME})\1")
+_REMOVED = re.compile(rf"without\s+({either(KEYWORDS)})\s+({NAME})[^,]*$")
+_REMOVED_ON = re.compile(rf"without\s+{NAME}\b[^,]*?(\s(?:on|except)\s+[\w\"][^\n]*?)\s*$")
+_UNTAKEN = re.compile(r"without\s+(?:\"|(?:conv|linear|first|last)\b)")
 _BETWEEN = re.compile(rf"\s*[,;]\s*|\s+(?=(?:{either(KEYWORDS)})\s)|\s+and\s+|\s+")
 
 
@@ -77,6 +81,33 @@ def param(text: Statement) -> None:
             mark="$",
             reason="",
         )
+
+
+def removal(text: Statement) -> None:
+    """`without expect accuracy`, `without param width`, `without ghost until epoch 40 on conv`."""
+    match = _REMOVED.match(text.outer)
+    if match is not None and match[1] in (*OPTIONAL, "expect"):
+        write = f"without {match[1]}"
+        help = f"write `{write}`"
+        if match[1] == "expect":
+            help += f", which takes out all of them, or `expect {match[2]} >= …` anew"
+        where = (match.end(1), match.end())
+        place = (match.start(2), match.end())
+        text.mend("T134", where, "", False, help, place, mark=match[2], reason="")
+    elif match is not None and match[1] in KEYWORDS:
+        word, name = match[1], match[2]
+        help = f"write `{word} {name}` anew: it replaces the inherited one"
+        if word == "param":
+            help = f"to give it another value, write `param {name} = …`"
+        text.report("T232", match.span(1), help=help, name=word)
+        text.word = "without"
+    match = _REMOVED_ON.match(text.outer)
+    if match is not None:
+        where = match.span(1)
+        write = f"{text.text[: match.start(1)]}{text.text[match.end(1) :]}"
+        help = f"a stage is taken out by its name and its window: write `{shown(write)}`"
+        place = (where[0] + 1, where[1])
+        text.mend("T134", where, "", False, help, place, mark=match[1].strip(), reason="")
 
 
 def comparison(text: Statement) -> None:
@@ -140,6 +171,8 @@ def several(text: Statement) -> None:
         word = re.match(NAME, rest)
         before = text.text[:start]
         if before in ("", *KEYWORDS) or word is None or tables().read(before) is None:
+            continue
+        if _UNTAKEN.match(rest):  # layers, which `except` leaves out
             continue
         line = re.split(r"[;\n]", rest)[0]
         own = word.group() in KEYWORDS and (bool(mark) or tables().read(line) is not None)
