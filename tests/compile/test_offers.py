@@ -158,6 +158,8 @@ def test_what_is_only_spelled_otherwise_is_fixed(line: str, after: str) -> None:
         "param n = 20\nsweep seed over [1, 2]\nskip for $n steps",
         "param e = 5\nskip until epoch $e",
         "param sp = 90%\nmask random(sparsity=1 - $sp)",
+        "param sp = 90\nmask random(sparsity=$sp)\nexpect sparsity >= $sp",
+        "for s in [1, 2]\nseed $s",
     ],
 )
 def test_a_value_written_otherwise_is_one_report(line: str) -> None:

@@ -131,6 +131,26 @@ def test_a_key_of_a_mapping_stands_where_it_was_written(text: str) -> None:
     assert text.index("batch_size") == argument.name.span.start
 
 
+def test_json_is_one_report_and_stands_for_all_it_sets() -> None:
+    """Its keys are not reported missing, and what stands around it is read."""
+    text = 'seed 1\n{"model": "resnet18",\n "data": {"name": "digits"}, "x": 1}\nprecision bf16\n'
+    statements, (found,) = read(text)
+    assert "T101" == found.code
+    assert found.fix is None
+    (hole,) = (s for s in statements if isinstance(s, n.Hole))
+    assert ("model", "data") == hole.also
+    words = [s.word.text for s in statements if isinstance(s, n.Setting)]
+    assert ["seed", "precision"] == words
+
+
+def test_a_value_a_layer_is_one_value() -> None:
+    """A mapping where one value stands is read as its first, and makes no arguments."""
+    (mask,), (found,) = read("mask random(sparsity={conv: 90%, linear: 80%})")
+    assert read("mask random(sparsity=90%)")[0] == (mask,)
+    assert "`sparsity=90%`" in (found.help or "")
+    assert found.fix is None
+
+
 PIECES = [*" =:;,()[]{}\"'%#\n-*.", "model", "until", "epoch", "40", "//", "lr", "0.1", "on"]
 PIECES += [
     "from",
@@ -193,6 +213,9 @@ UNSURE = [
     ("skip without first", "T134"),
     ("skip on not last", "T134"),
     ("without expect accuracy", "T134"),
+    ("ghost and skip until epoch 5", "T142"),
+    ("mask random(sparsity>=90%)", "T135"),
+    ("skip until=10", "T134"),
     ("skip until epoch $e", "T144"),
 ]
 

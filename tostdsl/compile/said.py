@@ -11,7 +11,7 @@ from tostdsl.source import Span
 REFUSED = ("T139", "T306")
 """What is wrong with how a value is written: whether it fits is a question for later."""
 _OVER = {
-    "T140": ("T204",),  # `mask.sparsity`: that says all of it
+    "T140": ("T203", "T204", "T304"),  # `mask.sparsity`: those say all of it
     "T144": ("T301", "T304"),  # `90X` is `90x`, which is wrong as well
     "T412": ("T504",),  # a moment that is no good for two reasons
 }
@@ -37,8 +37,14 @@ def once(found: Sequence[Diagnostic]) -> list[Diagnostic]:
     if any(d.code == _UNUSED for d in found):  # a use that is wrong is one
         used = {name for d in found if d.code != _UNUSED for name in _NAME.findall(_text(d))}
         found = [d for d in found if d.code != _UNUSED or _declared(d) not in used]
+    found = list({_key(d): d for d in reversed(found)}.values())[::-1]
     wide = [(d.code, _reach(d)) for d in found if d.code in outer]
     return [d for d in found if d.span is None or not _repeats(d, d.span, codes[d.span], wide)]
+
+
+def _key(d: Diagnostic) -> object:
+    """What two reports share that one edit mends: a param that is wrong wherever it is used."""
+    return d if d.fix is None else (d.code, d.message, d.fix)
 
 
 def _text(d: Diagnostic) -> str:

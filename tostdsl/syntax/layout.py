@@ -82,6 +82,8 @@ _WINDOW_LINE = re.compile(
 )
 
 
+_BARE = re.compile(r"\A(?:[a-z]+[ \t]+)?[A-Za-z_]\w*\Z", re.ASCII)
+"""A call without its brackets, which may stand on the next line."""
 _SECTION = re.compile(r"\[{1,2}[A-Za-z_]\w*\]{1,2}", re.ASCII)
 """The head of a section of TOML."""
 _KEY_LINE = re.compile(r"[A-Za-z_]\w*\s*=(?!=)", re.ASCII)
@@ -119,6 +121,14 @@ def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
             _add(before, chunk)
             continue
         inside = -1
+        if (
+            before is not None
+            and text[chunk.start] == "("
+            and _BARE.match(text[before.start : before.end])
+        ):
+            before.joins += ((before.end, chunk.start),)
+            _add(before, chunk)
+            continue
         if before is not None and text.startswith(_REACH, chunk.start):
             deeper = _indent(text, chunk.start) > _indent(text, before.start)
             word = WORD.match(text, before.start)

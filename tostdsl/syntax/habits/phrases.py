@@ -181,6 +181,9 @@ def recipe(text: Statement) -> None:
         where = (match.start(1), match.end())
         text.mend("T144", where, match[2], found=text.text[slice(*where)].strip())
         return
+    match = re.match(r"recipe\s+(\d\w*)(?=\s*$|\s*\")", text.bare)
+    if match is not None:
+        text.mend("T140", match.span(1), f"recipe_{match[1]}", certain=False, found=match[1])
     match = re.match(rf"recipe\s+({NAME}(?:\s+[A-Za-z0-9_]\w*)+)(?=\s*$|\s*\")", text.bare)
     if match is not None:
         write = re.sub(r"\s+", "_", match[1])

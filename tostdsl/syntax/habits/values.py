@@ -1,4 +1,4 @@
-"""Habits in values: numbers with units, ranges, tuples, references, paths, arithmetic."""
+"""Habits in values: numbers with units, ranges, tuples, references, paths."""
 
 from __future__ import annotations
 
@@ -134,11 +134,14 @@ _REFERENCES = (
     re.compile(rf"\$\s+({NAME})"),
     re.compile(rf"\$({NAME}(?:-[A-Za-z_]\w*)+)"),
     re.compile(rf"%({NAME})%|%\(({NAME})\)s?"),
+    re.compile(rf"\$?\{{\{{\s*\$?({NAME})\s*\}}\}}"),
+    re.compile(rf"(?<=[=(,\[])\s*[@%&]({NAME})"),
+    re.compile(rf"\$(?:params?|vars?|self|args?|cfg|config)\.({NAME})"),
 )
 
 
 def references(text: Statement) -> None:
-    """`${lr}`, `{lr}`, `$learning-rate`."""
+    """`${lr}`, `{lr}`, `{{lr}}`, `@lr`, `$params.lr`, `$learning-rate`."""
 
     def mend(match: re.Match[str]) -> None:
         name = next(filter(None, match.groups())).replace("-", "_")
