@@ -99,6 +99,15 @@ def test_what_has_no_right_reading_has_no_fix(line: str) -> None:
         ("tost 0", "tost 1"),
         ("skip everywhere", "skip"),
         ("skip always on conv", "skip on conv"),
+        ("train for 160", "train for 160 epochs"),
+        ("mask random(sparsity=97,5%)", "mask random(sparsity=97.5%)"),
+        ("ghost(width=1,5x) until 25%", "ghost(width=1.5x) until 25%"),
+        ("schedule multistep(at=50%, 75%)", "schedule multistep(at=[50%, 75%])"),
+        ("schedule multistep(25%, 50%, 75%)", "schedule multistep([25%, 50%, 75%])"),
+        ("mask nm(2/4)", "mask nm(2:4)"),
+        ("mask nm(pattern=2/4)", "mask nm(pattern=2:4)"),
+        ("param s = 90\nmask random(sparsity=$s%)", "param s = 90%\nmask random(sparsity=$s)"),
+        ("param e = 5\nskip until epoch $e", "param e = epoch 5\nskip until $e"),
     ],
 )
 def test_what_may_be_meant_otherwise_needs_a_look(line: str, after: str) -> None:
@@ -117,7 +126,6 @@ def test_what_may_be_meant_otherwise_needs_a_look(line: str, after: str) -> None
         ('data cifar10(batch="128")', "data cifar10(batch=128)"),
         ("data cifar10(batch=[128])", "data cifar10(batch=128)"),
         ('train for "160 epochs"', "train for 160 epochs"),
-        ("train for 160", "train for 160 epochs"),
         ('seed "1"', "seed 1"),
         ('skip(keep="yes", anneal=none)', "skip(keep=yes, anneal=none)"),
         ("skip(keep=1, anneal=none)", "skip(keep=yes, anneal=none)"),
@@ -139,6 +147,34 @@ def test_what_is_only_spelled_otherwise_is_fixed(line: str, after: str) -> None:
     """One reading, and a right one: it is written without a look, and leaves no mistake."""
     assert after == fixed(line)
     assert [] == [d.code for d in found(after) if d.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mask random(sparsity=97,5%)",
+        "schedule multistep(at=50%, 75%)",
+        "schedule multistep(25%, 50%, 75%)",
+        "mask nm(2/4)",
+        "param s = 90\nmask random(sparsity=$s%)",
+        "param n = 20\nsweep seed over [1, 2]\nskip for $n steps",
+        "param e = 5\nskip until epoch $e",
+        "param sp = 90%\nmask random(sparsity=1 - $sp)",
+        "param sp = 90\nmask random(sparsity=$sp)\nexpect sparsity >= $sp",
+        "for s in [1, 2]\nseed $s",
+    ],
+)
+def test_a_value_written_otherwise_is_one_report(line: str) -> None:
+    """Neither the param that is behind it nor the half of it that could be read gets another."""
+    (mistake,) = found(line)
+    assert mistake.help is not None
+    assert "write" in mistake.help
+
+
+def test_in_a_list_with_a_doubt_every_fix_needs_a_look() -> None:
+    """`1` may be all of it or a percent, and both may be epochs: `2` alone is not made `2%`."""
+    line = "skip(anneal=step(at=[1, 2])) until 50%"
+    assert line == fixed(line)
 
 
 def test_a_fix_is_not_refused_for_what_it_brings_to_light() -> None:

@@ -39,7 +39,7 @@ def test_statement_words_are_the_grammars() -> None:
     assert grammar - inner == set(KEYWORDS) - slots
 
 
-LANGUAGE = {"step", "none"}
+LANGUAGE = {"step", "none", "linear"}
 """Words of the language, or of any, that are names of anneals as well."""
 
 

@@ -113,6 +113,44 @@ def test_what_was_meant_stands_where_it_was_written() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data:\n  name: digits\n  batch_size: 64",
+        "data:\n  batch_size: 64\n  name: digits",
+        'data "digits" {\n  batch_size = 64\n}',
+    ],
+)
+def test_a_key_of_a_mapping_stands_where_it_was_written(text: str) -> None:
+    """What is wrong with an argument of a mapping is underlined there, in its own line."""
+    ((data,), _) = read(text)
+    assert isinstance(data, n.Slot)
+    (argument,) = data.call.arguments
+    assert argument.name is not None
+    assert ["batch_size", "64"] == [argument.name.span.text, argument.value.span.text]
+    assert text.index("batch_size") == argument.name.span.start
+
+
+def test_json_is_one_report_and_stands_for_all_it_sets() -> None:
+    """Its keys are not reported missing, and what stands around it is read."""
+    text = 'seed 1\n{"model": "resnet18",\n "data": {"name": "digits"}, "x": 1}\nprecision bf16\n'
+    statements, (found,) = read(text)
+    assert "T101" == found.code
+    assert found.fix is None
+    (hole,) = (s for s in statements if isinstance(s, n.Hole))
+    assert ("model", "data") == hole.also
+    words = [s.word.text for s in statements if isinstance(s, n.Setting)]
+    assert ["seed", "precision"] == words
+
+
+def test_a_value_a_layer_is_one_value() -> None:
+    """A mapping where one value stands is read as its first, and makes no arguments."""
+    (mask,), (found,) = read("mask random(sparsity={conv: 90%, linear: 80%})")
+    assert read("mask random(sparsity=90%)")[0] == (mask,)
+    assert "`sparsity=90%`" in (found.help or "")
+    assert found.fix is None
+
+
 PIECES = [*" =:;,()[]{}\"'%#\n-*.", "model", "until", "epoch", "40", "//", "lr", "0.1", "on"]
 PIECES += [
     "from",
@@ -170,6 +208,15 @@ UNSURE = [
     ("train for 5+1 epochs", "T145"),
     ("resnet18 model", "T134"),
     ("skip form epoch 0", "T134"),
+    ("ghost(width=2*)", "T144"),
+    ("skip on layer1[0]", "T139"),
+    ("skip without first", "T134"),
+    ("skip on not last", "T134"),
+    ("without expect accuracy", "T134"),
+    ("ghost and skip until epoch 5", "T142"),
+    ("mask random(sparsity>=90%)", "T135"),
+    ("skip until=10", "T134"),
+    ("skip until epoch $e", "T144"),
 ]
 
 

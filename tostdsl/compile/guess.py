@@ -236,6 +236,8 @@ def without_name(
     given: dict[str, n.Argument],
 ) -> None:
     """Report an argument without a name, with the name it probably lacks."""
+    if _listed(reader, cls, argument, given):
+        return
     named = {a.name.text for a in node.arguments if a.name is not None}
     taken = {**given, **dict.fromkeys(named)}
     name = field_of(reader, cls, argument.value, taken) or _only(reader, cls, argument.value, taken)
@@ -250,9 +252,11 @@ def without_name(
 
 
 def unnamed(
-    reader: Reader, cls: type[Spec], argument: n.Argument, given: Mapping[str, n.Argument]
+    reader: Reader, cls: type[Spec], argument: n.Argument, given: dict[str, n.Argument]
 ) -> None:
     """Report an argument that lost its name, or the part of a number behind a comma."""
+    if _listed(reader, cls, argument, given):
+        return
     name = field_of(reader, cls, argument.value, given)
     write = f"{name}={argument.value.span.text}" if name else None
     help = f"write `{write}`" if write else None
@@ -262,18 +266,53 @@ def unnamed(
         reader.report("T107", argument, help=help, fix=write, certain=False)
 
 
+def _listed(
+    reader: Reader, cls: type[Spec], argument: n.Argument, given: dict[str, n.Argument]
+) -> bool:
+    """Whether this goes on a list without its brackets, `at=50%, 75%`; then it is read as one."""
+    start = argument.span.start
+    before = [(name, each) for name, each in given.items() if each.span.end <= start]
+    if not before:
+        return False
+    name, first = max(before, key=lambda each: each[1].span.end)
+    source, value = first.value.span.source, first.value
+    bare = isinstance(value, n.ListValue) and not value.span.text.startswith("[")
+    items = value.items if bare and isinstance(value, n.ListValue) else (value,)
+    if source.text[first.span.end : start].strip() != ",":
+        return False
+    span = value.span.to(argument.value.span)
+    whole = n.ListValue(span, (*items, argument.value))
+    wanted = cls.model_fields[name].annotation
+    trial = reader.trial()
+    one = trial.read(value, wanted, name) is not MISSING and not bare
+    if one or trial.read(whole, wanted, name) is MISSING:
+        return False
+    if bare:
+        reader.found[:] = [d for d in reader.found if d.span != value.span]
+    given[name] = replace(first, span=first.span.to(argument.span), value=whole)
+    write = f"[{span.text}]"
+    reader.report("T144", whole, fix=write, certain=False, found=span.text)
+    return True
+
+
+_PART = re.compile(r"\d+(?:[eE][+-]?\d+)?[%x]?")
+"""What may stand behind the comma of a number."""
+
+
 def decimal_comma(
     reader: Reader, cls: type[Spec], before: n.Argument, argument: n.Argument
 ) -> bool:
     """Whether this is the part of a number behind a comma (`0,1`); then it is reported."""
     whole, part = before.value, argument.value
-    numbers = all(isinstance(v, n.Literal) and type(v.value) is int for v in (whole, part))
+    counts = isinstance(whole, n.Literal) and type(whole.value) is int
+    numbers = counts and _PART.fullmatch(part.span.text) is not None
     between = whole.span.source.text[whole.span.end : part.span.start]
     if not numbers or between != "," or before.name is None:
         return False
     span = whole.span.to(part.span)
     info = cls.model_fields.get(before.name.text)
-    if info is None or not _fraction(reader, info.annotation, whole):
+    plain = isinstance(part, n.Literal) and type(part.value) is int
+    if plain and (info is None or not _fraction(reader, info.annotation, whole)):
         write = f"{whole.span.text}{part.span.text}"
     else:
         write = f"{whole.span.text}.{part.span.text}"

@@ -18,7 +18,9 @@ from tostdsl.plan.spec import Spec
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
+from tostdsl.units import Pattern
 
+_RATIO = re.compile(r"(\d+)\s*/\s*(\d+)")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*[=:]*\s*([^\s#=:][^\n#]{0,40})")
 
 
@@ -35,6 +37,8 @@ def _each(found: Sequence[Diagnostic], file: n.File) -> Iterator[Diagnostic]:
             placed = _bracketed(d, file)
             if placed is not None:
                 yield placed
+        elif d.code == "T145":
+            yield _pattern(d, file)
         else:
             yield d
 
@@ -66,6 +70,27 @@ def _bracketed(diagnostic: Diagnostic, file: n.File) -> Diagnostic | None:
     edits = tuple(replace(e, text=opening) if e.text == "(" else e for e in fix.edits)
     help = (diagnostic.help or "").replace("(", opening, 1)
     return replace(diagnostic, help=help, fix=Fix(edits, certain))
+
+
+def _pattern(diagnostic: Diagnostic, file: n.File) -> Diagnostic:
+    """`nm(2/4)`: where a pattern is wanted, that is one."""
+    span = diagnostic.span
+    match = _RATIO.fullmatch(span.text) if span is not None else None
+    statement = _around(file, span)
+    if span is None or match is None or statement is None:
+        return diagnostic
+    kind = statement.word.text if isinstance(statement, n.Slot) else "technique"
+    cls = registry.find(kind, statement.call.name.text)
+    for argument in statement.call.arguments:
+        inside = argument.span.start <= span.start and span.end <= argument.span.end
+        if cls is None or not inside:
+            continue
+        name = argument.name.text if argument.name is not None else cls.positional
+        if name in cls.model_fields and cls.model_fields[name].annotation is Pattern:
+            write = f"{match[1]}:{match[2]}"
+            fix = Fix((Edit(span, write),), certain=False)
+            return replace(diagnostic, help=f"write `{write}`", fix=fix)
+    return diagnostic
 
 
 def _around(file: n.File, span: Span | None) -> n.Slot | n.Stage | None:

@@ -169,8 +169,7 @@ def _counted(reader: Reader, node: n.Value, wanted: str, name: str, epochs: str,
     """Report a bare number: most likely it counts what training is counted in, if that fits."""
     count, length = node.span.text, reader.length
     if length is None:
-        certain = name == "train"  # nobody counts all of training in steps without saying so
-        return reader.wrong(node, wanted, name, epochs.format(count), certain)
+        return reader.wrong(node, wanted, name, epochs.format(count), certain=False)
     help = f"write `{epochs.format(count)}` or `{steps.format(count)}`"
     if int(count) > length.value:
         return reader.wrong(node, wanted, name, help=help)

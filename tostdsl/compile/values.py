@@ -304,7 +304,11 @@ class Reader:
 
     def _list(self, node: n.Value, item: Any, name: str) -> Any:
         if isinstance(node, n.ListValue):
+            before = len(self.found)
             values = [self.read(each, item, name) for each in node.items]
+            doubts = self.found[before:]
+            if any(d.code == "T302" and d.fix is None for d in doubts):  # `[1, 2]` may be epochs
+                self.found[before:] = map(unsure, doubts)
             return MISSING if MISSING in values else tuple(values)
         trial = self.trial()
         if trial.read(node, item, name) is MISSING:
@@ -336,3 +340,9 @@ def _minus_zero(node: n.Value) -> bool:
         return False
     value = getattr(node.value, "value", node.value)
     return isinstance(value, int | Decimal) and value == 0
+
+
+def unsure(diagnostic: Diagnostic) -> Diagnostic:
+    """A report whose fix needs a look."""
+    fix = diagnostic.fix
+    return diagnostic if fix is None else replace(diagnostic, fix=replace(fix, certain=False))

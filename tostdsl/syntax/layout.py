@@ -82,20 +82,53 @@ _WINDOW_LINE = re.compile(
 )
 
 
+_BARE = re.compile(r"\A(?:[a-z]+[ \t]+)?[A-Za-z_]\w*\Z", re.ASCII)
+"""A call without its brackets, which may stand on the next line."""
+_SECTION = re.compile(r"\[{1,2}[A-Za-z_]\w*\]{1,2}", re.ASCII)
+"""The head of a section of TOML."""
+_KEY_LINE = re.compile(r"[A-Za-z_]\w*\s*=(?!=)", re.ASCII)
+_BRACE = re.compile(r"[{}]")
+MAX_BLOCK = 1000
+"""Characters of the longest block in braces that is read as one statement."""
+
+
+def _block_end(text: str, start: int) -> int:
+    """Where a block ends whose brace was opened before a place, or -1."""
+    depth = 1
+    for match in _BRACE.finditer(text, start, start + MAX_BLOCK):
+        depth += 1 if match.group() == "{" else -1
+        if depth == 0:
+            return match.end()
+    return -1
+
+
 def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
-    """The chunks, with windows on lines of their own and blocks of YAML put together.
+    """The chunks, with windows on lines of their own and blocks of YAML, TOML and HCL put together.
 
     Neither is a statement by itself, and what is wrong is wrong once.
     """
     text = source.text
     joined: list[Chunk] = []
-    inside = -1
+    inside = closed = -1
+    section = False
     for chunk in _commented(text, chunks):
         before = joined[-1] if joined else None
+        section = section and _KEY_LINE.match(text, chunk.start) is not None
+        if before is not None and (chunk.start < closed or section):
+            _add(before, chunk)
+            continue
         if before is not None and inside >= 0 and _indent(text, chunk.start) > inside:
             _add(before, chunk)
             continue
         inside = -1
+        if (
+            before is not None
+            and text[chunk.start] == "("
+            and _BARE.match(text[before.start : before.end])
+        ):
+            before.joins += ((before.end, chunk.start),)
+            _add(before, chunk)
+            continue
         if before is not None and text.startswith(_REACH, chunk.start):
             deeper = _indent(text, chunk.start) > _indent(text, before.start)
             word = WORD.match(text, before.start)
@@ -107,6 +140,9 @@ def _join(source: Source, chunks: list[Chunk]) -> list[Chunk]:
         joined.append(chunk)
         if text[chunk.end - 1] == ":" and not chunk.open:
             inside = _indent(text, chunk.start)
+        elif text[chunk.end - 1] == "{":
+            closed = _block_end(text, chunk.end)
+        section = _SECTION.fullmatch(text, chunk.start, chunk.end) is not None
     return joined
 
 

@@ -43,6 +43,11 @@ MAX_ATTEMPT = 1000
 _SETTING = (*SLOTS, "train", "seed", "precision")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|#[^\n]*")
 _NAMED = re.compile(r"^[^=(\[]*?([A-Za-z_]\w*)\s*[=:]", re.ASCII)
+_TARGETS = re.compile(
+    r"\s(?:on\s+(?:all|every)|(?:on|except)\s+\w+\(|for\s+(?:\"|conv\b|linear\b|first\b|last\b))"
+)
+_JSON = re.compile(r"\{\s*(?:\"[^\"\n]*\"\s*:|\}?\s*\Z)")
+_KEY = re.compile(r"\"(\w+)\"\s*:")
 _PARAM = re.compile(r"param\s+([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -61,8 +66,30 @@ def parse(source: Source) -> tuple[File, list[Diagnostic]]:
             found.append(_too_long(source, "comment", comment.span.start, comment.span.end))
             break
     room = [MAX_VALUES]
+    other = _mapped(source, chunks, found)
     statements = tuple(s for chunk in chunks for s in _Statement(source, chunk, found, room).all())
-    return File(source, statements, tuple(comments)), found
+    return File(source, (*statements, *other), tuple(comments)), found
+
+
+def _mapped(source: Source, chunks: list[Chunk], found: list[Diagnostic]) -> list[Hole]:
+    """What stands in braces from a line's first character on: JSON, which is read no further.
+
+    It is one report, and those chunks are taken away.
+    """
+    first = next((i for i, c in enumerate(chunks) if _JSON.match(source.text, c.start)), None)
+    if first is None:
+        return []
+    start = chunks[first].start
+    end = max(source.text.rfind("}") + 1, chunks[first].end)
+    after = next((i for i, c in enumerate(chunks) if c.start >= end), len(chunks))
+    span = source.span(start, max(end, chunks[after - 1].end))
+    keys = tuple(word for word in _KEY.findall(span.text) if word in _SETTING)
+    del chunks[first:after]
+    help = "this looks like JSON: a recipe has a statement a line, without braces, quotes and "
+    help += "commas, as in `train for 180 epochs`"
+    place = source.span(start, start + 1)
+    found.append(diagnose("T101", place, help=help, expected="a statement", found="`{`"))
+    return [Hole(span, "", keys)]
 
 
 def _too_long(source: Source, kind: str, start: int, end: int) -> Diagnostic:
@@ -171,19 +198,29 @@ class _Statement:
     def joined(self, start: int, end: int) -> None:
         """Report a window that stands on a line of its own."""
         word = WORD.match(self.source.text, end)
-        assert word is not None
+        mark = word.group() if word is not None else "("
+        before = start - self.chunk.start
+        if self.text[before - 1] == "\\":  # a line that was to go on
+            self.text = f"{self.text[: before - 1]} {self.text[before:]}"
+            start = self.chunk.start + len(self.text[:before].rstrip())
         between = self.source.span(start, end)
-        fix = Fix((Edit(between, " "),)) if "#" not in between.text else None
+        fix = Fix((Edit(between, " " if word else ""),)) if "#" not in between.text else None
         line = " ".join(self.text.split())
+        line = line if word else line.replace(" (", "(", 1)
         help = "a statement ends with its line: put this at the end of the line above"
         if "#" not in line and len(line) <= MAX_LINE:
             help = f"a statement ends with its line: write `{line}`"
-        span = self.source.span(*word.span())
-        self.report(diagnose("T134", span, help=help, fix=fix, mark=word.group(), reason=""))
+        span = self.source.span(end, end + len(mark))
+        self.report(diagnose("T134", span, help=help, fix=fix, mark=mark, reason=""))
 
     def is_strange(self, tree: Tree) -> bool:
         """Whether a statement has the form of one but is none: `device cuda`, `model`."""
         first = tree.children[0]
+        if _TARGETS.search(self.text):
+            from tostdsl.syntax.habits import layers
+
+            if layers.worth_a_look(self.text):
+                return True
         if isinstance(first, Token):
             if first in SLOTS:
                 return False

@@ -42,6 +42,8 @@ class Written:
         start, end = min(start, size), min(end, size)
         if start < end:
             first, last = self.begins[start], self.ends[end - 1]
+            if last <= first:  # what stands there was put in another order
+                first, last = min(self.begins[start:end]), max(self.ends[start:end])
         else:
             first = last = self.ends[start - 1] if start else self.begins[0]
         return self.source.span(first, max(first, last))

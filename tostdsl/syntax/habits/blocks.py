@@ -1,4 +1,4 @@
-"""Mappings of other languages: `model: {name: resnet18}`, and YAML's with a key a line."""
+"""Mappings of other languages: `model: {name: resnet18}`, and YAML's and TOML's, a key a line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from tostdsl.syntax.wanted import form
 from tostdsl.syntax.words import KEYWORDS, SLOTS
 
 _HEAD = re.compile(rf"((?:-\s+)?)({NAME})(\s*[:=]?\s*)(\{{|\n)")
+_LABELLED = re.compile(rf"({NAME})\s+([\"']?)({NAME})\2\s*(\{{)")
+_SECTION = re.compile(rf"\[+\s*({NAME})\s*\]+[^\n]*(\n)")
 _PAIR = re.compile(rf"[\"']?({NAME})[\"']?\s*[:=]\s*")
 _NAMING = ("name", "type", "kind", "class", "method", "_target_")
 _LENGTHS = ("epochs", "epoch", "steps", "step", "for", "max_epochs", "num_epochs")
 _ITEM = re.compile(r"(?m)^[ \t]*-[ \t]+")
+_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|(#[^\n]*)')
+_LINE = re.compile(r"(?:\[[^\]]*\]|\{[^}]*\}|[^\n])+")
 _DASH = re.compile(rf"-\s+(?={NAME}|\$)")
 
-Pair = tuple[str, tuple[int, int]]
+Pair = tuple[tuple[int, int], tuple[int, int]]
+"""The ranges of a key and of its value."""
 
 
 def dashed(text: Statement) -> None:
@@ -54,79 +59,100 @@ def grouped(text: Statement) -> None:
 
 
 def blocks(text: Statement) -> None:
-    """`ghost: {activation: swish, until: 2}`, and the same over lines."""
-    match = _HEAD.match(text.bare)
+    """`ghost: {activation: swish, until: 2}`, and the same over lines, with or without braces."""
+    section, labelled = _SECTION.match(text.bare), _LABELLED.match(text.text)
+    if labelled is not None and not labelled[2] and "\n" not in text.text:
+        labelled = None  # brackets of another form
+    match = section or labelled or _HEAD.match(text.bare)
     if match is None:
         return
-    head = match[2]
-    if match[4] == "{":
-        end = text.closing(match.start(4))
+    place = match.span(1 if section or labelled else 2)
+    head, glue = text.text[slice(*place)], "" if section or labelled else match[3]
+    opening = match.span(match.lastindex or 0)
+    if text.text[opening[0]] == "{":
+        end = text.closing(opening[0])
         if end is None or text.bare[end] != "}" or text.bare[end + 1 :].strip():
             return
-        parts = _split(text, match.end(4), end)
+        parts = [each for line in _lines(text, opening[1], end) for each in _split(text, *line)]
     else:
-        if ":" not in match[3] and "=" not in match[3]:
+        if section is None and ":" not in glue and "=" not in glue:
             return
-        parts = _lines(text, match.end(4))
+        parts = _lines(text, opening[1], len(text.text))
     pairs: list[Pair] = []
     for start, end in parts:
         pair = _PAIR.match(text.text, start, end)
         if pair is None:
             return
-        pairs.append((pair[1], (pair.end(), end)))
-    if not pairs:
+        pairs.append((pair.span(1), (pair.end(), end)))
+    if not pairs and labelled is None:
         return
-    made = _composed(text, head, match.span(2), pairs)
+    made = _composed(text, head, place, pairs, labelled.span(3) if labelled else None)
     if made is None:
         if head in SLOTS:
-            place, help = match.span(4), form(head)
+            place, help = opening, form(head)
             text.report("T101", place, help=help, expected="a name", found="`{`")
             text.word = head
         return
     written = text.written.composed(made)
     write = written.text
+    whole = _comments(text) + write
     where = (0, len(text.text))
-    place = (match.start(2), match.end(2))
-    code, values = "T137", {"name": _name(text, head, pairs)}
-    if head in KEYWORDS and (head not in SLOTS or len(pairs) == 1):
-        code, values = "T131", {"word": head, "mark": match[3].strip() or "{"}
-    text.report(code, place, (*where, write), certain=False, write=shown(write), **values)
+    name = labelled[3] if labelled is not None else _name(text, head, pairs)
+    code, values = "T137", {"name": name}
+    if head in KEYWORDS and (head not in SLOTS or (len(pairs) == 1 and labelled is None)):
+        mark = "[" if section else glue.strip() or "{"
+        code, values = "T131", {"word": head, "mark": mark}
+    text.report(code, place, (*where, whole), certain=False, write=shown(write), **values)
     text.written = written
 
 
+def _comments(text: Statement) -> str:
+    """The comments in a mapping, each on a line of its own."""
+    found = _COMMENT.finditer(text.text)
+    return "".join(f"{each[1]}\n" for each in found if each[1] is not None)
+
+
 def _name(text: Statement, head: str, pairs: list[Pair]) -> str:
-    names = [text.text[slice(*place)].strip() for key, place in pairs if key in _NAMING]
+    named = [value for key, value in pairs if text.text[slice(*key)] in _NAMING]
+    names = [text.text[slice(*place)].strip() for place in named]
     return names[0].strip("\"'") if names and head in KEYWORDS else head
 
 
 def _composed(
-    text: Statement, head: str, place: tuple[int, int], pairs: list[Pair]
+    text: Statement,
+    head: str,
+    place: tuple[int, int],
+    pairs: list[Pair],
+    label: tuple[int, int] | None,
 ) -> list[str | tuple[int, int]] | None:
     """The parts of the statement a mapping stands for."""
-    naming = [value for key, value in pairs if key in _NAMING]
+    naming = [value for key, value in pairs if text.text[slice(*key)] in _NAMING]
     if head == "train":
-        lengths = [(key, value) for key, value in pairs if key in _LENGTHS]
+        lengths = [pair for pair in pairs if text.text[slice(*pair[0])] in _LENGTHS]
         if not lengths:
             return None
-        key, value = lengths[0]
+        key, value = text.text[slice(*lengths[0][0])], lengths[0][1]
         unit = "" if key == "for" else " steps" if "step" in key else " epochs"
         return [place, " for ", value, unit]
     if head in KEYWORDS and head not in SLOTS:
-        return [place, " ", pairs[0][1]] if len(pairs) == 1 else None
+        return [place, " ", pairs[0][1]] if len(pairs) == 1 and label is None else None
     out: list[str | tuple[int, int]] = [place]
-    if head in SLOTS:
+    if label is not None:
+        out = [place, " ", label] if head in SLOTS else [label]
+    elif head in SLOTS:
         if len(naming) != 1:
             return None
         out += [" ", _unquoted(text, naming[0])]
     reached: dict[str, tuple[int, int]] = {}
     arguments: list[Pair] = []
-    for key, value in pairs:
+    for place, value in pairs:
+        key = text.text[slice(*place)]
         if key in (*BOUNDS, "on", "except"):
             reached[key] = value
         elif not (head in SLOTS and key in _NAMING):
-            arguments.append((key, value))
-    for index, (key, value) in enumerate(arguments):
-        out += ["(" if index == 0 else ", ", f"{key}=", value]
+            arguments.append((place, value))
+    for index, (place, value) in enumerate(arguments):
+        out += ["(" if index == 0 else ", ", place, "=", value]
     out += [")"] if arguments else []
     for key in (*BOUNDS, "on", "except"):
         if key in reached:
@@ -157,10 +183,10 @@ def _split(text: Statement, start: int, end: int) -> list[tuple[int, int]]:
     return [_trimmed(text, *part) for part in parts if text.text[slice(*part)].strip()]
 
 
-def _lines(text: Statement, start: int) -> list[tuple[int, int]]:
-    """The lines from a place on, without comments."""
+def _lines(text: Statement, start: int, end: int) -> list[tuple[int, int]]:
+    """The lines of a range, without comments; what stands in brackets is one of them."""
     parts, bare = [], text.bare
-    for match in re.finditer(r"[^\n]+", bare[start:]):
+    for match in _LINE.finditer(bare[start:end]):
         if match.group().strip():
             parts.append(_trimmed(text, start + match.start(), start + match.end()))
     return parts

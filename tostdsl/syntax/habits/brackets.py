@@ -14,7 +14,7 @@ _ITEM = (
 )
 _ARGUMENT = rf"{NAME}\s*=\s*{_ITEM}"
 _BARE = re.compile(
-    rf"(?:{either(SLOTS)}\s+)?({NAME})(\s+|\s*,\s*)({_ARGUMENT}(?:\s*,\s*{_ARGUMENT}|\s+{_ARGUMENT})*)"
+    rf"(?:{either(SLOTS)}\s+)?({NAME})(\s+(?:(?:with|using|where)\s+)?|\s*,\s*)({_ARGUMENT}(?:\s*,\s*{_ARGUMENT}|\s+{_ARGUMENT})*)"
     rf"(?=\s*$|\s+{either(REACH)}\b)"
 )
 _POSITIONAL = re.compile(
@@ -23,7 +23,23 @@ _POSITIONAL = re.compile(
 )
 _BRACED = re.compile(rf"(?:{either(SLOTS)}\s+)?({NAME})\s*([\[{{])([^\[\]{{}}]*)([\]}})])")
 _SPREAD = re.compile(r"\*\*\s*(?:\{([^{}]*)\}|dict\(([^()]*)\))|\{([^{}]*)\}")
+_SHARES = re.compile(
+    rf"({NAME})\s*=\s*(\{{\s*[\"']?[\w.*]+[\"']?\s*[:=]\s*([^\s,:{{}}\"]+)\s*[,}}][^{{}}]*(?<=[,}}\w%\s])\}})"
+)
 _COLON = re.compile(rf"[\"']?({NAME})[\"']?\s*:\s*")
+
+
+def shares(text: Statement) -> None:
+    """`sparsity={conv: 90%, linear: 80%}`, where one value stands."""
+
+    def mend(match: re.Match[str]) -> None:
+        name, first = match[1], match[3]
+        help = f"an argument has one value: write for example `{name}={first}`"
+        found = shown(match[2])
+        text.report("T144", match.span(2), help=help, found=found, write="")
+        text.put(*match.span(2), first)
+
+    text.each(_SHARES, text.text, mend)
 
 
 def spread(text: Statement) -> None:
@@ -34,7 +50,7 @@ def spread(text: Statement) -> None:
         inside = text.text[slice(*match.span(group))]
         write = _COLON.sub(r"\1=", inside)
         if group < 3 or "=" in write:
-            found = text.text[slice(*match.span())]
+            found = shown(text.text[slice(*match.span())])
             text.mend("T144", match.span(), write, certain=False, found=found)
 
     text.each(_SPREAD, text.inner, mend)

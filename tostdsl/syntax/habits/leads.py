@@ -13,6 +13,7 @@ MEANT = {
     "param": ("let", "params", "const", "var", "define", "parameter", "variable", "val"),
     "expect": ("assert", "require", "ensure", "expects", "goal"),
     "recipe": ("name", "title", "experiment"),
+    "tost": ("version", "edition"),
     "sweep": ("grid", "for_each", "foreach"),
     "model": ("network", "net", "arch", "architecture", "backbone"),
     "data": ("dataset", "datasets", "data_set"),
@@ -43,6 +44,8 @@ _MEANT = {word: lead for lead, words in MEANT.items() for word in words}
 YES = ("yes", "True", "true", "on", "enabled", "Yes", "TRUE")
 NO = ("no", "False", "false", "off", "disabled", "No", "none", "None", "null")
 
+_IMPORT = re.compile(r"import\s+[\w., ]+?(?<!\.tost)|from\s+[\w.]+\s+import\s.*")
+_ARGUMENT = re.compile(rf"({NAME})\.({NAME})\s*[:=]\s*(\S.*?)\s*$")
 _FIRST = re.compile(rf"({NAME})(\s*[:=]+\s*|\s+)(\S.*)", re.DOTALL)
 _WINDOW_OF = re.compile(rf"({NAME})(?:\s*\(.*\))?((?:\s+(?:from|until|for|at)\s.*)?)", re.DOTALL)
 
@@ -94,6 +97,11 @@ def leads(text: Statement) -> None:
         )  # fmt: skip
         text.word = word
         return
+    if _IMPORT.fullmatch(text.text.strip()) is not None:
+        help = "nothing is imported: what is installed can be named; to start from another recipe, "
+        text.report("T103", where, help=f'{help}write `extends "base.tost"`', name=word)
+        text.word = ""
+        return
     lead = _MEANT.get(word.lower())
     if lead == "extends" and glue.isspace() and re.fullmatch(r"[\w./-]+", rest.strip()):
         path = rest.strip()
@@ -117,6 +125,20 @@ def leads(text: Statement) -> None:
     if near is not None and glue.isspace() and near not in SLOTS and _fits(text, near, rest):
         help = f"did you mean `{near}`?"
         text.mend("T103", where, near, certain=False, help=help, name=word)
+
+
+def dotted(text: Statement) -> None:
+    """`ghost.width = 2x`."""
+    match = _ARGUMENT.match(text.text)
+    if match is None or match[1] in KEYWORDS:
+        return
+    write = f"{match[1]}({match[2]}={match[3]})"
+    made = text.written.composed(
+        [match.span(1), "(", match.span(2), "=", match.span(3), ")", (match.end(), len(text.text))]
+    )
+    edit, place = (0, match.end(), write), (match.start(1), match.end(2))
+    text.report("T137", place, edit, certain=False, name=match[1], write=shown(write))
+    text.written = made
 
 
 def _fits(text: Statement, lead: str, rest: str) -> bool:

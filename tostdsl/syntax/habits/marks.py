@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either, shown
+from tostdsl.syntax.habits.statement import BOUNDS, NAME, REACH, Statement, either, shown
 from tostdsl.syntax.words import KEYWORDS, SLOTS
 
 _ENDS_LINE = "a statement ends with its line"
@@ -16,9 +16,12 @@ _SINGLE = re.compile(r"'([^'\"\\\n]*)'")
 _SLASHES = re.compile(r"(?<![:/])//[^\n]*|(?:^|(?<=\s))--+(?=\s|$)[^\n]*|/\*.*?\*/", re.DOTALL)
 _CODE = re.compile(r"[^\S\n]*[^\s#]")
 _LINE = re.compile(r"(?<=\n)[^\S\n]*((?:\*(?!/)[^\S\n]*)?)[^\n]*")
-_NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|:)(?=\s*\S)")
+_NAMED = re.compile(rf"({NAME})(\s*)(:=|==|=>|>=|<=|:)(?=\s*\S)")
+_REACHING = re.compile(rf"(?<=[\s)])({either(REACH)})(\s*[:=]+\s*)(?:(\d+)(?=\s|$)|(?=\S))")
+_IS = re.compile(rf"({either((*SLOTS, 'precision', 'seed'))})\s+(is|are|equals|as|to)\s+(?=\w)")
 _GLUED = re.compile(r"(?<![\w.$=])([A-Za-z_]+)(\d*\.\d+[%x]?|\d+%|\d+[eE]-\d+)(?=\s*[,)])")
 _COMMA = re.compile(rf",\s*(?={either(REACH)}\b)")
+_CONTINUED = re.compile(r"[ \t]*(\\)(?=[ \t]*(?:\n|$))")
 _SEMICOLON = re.compile(r";")
 _UNQUOTED_PATH = re.compile(r"extends\s+([^\s\"']+)")
 _REACHED = re.compile(r"\b(?:on|except)\b")
@@ -68,6 +71,17 @@ def comments(text: Statement) -> None:
     text.written = text.written.without(sorted(gone))
     if text.found and not text.text.strip():
         text.word = ""
+
+
+def continued(text: Statement) -> None:
+    """A backslash at the end of a line."""
+
+    def mend(match: re.Match[str]) -> None:
+        reason = "inside of brackets a statement goes on over the end of a line"
+        where = match.span(1)
+        text.mend("T134", match.span(), "", place=where, mark="\\", reason=reason)
+
+    text.each(_CONTINUED, text.bare, mend)
 
 
 def ended(text: Statement) -> None:
@@ -158,7 +172,8 @@ def named(text: Statement) -> None:
         glue = " = " if param else "="
         value = re.match(r"[^\s,()]*", text.text[after:])
         write = f"{match[1]}{glue}{value.group() if value else ''}"
-        text.report("T135", (start, end), (before, after, glue), mark=match[3], write=write)
+        edit, sure = (before, after, glue), match[3] not in (">=", "<=")
+        text.report("T135", (start, end), edit, certain=sure, mark=match[3], write=write)
         text.put(before, after, glue)
 
     def glued(match: re.Match[str]) -> None:
@@ -168,6 +183,36 @@ def named(text: Statement) -> None:
 
     text.each(_NAMED, inside, mend)
     text.each(_GLUED, text.bare, glued)
+
+
+def reached(text: Statement) -> None:
+    """`until: epoch 10`, `except=first`, `until=10`."""
+
+    def mend(match: re.Match[str]) -> None:
+        word, glue, count = match.groups()
+        mark, number = glue.strip(), f" {count or ''}"
+        if count and word != "for":
+            number = f" epoch {count}" if word in BOUNDS else number
+        elif count:
+            number = f" {count} epochs"
+        where = (match.start(2), match.end())
+        place = (match.start(2) + glue.index(mark), match.start(2) + glue.index(mark) + len(mark))
+        rest = re.match(r"[^\n]{0,40}?(?=\s+\w+\s*[:=]|\s*$)", text.text[match.end() :])
+        help = f"write `{shown(word + number + (rest.group() if rest else ''))}`"
+        text.mend("T134", where, number, not count, help, place, mark=mark, reason="")
+
+    text.each(_REACHING, text.outer, mend)
+
+
+def stated(text: Statement) -> None:
+    """`optimizer is sgd(lr=0.1)`."""
+    match = _IS.match(text.outer)
+    if match is not None:
+        where = (match.start(2), match.end())
+        write = shown(f"{match[1]} {text.text[match.end() :]}")
+        edit, place = (*where, ""), match.span(2)
+        text.report("T131", place, edit, certain=False, word=match[1], mark=match[2], write=write)
+        text.put(*where, "")
 
 
 def quoted(text: Statement) -> None:

@@ -21,6 +21,7 @@ _LOOP = re.compile(
     rf"((?:for|foreach|while|if|unless|when|repeat)\b[^:\n\[]*(?:\[[^\]\n]*\][^:\n]*)?):\s*"
     rf"(?={NAME}|$)"
 )
+_OVER = re.compile(rf"for\s+\$?({NAME})\s+in\s+(\[[^\]]*\])\s*:?\s*$")
 _SWITCHED = re.compile(rf"(\s+)({either((*YES, *NO))})\s*$")
 
 
@@ -56,6 +57,16 @@ def wrapped(text: Statement) -> None:
 
 def loops(text: Statement) -> None:
     """`for i in 3: labels(smoothing=0.1)`, `if big: mask random(sparsity=90%)`."""
+    over = _OVER.match(text.text)
+    if over is not None:
+        name, values = over.groups()
+        seed = re.search(rf"(?m)^\s*seed\s+\$?{name}\b", text.written.source.text) is not None
+        write = f"sweep {'seed' if seed else name} over {shown(values)}"
+        help = f"nothing is repeated in a recipe: write `{write}`"
+        help += " in the place of both lines" if seed else ", with a line that declares the param"
+        text.report("T103", (0, 3), help=help, name="for")
+        text.word = f"${name}"
+        return
     match = _LOOP.match(text.bare)
     word = match[1].split()[0] if match is not None else ""
     if match is None or tuple(match[1].split()[1:2]) in (("epoch",), ("step",), ("steps",)):

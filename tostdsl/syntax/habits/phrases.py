@@ -43,6 +43,11 @@ _TRAIN = re.compile(
     r"train(\s*[:=]\s*|\s+)((?:for|until|to)?\s*(?:(epoch|step)s?\s*[=:]?\s*)?(\d+)"
     r"(?:\s*(epoch|step)s?)?)\s*$"
 )
+_CALL = rf"{NAME}(?:\([^()]*\))?"
+_WHOLE = re.compile(
+    rf"train\s+(?!for\b)(?P<model>{_CALL})(?:\s+(?:on|with|using)\s+(?P<data>{_CALL}))?"
+    r"\s+for\s+(?P<length>\d+ (?:epoch|step)s?)\s*$"
+)
 _HOURS = re.compile(rf"train\s+(?:for\s+)?(\d+(?:\.\d+)?\s*{either(_TIMES)}s?)\b")
 _HOST = re.compile(rf"train\s.*\s((?:on|with|using)\s+({either(HOSTS)})\S*)\s*$")
 _MOMENT = re.compile(
@@ -129,6 +134,27 @@ def train(text: Statement) -> None:
     text.mend("T144", (0, match.end()), write, certain=certain, place=place, found=found.strip())
 
 
+def whole(text: Statement) -> None:
+    """`train cifar_resnet(8) on digits for 20 epochs`."""
+    match = _WHOLE.match(text.text)
+    if match is None:
+        return
+    source = text.written.source.text
+    parts = [(word, match.span(word)) for word in ("model", "data") if match[word] is not None]
+    new = [
+        (word, place) for word, place in parts if re.search(rf"(?m)^\s*{word}\s", source) is None
+    ]
+    lines = [text.written.composed([f"{word} ", place]) for word, place in new]
+    lines.append(text.written.composed(["train for ", match.span("length")]))
+    write = [line.text for line in lines]
+    help = "write " + " and ".join(f"`{line}`" for line in write)
+    help += ", each on a line of its own" if new else ""
+    place = (match.start("model"), match.end("data" if match["data"] else "model"))
+    mark, edit = text.text[slice(*place)], (0, len(text.text), "\n".join(write))
+    text.report("T134", place, edit, certain=False, help=help, mark=mark, reason="")
+    text.written, text.more = lines[0], [*lines[1:], *text.more]
+
+
 def _colon(text: Statement, match: re.Match[str], write: str) -> None:
     start = match.start(1)
     glue = match[1].strip()
@@ -155,6 +181,9 @@ def recipe(text: Statement) -> None:
         where = (match.start(1), match.end())
         text.mend("T144", where, match[2], found=text.text[slice(*where)].strip())
         return
+    match = re.match(r"recipe\s+(\d\w*)(?=\s*$|\s*\")", text.bare)
+    if match is not None:
+        text.mend("T140", match.span(1), f"recipe_{match[1]}", certain=False, found=match[1])
     match = re.match(rf"recipe\s+({NAME}(?:\s+[A-Za-z0-9_]\w*)+)(?=\s*$|\s*\")", text.bare)
     if match is not None:
         write = re.sub(r"\s+", "_", match[1])

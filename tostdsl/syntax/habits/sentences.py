@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from tostdsl.syntax.habits.leads import OPTIONAL
 from tostdsl.syntax.habits.statement import NAME, Statement, either, shown
+from tostdsl.syntax.habits.values import TIME
 from tostdsl.syntax.tables import tables
-from tostdsl.syntax.words import KEYWORDS
+from tostdsl.syntax.wanted import form
+from tostdsl.syntax.words import KEYWORDS, SLOTS
 
 AT_LEAST = ("at least", "above", "over", "more than", "greater than", "minimum", "min", "=>", "gte",
             "ge", "reaches", "==", "=", "is", "of", ":")  # fmt: skip
@@ -23,9 +26,15 @@ _SWEEP = re.compile(
     re.DOTALL,
 )
 _SEEDS = re.compile(r"seeds?\s*[=:]?\s*((-?\d+)(?:\s*,\s*-?\d+)+)\s*$")
-_DOLLAR = re.compile(rf"param\s+(\$)\s*{NAME}")
+_DOLLAR = re.compile(rf"(?:param|sweep)\s+(\$)\s*{NAME}")
+_CHOSEN = re.compile(rf"({either(SLOTS)})\s+(\${NAME})")
+_TIMED = re.compile(rf"expect\s+{NAME}\s*(?:>=|<=|>|<)\s*(\d[\d.]*\s*{either(TIME)})\s*$")
 _CHECKSUM = re.compile(r"\bsha256(\s*[=:]\s*)")
 _QUOTED_NAMES = re.compile(rf"(?:^without|,)\s+([\"'])({NAME})\1")
+_REMOVED = re.compile(rf"without\s+({either(KEYWORDS)})\s+({NAME})[^,]*$")
+_REMOVED_ON = re.compile(rf"without\s+{NAME}\b[^,]*?(\s(?:on|except)\s+[\w\"][^\n]*?)\s*$")
+_UNTAKEN = re.compile(r"without\s+(?:\"|(?:conv|linear|first|last)\b)")
+_BESIDE = re.compile(rf"(?!{either(KEYWORDS)}\b){NAME}\s*(?:\(.*\))?\s*", re.DOTALL)
 _BETWEEN = re.compile(rf"\s*[,;]\s*|\s+(?=(?:{either(KEYWORDS)})\s)|\s+and\s+|\s+")
 
 
@@ -66,7 +75,7 @@ def sweep(text: Statement) -> None:
 
 
 def param(text: Statement) -> None:
-    """`param $lr = 0.1`."""
+    """`param $lr = 0.1`, `sweep $lr over [0.1]`."""
     match = _DOLLAR.match(text.bare)
     if match is not None:
         text.mend(
@@ -79,8 +88,50 @@ def param(text: Statement) -> None:
         )
 
 
+def chosen(text: Statement) -> None:
+    """`model $name`."""
+    match = _CHOSEN.match(text.outer)
+    if match is not None:
+        help = f"write the name itself, {form(match[1])}: a param may stand wherever a value may"
+        text.report("T144", match.span(2), help=help, found=match[2], write="")
+        text.word = match[1]
+
+
+def removal(text: Statement) -> None:
+    """`without expect accuracy`, `without param width`, `without ghost until epoch 40 on conv`."""
+    match = _REMOVED.match(text.outer)
+    if match is not None and match[1] in (*OPTIONAL, "expect"):
+        write = f"without {match[1]}"
+        help = f"write `{write}`"
+        if match[1] == "expect":
+            help += f", which takes out all of them, or `expect {match[2]} >= …` anew"
+        where = (match.end(1), match.end())
+        place = (match.start(2), match.end())
+        text.mend("T134", where, "", False, help, place, mark=match[2], reason="")
+    elif match is not None and match[1] in KEYWORDS:
+        word, name = match[1], match[2]
+        help = f"write `{word} {name}` anew: it replaces the inherited one"
+        if word == "param":
+            help = f"to give it another value, write `param {name} = …`"
+        text.report("T232", match.span(1), help=help, name=word)
+        text.word = "without"
+    match = _REMOVED_ON.match(text.outer)
+    if match is not None:
+        where = match.span(1)
+        write = f"{text.text[: match.start(1)]}{text.text[match.end(1) :]}"
+        help = f"a stage is taken out by its name and its window: write `{shown(write)}`"
+        place = (where[0] + 1, where[1])
+        text.mend("T134", where, "", False, help, place, mark=match[1].strip(), reason="")
+
+
 def comparison(text: Statement) -> None:
     """`expect accuracy => 94%`, `expect accuracy above 94%`, `expect 94% <= accuracy`."""
+    match = _TIMED.match(text.outer)
+    if match is not None:
+        help = "what is expected is a number or a percent, as in `expect accuracy >= 94%`"
+        text.report("T144", match.span(1), help=help, found=match[1], write="")
+        text.word = "expect"
+        return
     match = _COMPARED.match(text.outer)
     if match is not None:
         found = " ".join(match[1].split())
@@ -141,14 +192,18 @@ def several(text: Statement) -> None:
         before = text.text[:start]
         if before in ("", *KEYWORDS) or word is None or tables().read(before) is None:
             continue
+        if _UNTAKEN.match(rest):  # layers, which `except` leaves out
+            continue
         line = re.split(r"[;\n]", rest)[0]
         own = word.group() in KEYWORDS and (bool(mark) or tables().read(line) is not None)
+        beside = mark == "and" and _BESIDE.fullmatch(before) is not None
+        own = own or (beside and tables().read(line) is not None)
         again = lead is not None and re.match(rf"{NAME}\s*(?:=|[<>])", rest) is not None
         if not own and not again and mark != ";":
             continue
         prefix = lead.group() if lead is not None and not own and again else ""
         place = (start, start + 1) if mark else (end, end + word.end())
-        sure = bool(mark) or re.fullmatch(NAME, before.strip()) is None
+        sure = (bool(mark) and not beside) or re.fullmatch(NAME, before.strip()) is None
         edit = (start, end, f"\n{prefix}")
         text.report("T142", place, edit, certain=sure, write=shown(prefix + line))
         text.more.insert(0, text.written.composed([prefix, (end, len(text.text))]))

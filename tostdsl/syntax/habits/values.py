@@ -1,9 +1,8 @@
-"""Habits in values: numbers with units, ranges, tuples, references, paths, arithmetic."""
+"""Habits in values: numbers with units, ranges, tuples, references, paths."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 
 from tostdsl.diagnostics import nearest
@@ -28,8 +27,8 @@ _UNIT = {word: unit for unit, words in UNITS.items() for word in words}
 THOUSANDS = {"k": 3, "K": 3, "M": 6, "m": 6}
 TIME = ("hours", "hour", "h", "minutes", "minute", "min", "days", "day", "seconds", "second")
 
-_DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_PLAIN = rf"-?{_DIGITS}"
+DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_PLAIN = rf"-?{DIGITS}"
 _VALUE = rf"(?:{_PLAIN}[%x]?|\$\w+)"
 _BEFORE = r"(?<![\w.$%)\"])"
 _SIMPLE = re.compile(rf"{_PLAIN}(?:[%x]|[ \t]+(?:epochs?|steps?))?|(?:epoch|step) \d+(?:\.\d+)?")
@@ -40,6 +39,33 @@ _NUMBER = re.compile(
     rf"{_LEAD}{_BEFORE}([-+]?)(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)([kKM](?![A-Za-z]))?"
     rf"(?:(\s*)(%|[A-Za-z]\w*\b))?(?![\w.]*\.\d)"
 )
+
+
+_THOUSANDS = re.compile(
+    r"(?<![\w.,$])(\d{1,3}(?:,\d{3})+)(?=[ \t]+(?:epochs?|steps?)\b)"
+    r"|(?<=\bepoch )(\d{1,3}(?:,\d{3})+)(?![\w.,%])|(?<=\bstep )(\d{1,3}(?:,\d{3})+)(?![\w.,%])"
+)
+_TIMES = re.compile(r"(?<==)\s*(\d+(?:\.\d+)?)\s*\*(?=\s*[,)])")
+_PATTERN = re.compile(r"(?<=[=(,\[])\s*(\d+(?:\s+:\s*|:\s+)\d+)(?=\s*[,)\]])")
+
+
+def thousands(text: Statement) -> None:
+    """`1,000 steps`, `2*` for a factor, `2 : 4` for a pattern."""
+
+    def mend(match: re.Match[str]) -> None:
+        found = match.group()
+        text.mend("T144", match.span(), found.replace(",", ""), found=found)
+
+    def times(match: re.Match[str]) -> None:
+        where = (match.start(1), match.end())
+        text.mend("T144", where, f"{match[1]}x", certain=False, found=text.text[slice(*where)])
+
+    def pattern(match: re.Match[str]) -> None:
+        text.mend("T144", match.span(1), re.sub(r"\s", "", match[1]), found=match[1])
+
+    text.each(_THOUSANDS, text.outer, mend)
+    text.each(_TIMES, text.bare, times)
+    text.each(_PATTERN, text.bare, pattern)
 
 
 def numbers(text: Statement) -> None:
@@ -62,7 +88,7 @@ def numbers(text: Statement) -> None:
             if text.bare[end : end + 1].isalpha():
                 return
         plain = digits.replace("_", "")
-        if not re.fullmatch(_DIGITS, plain):
+        if not re.fullmatch(DIGITS, plain):
             return
         if thousands:
             plain = number_text(Decimal(plain).scaleb(THOUSANDS[thousands]))
@@ -108,11 +134,14 @@ _REFERENCES = (
     re.compile(rf"\$\s+({NAME})"),
     re.compile(rf"\$({NAME}(?:-[A-Za-z_]\w*)+)"),
     re.compile(rf"%({NAME})%|%\(({NAME})\)s?"),
+    re.compile(rf"\$?\{{\{{\s*\$?({NAME})\s*\}}\}}"),
+    re.compile(rf"(?<=[=(,\[])\s*[@%&]({NAME})"),
+    re.compile(rf"\$(?:params?|vars?|self|args?|cfg|config)\.({NAME})"),
 )
 
 
 def references(text: Statement) -> None:
-    """`${lr}`, `{lr}`, `$learning-rate`."""
+    """`${lr}`, `{lr}`, `{{lr}}`, `@lr`, `$params.lr`, `$learning-rate`."""
 
     def mend(match: re.Match[str]) -> None:
         name = next(filter(None, match.groups())).replace("-", "_")
@@ -187,6 +216,8 @@ def ramps(text: Statement) -> None:
     def mend(match: re.Match[str]) -> None:
         found = match.group(1)
         glue = match.group(2)
+        if glue.strip() == "-" and "$" in found:  # more likely a difference
+            return
         write = found.replace(glue, " -> ", 1)
         text.mend("T144", match.span(1), write, certain=glue.strip() == "to", found=found)
 
@@ -245,57 +276,3 @@ def paths(text: Statement) -> None:
         text.mend("T139", match.span(1), f'"{match[1]}"')
 
     text.each(_PATH, text.bare, mend)
-
-
-_OPERAND = rf"(?:\d+ (?:epoch|step)s?|{_DIGITS}[%x]?|\$\w+|\b(?:start|end)\b|(?:epoch|step) \d+)"
-_ARITHMETIC = re.compile(
-    rf"(?<![\w.$-])(-?{_OPERAND})((?:\s*(?:\*\*|[*/+]|\s-\s|(?<=\w)-)\s*-?{_OPERAND})+)(?![\w.])"
-)
-_TERM = re.compile(
-    rf"(?:(epoch|step) )?({_DIGITS})(?:\s+(epoch|step)s?)?\s*([*/+-])"
-    rf"\s*({_DIGITS})(?:\s+(epoch|step)s?)?"
-)
-_COMPUTE: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-}
-
-
-def arithmetic(text: Statement) -> None:
-    """`batch=64*2`, `lr=$lr/2`, `until end - 1 epoch`."""
-
-    def mend(match: re.Match[str]) -> None:
-        found = match.group()
-        moment = re.search(r"\b(?:from|until|at)\s+$", text.bare[: match.start()]) is not None
-        value = _computed(found, moment)
-        if value is not None:
-            text.mend("T145", match.span(), value, certain=False, found=found)
-            return
-        help = "work it out, and write the value"
-        text.report("T145", match.span(), help=help, found=found, write="")
-        unit = re.search(r"(?:epoch|step)s?$", found)
-        bare = unit is not None and match[1].isdecimal()
-        text.put(*match.span(), f"{match[1]} {unit.group()}" if unit and bare else match[1])
-
-    text.each(_ARITHMETIC, text.bare, mend)
-
-
-def _computed(found: str, moment: bool) -> str | None:
-    """What two numbers come to; a whole number where it counts something."""
-    term = _TERM.fullmatch(found)
-    if term is None or (term[4] == "/" and not Decimal(term[5])):
-        return None
-    left, right = Decimal(term[2]), Decimal(term[5])
-    if max(abs(left.adjusted()), abs(right.adjusted())) >= MAX_PLACES:
-        return None
-    result = _COMPUTE[term[4]](left, right)
-    value = number_text(result)
-    units = {unit for unit in (term[1], term[3], term[6]) if unit}
-    if not units:
-        return value if len(value) <= MAX_PLACES else None
-    if len(units) > 1 or result < 1 or result != result.to_integral_value() or "e" in value:
-        return None
-    (unit,) = units
-    return f"{unit} {value}" if moment or term[1] else f"{value} {unit}s"
