@@ -69,11 +69,14 @@ def _ends(
     """Windows in units that only the data's size makes comparable."""
     if clock is None:
         return
-    places = [(site.plan.window, window_span(site.node)) for site in lowered.stages]
+    places: list[tuple[Window, n.Stage | n.Slot]] = [
+        (site.plan.window, site.node) for site in lowered.stages
+    ]
     if lowered.period is not None and lowered.mask is not None:
-        places.append((lowered.period, window_span(lowered.mask)))
-    for window, span in places:
+        places.append((lowered.period, lowered.mask))
+    for window, node in places:
         start, stop = clock.window(window)
+        span = window_span(node)
         if max(start, stop) > clock.total:
             label = None
             if length.span is not None:
@@ -93,7 +96,9 @@ def _ends(
                 if late
                 else f"write `step {clock.total}` at most, or `end`, or train longer",
             )
-            yield from outlived(recipe, site.node, length, [past])
+            yield from (
+                outlived(recipe, node, length, [past]) if isinstance(node, n.Stage) else [past]
+            )
         elif start > stop:
             yield diagnose("T431", span, start=f"step {start}", end=f"step {stop}")
         elif start == stop and not window.instant:
