@@ -58,19 +58,24 @@ def settle(optimizer: torch.optim.Optimizer) -> None:
                 state["momentum_buffer"] = torch.zeros_like(parameter)
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """What the run ran on, for the run folder."""
-    versions: dict[str, str | None] = {}
+def versions() -> dict[str, str | None]:
+    """The packages that a run depends on, with their versions; None where one is not installed."""
+    found: dict[str, str | None] = {}
     for package in ("tostdsl", "torch", "torchvision", "numpy", "safetensors", "pydantic", "lark"):
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = None
+            found[package] = None
+    return found
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What the run ran on, for the run folder."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "versions": versions,
+        "versions": versions(),
         "device": device.type,
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),

@@ -105,7 +105,13 @@ def run(
             "limit": REHEARSAL_IMAGES if options.smoke else None,
         }
         code = sources_of(plan, data=not options.fake_data)
-        environment = {**devices.environment(device), "data": data, "code": code}
+        every = _every(options.trace_every, program)
+        environment = {
+            **devices.environment(device),
+            "data": data,
+            "code": code,
+            "trace_every": every,
+        }
         folder.write_json("environment.json", environment)
         observer.started(program, folder.path, images.origin, str(device))
         return _Session(
@@ -118,7 +124,7 @@ def run(
             folder,
             unreal,
             options.allow_ghosts,
-            options.trace_every,
+            every,
         ).run()
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
@@ -132,6 +138,13 @@ def run(
     finally:
         observer.finished()
         folder.close()
+
+
+def _every(asked: int | None, program: Program) -> int | None:
+    """Steps from one traced step to the next; None where none is."""
+    if asked is None or program.rehearsal:
+        return None if asked is None else 1
+    return asked or max(1, min(TRACE_EVERY, program.steps // TRACED))
 
 
 def _record(folder: RunFolder, state: str, error: BaseException) -> None:
@@ -237,9 +250,7 @@ class _Session:
     def _tracer(self) -> Tracer | None:
         if self.trace_every is None:
             return None
-        few = max(1, min(TRACE_EVERY, self.program.steps // TRACED))
-        every = 1 if self.program.rehearsal else self.trace_every or few
-        return Tracer(self.folder, self.plan, every, self.observer)
+        return Tracer(self.folder, self.plan, self.trace_every, self.observer)
 
     def _say(self, text: str) -> None:
         self.folder.log({"kind": "message", "text": text})

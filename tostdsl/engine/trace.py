@@ -12,7 +12,7 @@ and random states are put back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -30,6 +30,18 @@ from tostdsl.engine.surgery import Attached
 from tostdsl.plan.plan import Plan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 from tostdsl.plan.timeline import described
+
+
+def drawn(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The picture of a trace's rows, as SVG."""
+    words = map(described, plan.stages)
+    return picture(plan.name, rows, dict(zip(stage_names(plan), words, strict=True)))
+
+
+def traced(segment: Segment, every: int) -> Iterator[int]:
+    """The steps of a segment that are traced: those that `every` divides, its first and last."""
+    marked = {segment.steps[0], segment.steps[-1]} if segment.steps else set()
+    return (step for step in segment.steps if step % every == 0 or step in marked)
 
 
 class Tracer:
@@ -59,11 +71,11 @@ class Tracer:
         """What is to be called with each batch of a segment, when nothing changes it any more."""
         if segment is phase.segments[0]:
             self._begin(kit, phase)
-        marked = {segment.steps[0], segment.steps[-1]} if segment.steps else set()
-        every, here = self._every, {index: attached[index] for index in segment.attached}
+        steps = set(traced(segment, self._every))
+        here = {index: attached[index] for index in segment.attached}
 
         def batch(given: Batch) -> None:
-            if given.step % every == 0 or given.step in marked:
+            if given.step in steps:
                 self._take(kit, phase, given, here, scaler.get_scale())
 
         return batch
@@ -76,14 +88,10 @@ class Tracer:
         self._file.close()
         steps = sum(row["kind"] == "step" for row in self._rows)
         if steps:
-            self._folder.write_text("trace.svg", self._picture())
+            self._folder.write_text("trace.svg", drawn(self._plan, self._rows))
             layers = len(self._weights)
             text = f"trace: {steps} steps of {layers} layers in trace.jsonl and trace.svg"
             self._observer.message(text)
-
-    def _picture(self) -> str:
-        words = map(described, self._plan.stages)
-        return picture(self._plan.name, self._rows, dict(zip(self._names, words, strict=True)))
 
     def _begin(self, kit: Equipment, phase: Phase) -> None:
         parameters = dict(kit.model.named_parameters(remove_duplicate=False))

@@ -217,9 +217,26 @@ def _measured(rows: Rows) -> dict[str, Any]:
 
 
 TRACES: list[tuple[str, Callable[[Rows], Any], str]] = [
-    ("order", lambda r: r.insert(1, r[3]), "that is none of training, or out of order"),
-    ("twice", lambda r: r.insert(1, r[1]), "that is none of training, or out of order"),
-    ("late", lambda r: r[-1].update(step=54), "that is none of training, or out of order"),
+    ("order", lambda r: r.insert(1, r[3]), "in line 2, where step 0 of training is due"),
+    ("twice", lambda r: r.insert(1, r[1]), "has step 0 in line 3, where step 10 of training is"),
+    ("late", lambda r: r[-1].update(step=54), "has step 54 in line "),
+    ("gutted", lambda r: r.__delitem__(slice(1, None)), "lacks step 0 of training"),
+    ("first", lambda r: r.pop(1), "has step 10 in line 2, where step 0 of training is due"),
+    ("last", lambda r: r.pop(), "lacks step 50 of training"),
+    (
+        "boundary",
+        lambda r: r.remove(next(x for x in r if x.get("step") == 31)),
+        "where step 31 of training is due",
+    ),
+    (
+        "more",
+        lambda r: r.append({**r[-1], "step": 60}),
+        "has step 60 in line 10, where nothing of training is due",
+    ),
+    ("word for a step", lambda r: r[2].update(step="10"), "where step 10 of training is due"),
+    ("unit", lambda r: _measured(r)["dead"].update(conv9=0.0), "has not the figures of a trace"),
+    ("units", lambda r: _measured(r)["dead"].clear(), "has not the figures of a trace"),
+    ("null", lambda r: _measured(r).update(loss=None), "has no loss, at which the run would"),
     ("phase", lambda r: r.pop(0), "has a line 1 that is no step of a phase"),
     ("empty", lambda r: r.clear(), "lacks a phase of the plan"),
     ("length", lambda r: r[0].update(steps=55), "has a phase in line 1 that is not the plan's"),
@@ -251,7 +268,8 @@ def test_a_forged_trace_is_found(
     change_rows(tmp_path / "trace.jsonl", change)
     group, model = Group("figures"), evidence.plan.model.build(evidence.facts)
     names = {"trace.jsonl", "trace.svg"}
-    trace(replace(evidence, folder=tmp_path), model, names, group)
+    forged = replace(evidence, folder=tmp_path)
+    trace(forged, model, parts_of(evidence, model), names, group)
     assert words in " ".join(f"{check.name} {check.detail}" for check in group.failures)
 
 
@@ -280,6 +298,47 @@ def test_a_trace_without_its_picture_is_found(traced_run: Path, tmp_path: Path) 
         (copy / name).unlink()
         reseal(copy)
         assert other in failures(copy)
+
+
+def _unknown(content: dict[str, Any]) -> None:
+    del content["trace_every"]
+
+
+def test_a_trace_that_was_taken_away_is_found(traced_run: Path, tmp_path: Path) -> None:
+    """Whether a run was traced is taken down beside it, and neither may be without the other."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+    edit_json(copy / "environment.json", lambda c: c.update(trace_every=None))
+    reseal(copy)
+    assert [
+        "figures: trace.jsonl is there, though environment.json tells of no trace",
+        "figures: trace.svg is there, though environment.json tells of no trace",
+    ] == failures(copy).splitlines()
+    edit_json(copy / "environment.json", _unknown)
+    reseal(copy)
+    assert "figures: environment.json does not tell whether the run was traced" == failures(copy)
+    edit_json(copy / "environment.json", lambda c: c.update(trace_every=10))
+    for name in ("trace.jsonl", "trace.svg"):
+        (copy / name).unlink()
+    reseal(copy)
+    words = "tells of a trace every 10 steps, trace.jsonl and trace.svg are missing"
+    assert f"figures: environment.json {words}" == failures(copy)
+
+
+def test_a_picture_of_another_trace_is_found(traced_run: Path, tmp_path: Path) -> None:
+    """It is drawn again from the rows; not where another version drew it, which is noted."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+    svg = copy / "trace.svg"
+    svg.write_text(svg.read_text("utf-8").replace("#", "#0", 1), encoding="utf-8")
+    reseal(copy)
+    assert "figures: trace.svg is not the picture of trace.jsonl" == failures(copy)
+    edit_json(copy / "environment.json", lambda c: c["versions"].update(tostdsl="0.0.0"))
+    reseal(copy)
+    found = verdict(copy)
+    assert found.passed
+    notes = [note for group in found.groups for note in group.notes]
+    assert "trace.svg was drawn by another version, and was not drawn again" in notes
 
 
 def test_a_missing_manifest_is_the_only_thing_told(traced_run: Path, tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ class _Verification:
         weights.outputs(evidence, network, self._group("outputs"))
         parts = parts_of(evidence, network) if network is not None else None
         figures.figures(evidence, masked, parts, self._group("figures"))
-        traces.trace(evidence, network, self._written(), self._group("figures"))
+        traces.trace(evidence, network, parts, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
         accuracy = self._group("accuracy")
         if self.options.measures:

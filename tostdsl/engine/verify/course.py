@@ -38,8 +38,8 @@ def near(told: Any, wanted: float) -> bool:
 
 
 def figure(value: Any, most: float = math.inf) -> bool:
-    """Whether a value is a number from 0 to `most`."""
-    return type(value) in (int, float) and 0 <= value <= most
+    """Whether a value is a finite number from 0 to `most`."""
+    return number(value) and 0 <= value <= most
 
 
 def course(evidence: Evidence, group: Group) -> None:

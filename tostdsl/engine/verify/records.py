@@ -89,6 +89,10 @@ class StoredEnvironment(_Record):
     device: str
     data: StoredData
     code: list[StoredCode] = []
+    versions: dict[str, str | None] = {}
+    trace_every: Annotated[int, Field(ge=0)] | None = 0
+    """Steps from one traced step to the next; None for a run that was not traced, 0 where it was
+    not taken down."""
 
 
 class StoredCheck(_Record):

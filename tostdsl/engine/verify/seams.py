@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from tostdsl.engine.seams import Reading, Seam
-from tostdsl.engine.verify.course import Row, figure, near, number, scalars
+from tostdsl.engine.verify.course import Row, figure, near, scalars
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import leavings
 from tostdsl.engine.verify.parts import Parts
@@ -95,7 +95,7 @@ def _shift(found: Any) -> bool:
     """Whether it is how far a normalisation is off: two sizes, null for what is no number."""
     if not isinstance(found, dict) or set(found) != {"mean", "deviation"}:
         return False
-    return all(each is None or (number(each) and each >= 0) for each in found.values())
+    return all(each is None or figure(each) for each in found.values())
 
 
 def _reading(found: Mapping[str, Any]) -> Reading:
