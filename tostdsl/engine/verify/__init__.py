@@ -31,7 +31,7 @@ from tostdsl.engine.manifest import MANIFEST, Entry, digests, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
 from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
-from tostdsl.engine.verify.parts import parts_of
+from tostdsl.engine.verify.parts import batches, parts_of
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     Given,
@@ -263,6 +263,8 @@ class _Verification:
         kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
         weights.outputs(evidence, network, self._group("outputs"))
         parts = parts_of(evidence, network) if network is not None else None
+        if network is not None and parts is not None:
+            batches(evidence, network, parts, self._group("network"))
         figures.figures(evidence, masked, parts, self._group("figures"))
         traces.trace(evidence, network, parts, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))
