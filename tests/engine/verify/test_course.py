@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
 
-from tests.engine.verify.runs import edit_json, failures, reseal, trained, verdict
+from tests.engine.verify.runs import edit_json, edit_tensors, failures, reseal, trained, verdict
 from tests.engine.verify.test_expected import HEAD, RECIPES
 from tostdsl.compile.compiler import compile_file
 from tostdsl.engine.verify.course import course
@@ -125,6 +126,21 @@ COURSE: list[tuple[str, Callable[[Rows], Any], str]] = [
         "step",
         lambda r: epochs(r)[1].update(step=30),
         "has a row of training, epoch 1, step 30 in the place",
+    ),
+    (
+        "negative",
+        lambda r: epochs(r)[1].update(loss=-0.1),
+        "has not the figures of a run in epoch 1",
+    ),
+    (
+        "negative validation",
+        lambda r: epochs(r)[1].update(validation_loss=-0.1),
+        "has not the figures of a run in epoch 1",
+    ),
+    (
+        "rate of images",
+        lambda r: epochs(r)[1].update(images_per_second=-1),
+        "has not the figures of a run in epoch 1",
     ),
     ("loss", lambda r: epochs(r)[0].update(loss="low"), "has not the figures of a run in epoch 0"),
     (
@@ -323,6 +339,21 @@ def test_a_trace_that_was_taken_away_is_found(traced_run: Path, tmp_path: Path) 
     reseal(copy)
     words = "tells of a trace every 10 steps, trace.jsonl and trace.svg are missing"
     assert f"figures: environment.json {words}" == failures(copy)
+
+
+def test_batches_that_the_steps_do_not_make_are_found(traced_run: Path, tmp_path: Path) -> None:
+    """32 that statistics were estimated anew from when `skip` left, and the 20 steps since."""
+    copy = tmp_path / "copy"
+    shutil.copytree(traced_run, copy)
+
+    def change(tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+        assert 52 == int(tensors["bn1.num_batches_tracked"])
+        tensors["bn1.num_batches_tracked"] += 1
+
+    edit_tensors(copy / "model.safetensors", change)
+    reseal(copy)
+    words = "says 53 batches, the plan's steps make it 52"
+    assert f"network: `bn1.num_batches_tracked` {words}" == failures(copy)
 
 
 def test_a_picture_of_another_trace_is_found(traced_run: Path, tmp_path: Path) -> None:

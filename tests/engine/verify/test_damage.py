@@ -131,6 +131,13 @@ def shift_statistic(run: Path) -> None:
     edit_tensors(run / "model.safetensors", change)
 
 
+def more_batches(run: Path) -> None:
+    def change(tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+        tensors["bn1.num_batches_tracked"].fill_(7)
+
+    edit_tensors(run / "model.safetensors", change)
+
+
 def add_tensor(run: Path) -> None:
     edit_tensors(run / "model.safetensors", lambda t, n: t.update(ghost=torch.zeros(3)))
 
@@ -355,6 +362,7 @@ FORGED: list[tuple[Damage, str]] = [
     (revive, "masks: masked weights are not: `layer1.0.conv1.weight` has others"),
     (nudge, "outputs: the network's outputs are not those of the run"),
     (shift_statistic, "outputs: the network's outputs are not those of the run"),
+    (more_batches, "network: `bn1.num_batches_tracked` says 7 batches, the plan's steps make it "),
     (add_tensor, "network: model.safetensors holds besides `ghost`"),
     (drop_tensor, "network: model.safetensors lacks `fc.bias`"),
     (widen, "holds `fc.bias` as F32 [20], the network's is F32 [10]"),

@@ -4,13 +4,15 @@ What is looked at, a group a line:
 
 files        each file is as it was written, by the manifest
 plan         plan.json has its fingerprint, and recipe.tost and plan.tost mean the same
-network      the plan's plain architecture takes model.safetensors, strictly; nothing else is there
+network      the plan's plain architecture takes model.safetensors, strictly; nothing else is there,
+             and its statistics have seen as many batches as the run has steps
 masks        they are of the plan's layers, of its sparsity, and the model is zero where they are
 ghosts       if the plan keeps stages they take ghosts.safetensors strictly; only with leave
 outputs      the network computes what the trained one computed (`reference`)
 figures      result.json, metrics.jsonl and the certificate tell one story: which epochs, at which
-             learning rates and weights, where stages left; a trace is of this plan's steps
-certificate  every check that the plan calls for is there, and passed
+             learning rates and weights, where stages left and at what cost; a trace is there if
+             the run was traced, of this plan's steps, and its picture is that of its rows
+certificate  every check that the plan calls for is there, and passed; the jumps are the plan's
 accuracy     on request: the test accuracy comes out again, with what the plan keeps and without
 
 Where the plan names code of the user's own, only leave to run that lets the network be built; that
@@ -35,7 +37,7 @@ from tostdsl.engine.reference import FILE as OUTPUTS
 from tostdsl.engine.start import sources_of
 from tostdsl.engine.verify import accuracies, figures, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
-from tostdsl.engine.verify.parts import parts_of
+from tostdsl.engine.verify.parts import batches, parts_of
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import (
     Given,
@@ -294,6 +296,8 @@ class _Verification:
         kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
         weights.outputs(evidence, network, self._group("outputs"))
         parts = parts_of(evidence, network) if network is not None else None
+        if network is not None and parts is not None:
+            batches(evidence, network, parts, self._group("network"))
         figures.figures(evidence, masked, parts, self._group("figures"))
         traces.trace(evidence, network, parts, self._written(), self._group("figures"))
         figures.certificate(evidence, self._group("certificate"))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
+from tostdsl.engine.hooks import Hook
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import staged
 from tostdsl.plan.plan import Plan, stage_names
@@ -76,11 +77,21 @@ def _epoch_gaps(
         if not near(row.get("lr"), rate) or not math.isclose(row["lr"], rate, rel_tol=1e-9):
             yield f"tells a learning rate of {row.get('lr')} in {where}, the plan's is {rate:.6g}"
         yield from _weight_gaps(plan, phase, step, row.get("weights"), where)
+        least = -math.inf if _changed(plan, phase) else 0.0
         shares = [row.get("accuracy"), *([row.get("validation_accuracy")] if validated else [])]
-        losses = [row.get("loss"), *([row.get("validation_loss")] if validated else [])]
-        sound = all(figure(each, 1) for each in shares) and all(map(number, losses))
+        sound = all(figure(each, 1) for each in shares) and figure(row.get("images_per_second"))
+        sound = sound and number(row.get("loss")) and row["loss"] >= least
+        sound = sound and (not validated or figure(row.get("validation_loss")))
         if not sound or (not validated and "validation_loss" in row):
             yield f"has not the figures of a run in {where}"
+
+
+def _changed(plan: Plan, phase: Phase) -> bool:
+    """Whether a stage may change the loss: a cross-entropy is not below 0."""
+    if not staged(plan, phase):
+        return False
+    hooks = (stage.technique.hook() for stage in plan.stages)
+    return any(type(hook).loss is not Hook.loss for hook in hooks)
 
 
 def _weight_gaps(plan: Plan, phase: Phase, step: int, told: Any, where: str) -> Iterator[str]:
