@@ -285,7 +285,7 @@ def _together(
     assert argument.name is not None
     field = (others.argument_said(cls, argument.name.text) or "").partition("=")[0]
     every = _every(reader.length, argument.value)
-    more = {each.name.text: each.value.span.text for each in beside if each.name is not None}
+    more = {each.name.text: each.value.span.text for each in beside[::-1] if each.name is not None}
     write = others.argument_meant(cls, argument, {**more, **({"every": every} if every else {})})
     if field not in cls.model_fields:
         return None

@@ -3,8 +3,8 @@
 recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
-environment.json     versions, device, threads, data, files of the user's own functions, `trace_every`
-                     (null for a run not traced)
+environment.json     versions, device, threads, data, files of the user's own functions,
+                     `trace_every` (null for a run not traced)
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
 trace.svg            the same as a picture

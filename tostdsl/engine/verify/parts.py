@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from tostdsl.engine import reference, shifts
-from tostdsl.engine.boundary import stage_names
 from tostdsl.engine.dead import Units
 from tostdsl.engine.recalibrate import BATCHES, REHEARSED
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.verify.evidence import Evidence, Group
 from tostdsl.engine.verify.expected import leavings
+from tostdsl.plan.plan import stage_names
 from tostdsl.plan.program import Program
 
 
