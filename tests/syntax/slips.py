@@ -317,8 +317,6 @@ READ_ON = [
     ("skip for the first 5 epochs", "T144", "skip for 5 epochs"),
     ("train for twenty epochs", "T144", "train for 20 epochs"),
     ("ghost(width=2x) and skip until epoch 5", "T142", "ghost(width=2x)\nskip until epoch 5"),
-    ('skip for "layer1" until epoch 10', "T134", 'skip until epoch 10 on "layer1"'),
-    ("skip for conv except last", "T134", "skip on conv except last"),
     ("ghost.width = 2x", "T137", "ghost(width=2x)"),
     ("mask lottery with sparsity=90%", "T137", "mask lottery(sparsity=90%)"),
     ("mask random\n(sparsity=90%)", "T134", "mask random(sparsity=90%)"),

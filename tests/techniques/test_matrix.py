@@ -71,10 +71,13 @@ LARGE: dict[str, Callable[[], nn.Module]] = {
     "mlp": perceptron,
 }
 SHARPENS = "no activation is a relu or relu6, which Swish sharpens into"
+ALREADY = "its activations compute gelu already"
 NO_BLOCK = "no two of its layers, an activation after each, make a block"
 REFUSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("sharpen", "convnext_tiny"): ("T502", SHARPENS, "features.1.0.block.4, a gelu"),
     ("sharpen", "vit"): ("T502", SHARPENS, "encoder.layers.encoder_layer_0.mlp.1, a gelu"),
+    ("gelu", "convnext_tiny"): ("T502", ALREADY, "features.1.0.block.4"),
+    ("gelu", "vit"): ("T502", ALREADY, "encoder.layers.encoder_layer_0.mlp.1"),
     ("learned", "mobilenet_v3_small"): (
         "T523", "`features.1.block.1.scale_activation` (a Hardsigmoid)", "and 7 more",
     ),

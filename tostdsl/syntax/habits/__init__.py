@@ -58,7 +58,6 @@ _HABITS: tuple[Callable[[Statement], None], ...] = (
     counts.counted,
     marks.reached,
     marks.stated,
-    layers.for_layers,
     layers.layers,
     values.paths,
     values.quoted,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either, shown
-from tostdsl.syntax.words import KEYWORDS
+from tostdsl.syntax.habits.statement import NAME, REACH, Statement, either
 
 GROUPS = ("conv", "linear", "first", "last")
 """Groups of layers, which the language itself names."""
@@ -21,33 +20,13 @@ _KINDS = re.compile(rf"\b((?:the\s+)?({either(GROUPS)})\s+{_LAYERS}){_END}")
 _THE = re.compile(rf"(?<=\s)the\s+(?={either(GROUPS)}{_END})")
 _INDEXED = re.compile(rf"(?<![\w.\"*?])({NAME}(?:\.\w+)*(?:\[\d+\](?:\.\w+)*)+)(?![\w.*?\[])")
 _CALLED = re.compile(r"\b(?:on|except)\s+((?:layers?|modules?|names?)\(\s*([^()]*?)\s*\))")
-_SELECTED = rf"(?:\"[^\"\n]*\"|{either(GROUPS)}\b)"
-_FOR = re.compile(rf"\s+(for)\s+({_SELECTED}(?:\s*,\s*{_SELECTED})*)(?=\s|$)")
 _QUOTED = re.compile(rf"(?:\b(?:on|except)|,)\s+('({either(GROUPS)})')")
 _REACHED = re.compile(r"\s(?:on|except)\s")
 
 
 def worth_a_look(text: str) -> bool:
     """Whether a statement that can be read names every layer, or calls layers by a function."""
-    return any(habit.search(text) is not None for habit in (_EVERY, _CALLED, _FOR))
-
-
-def for_layers(text: Statement) -> None:
-    """`skip for "layer1" until epoch 10`."""
-    match, first = _FOR.search(text.text), re.match(NAME, text.text)
-    if first is not None and first.group() in KEYWORDS and first.group() != "mask":
-        return
-    if match is None or re.search(r"\son\s", text.outer) is not None:
-        return
-    place = match.span(1)
-    excepted = re.search(r"\sexcept\s", text.outer[match.end() :])
-    cut = match.end() + (excepted.start() if excepted else len(text.text) - match.end())
-    rest, behind = (match.end(), cut), (cut, len(text.text))
-    made = text.written.composed([(0, match.start()), rest, " on ", match.span(2), behind])
-    help = f"write `{shown(made.text)}`"
-    edit = (0, len(text.text), made.text)
-    text.report("T134", place, edit, certain=False, help=help, mark="for", reason="")
-    text.written = made
+    return any(habit.search(text) is not None for habit in (_EVERY, _CALLED))
 
 
 def layers(text: Statement) -> None:
