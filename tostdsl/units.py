@@ -351,9 +351,9 @@ class Clock:
         """The step a moment stands for; a fraction of a step is rounded half up."""
         match moment.unit:
             case "start":
-                exact = Fraction(0)
+                return 0
             case "end":
-                exact = Fraction(self.total)
+                return self.total
             case "epoch":
                 exact = Fraction(moment.value) * self.steps_per_epoch
             case "step":

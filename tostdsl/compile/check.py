@@ -210,7 +210,7 @@ def _conflicts(
         return chosen or EVERYWHERE
 
     for a, b, shared in overlaps(lowered.stages, interval, layers):
-        if repr(a.plan) == repr(b.plan):  # one mistake, one report: T424
+        if a.plan == b.plan:  # one mistake, one report: T424
             continue
         name_a, name_b = a.built.spec.name, b.built.spec.name
         ways = [removal_help(recipe, lowered.stages, a, b), *_ways_apart(a, b)]

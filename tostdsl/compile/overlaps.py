@@ -19,11 +19,10 @@ def overlaps(
     One pass in the order of their starts, so that many stages cost little more than few. An
     instant overlaps a stretch that it lies inside of, and another at the same moment.
     """
-    numbered = list(enumerate(sites))
-    numbered.sort(key=lambda item: (*interval(item[1]), item[0]))
+    numbered = [(interval(site), number, site) for number, site in enumerate(sites)]
+    numbered.sort(key=lambda item: item[:2])
     longest: dict[tuple[str, str], tuple[Interval, int, StageSite]] = {}
-    for number, site in numbered:
-        start, stop = interval(site)
+    for (start, stop), number, site in numbered:
         met: dict[int, tuple[StageSite, set[str]]] = {}
         for claim in site.plan.technique.claims():
             for layer in layers(site):

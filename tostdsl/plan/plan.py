@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -144,7 +145,9 @@ def stage_key(stage: StagePlan) -> tuple[str, str]:
 def stage_names(plan: Plan) -> list[str]:
     """Names of stages for screen and log; those that share a technique carry their number."""
     names = [stage.technique.name for stage in plan.stages]
-    return [
-        name if names.count(name) == 1 else f"{name}#{names[: i + 1].count(name)}"
-        for i, name in enumerate(names)
-    ]
+    often, seen = Counter(names), Counter[str]()
+    shown = []
+    for name in names:
+        seen[name] += 1
+        shown.append(name if often[name] == 1 else f"{name}#{seen[name]}")
+    return shown
