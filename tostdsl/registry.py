@@ -7,15 +7,13 @@ Built-in ones are imported on first use; third parties register through the entr
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from importlib.machinery import PathFinder
 from typing import TypeVar
 
 from tostdsl.builtin import BUILTIN
 from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.installed import declared
 from tostdsl.plan.spec import Spec
 
 S = TypeVar("S", bound=Spec)
@@ -30,7 +28,7 @@ KINDS: dict[str, str] = {
     "anneal": "anneals",
     "augmentation": "augmentations",
 }
-_PLUGINS = b"tostdsl.plugins"
+_PLUGINS = "tostdsl.plugins"
 _known: dict[tuple[str, str], type[Spec]] = {}
 _later: dict[tuple[str, str], Callable[[str], type[Spec]]] = {}
 """Names whose class is made when it is asked for; making it registers it."""
@@ -84,13 +82,13 @@ def _import(kind: str) -> None:
 @lru_cache(maxsize=1)
 def _load() -> None:
     """Load the plug-ins, after everything whose names they could want."""
-    if not _plugins_installed():
+    if not declared(_PLUGINS):
         return
     from importlib.metadata import entry_points
 
     for kind in BUILTIN:
         _import(kind)
-    for entry in entry_points(group=_PLUGINS.decode()):
+    for entry in entry_points(group=_PLUGINS):
         before, later = dict(_known), dict(_later)
         try:
             entry.load()
@@ -99,34 +97,6 @@ def _load() -> None:
                 names.clear()
                 names.update(kept)  # type: ignore[arg-type]
             _warnings.append(diagnose("W004", name=entry.name, reason=str(error) or repr(error)))
-
-
-def _plugins_installed() -> bool:
-    """Whether any installed distribution speaks of plug-ins.
-
-    `importlib.metadata` takes longer to load than a recipe to check, and mostly finds nothing; so
-    the files it would read are looked into first, wherever they are plain files.
-    """
-    others = (finder for finder in sys.meta_path if finder is not PathFinder)
-    if any(hasattr(finder, "find_distributions") for finder in others):
-        return True
-    for folder in dict.fromkeys(path or "." for path in sys.path):
-        if os.path.isfile(folder):  # an archive
-            return True
-        try:
-            names = [name for name in os.listdir(folder) if name.endswith(("-info", ".egg"))]
-        except OSError:
-            continue
-        if any(name.endswith(".egg") for name in names):
-            return True
-        for name in names:
-            try:
-                with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
-                    if _PLUGINS in file.read():
-                        return True
-            except OSError:
-                continue
-    return False
 
 
 def find(kind: str, name: str) -> type[Spec] | None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from tests.nets import Residual, build, mlp, vgg
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.hooks import Joint, Stretch
+from tostdsl.engine.places import Joint, Stretch
 from tostdsl.engine.structure import Structure, activations_after
 
 

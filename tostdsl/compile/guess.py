@@ -34,9 +34,7 @@ SHOWN = 12
 
 
 def statement_meant(word: str) -> str | None:
-    """The slot or setting that a stage of this name was probably meant to be."""
-    if registry.find("technique", word) is not None:
-        return None
+    """The slot or setting that a stage of no technique's name was probably meant to be."""
     if word.lower() in KEYWORDS:
         return word.lower()
     if word.lower() in others.SLOTS:

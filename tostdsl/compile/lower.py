@@ -150,9 +150,11 @@ class Lowering:
         recipe = self.recipe
         place = recipe.source.span(0, 0)
         names = {stage.call.name.text for stage in recipe.stages[:MAX_REPORTS]}
-        if names:
-            meant = map(guess.statement_meant, names)
-            recipe.broken |= {word for word in meant if word is not None}
+        for name in names:
+            known = registry.find("technique", name) is not None
+            meant = None if known else guess.statement_meant(name)
+            if meant is not None:
+                recipe.broken.add(meant)
         for word, example in REQUIRED.items():
             if "extends" in recipe.broken:  # it may stand there
                 return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import fx, nn
 
 from tostdsl.engine import nodes
-from tostdsl.engine.hooks import Joint, Stretch
+from tostdsl.engine.places import Joint, Stretch
 
 if TYPE_CHECKING:
     from tostdsl.engine.structure import Structure

@@ -12,7 +12,8 @@ from torch.utils.hooks import RemovableHandle
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import nodes
 from tostdsl.engine.calls import Call, Owner
-from tostdsl.engine.hooks import Batch, Hidden, Joint, Stretch, Unwidened
+from tostdsl.engine.hooks import Batch
+from tostdsl.engine.places import Hidden, Joint, Stretch, Unwidened
 from tostdsl.engine.seeds import generator
 from tostdsl.engine.shapes import Shapes
 from tostdsl.engine.structure import activations_after

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import joints, nodes
 from tostdsl.engine.calls import Functions
-from tostdsl.engine.hooks import Hidden, Joint, Relay, Stretch, Unwidened
+from tostdsl.engine.places import Hidden, Joint, Relay, Stretch, Unwidened
 
 Step = Callable[[Tensor], Tensor]
 Given = dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]]

@@ -10,7 +10,8 @@ from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.hooks import Hidden, Network, Unwidened
+from tostdsl.engine.hooks import Network
+from tostdsl.engine.places import Hidden, Unwidened
 from tostdsl.units import Factor
 
 if TYPE_CHECKING:
