@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ __all__ = ["Certificate", "Check", "Jump", "Shape"]
 
 MOVED = "the mask moved when planned and keeps as many weights as planned"
 ENTERED = "stages entered without changing a weight or a statistic"
+
+
+Witnessed = dict[str, list[tuple[int, bool]]]
+"""By phase: steps, and whether what was looked at then was right."""
 
 
 def number(value: float) -> float | None:
@@ -79,10 +84,10 @@ class Certificate:
     checks: list[Check] = field(default_factory=list)
     jumps: list[Jump] = field(default_factory=list)
     """One for each moment at which stages that change the network left it."""
-    _present: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
-    _entered: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
-    _masked: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
-    _moved: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
+    _present: Witnessed = field(default_factory=dict)
+    _entered: Witnessed = field(default_factory=dict)
+    _masked: Witnessed = field(default_factory=dict)
+    _moved: Witnessed = field(default_factory=dict)
     _chosen: str | None = None
 
     @property
@@ -203,6 +208,28 @@ class Certificate:
         self.add(f"no hooks left {when}", not extra, extra or "0 left")
         detail = f"{now.parameters:,} of {plain.parameters:,}"
         self.add(f"same parameter count {when}", now.parameters == plain.parameters, detail)
+
+    def open_parts(self) -> dict[str, Any]:
+        """What was taken down of phases that are not closed yet, for a checkpoint."""
+        return {
+            "present": deepcopy(self._present),
+            "entered": deepcopy(self._entered),
+            "masked": deepcopy(self._masked),
+            "moved": deepcopy(self._moved),
+            "chosen": self._chosen,
+        }
+
+    def reopen(
+        self,
+        present: Witnessed,
+        entered: Witnessed,
+        masked: Witnessed,
+        moved: Witnessed,
+        chosen: str | None,
+    ) -> None:
+        """Take back what `open_parts` gave."""
+        self._present, self._entered = deepcopy(present), deepcopy(entered)
+        self._masked, self._moved, self._chosen = deepcopy(masked), deepcopy(moved), chosen
 
     def to_json(self) -> dict[str, Any]:
         """The content of certificate.json."""

@@ -6,6 +6,7 @@ plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads, data, files of the user's own functions,
                      `trace_every` (null for a run not traced)
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
+lives.jsonl          a line each time the run was started, resumed or stopped
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
 trace.svg            the same as a picture
 mask_file.json       with the mask `file`: the file's digest, how each weight's mask was found in it
@@ -37,6 +38,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -47,10 +49,14 @@ import torch
 from safetensors.torch import save
 
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.manifest import MANIFEST, Entry, manifest
+from tostdsl.engine.lock import Lock
+from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
 from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
+TRACE, LIVES = "trace.jsonl", "lives.jsonl"
+LINES = (METRICS, TRACE, LIVES)
+"""The files that are written line by line."""
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -74,12 +80,25 @@ def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
 
 
 class Lines:
-    """A new file of JSON lines, each on disk at once."""
+    """A file of JSON lines, each handed to the system at once.
 
-    def __init__(self, path: Path) -> None:
+    It must be new, or with `begun` hold at least what that says: all after it is cut off.
+    `ValueError` where its beginning is not as it was written.
+    """
+
+    def __init__(self, path: Path, begun: Entry | None = None) -> None:
         self._path = path
-        self._file: BinaryIO = path.open("xb")
         self._digest, self._bytes = hashlib.sha256(), 0
+        if begun is None:
+            self._file: BinaryIO = path.open("xb")
+            return
+        self._file = path.open("r+b")
+        self._digest.update(self._file.read(begun.bytes))
+        self._bytes = begun.bytes
+        if self.entry != begun:
+            self._file.close()
+            raise ValueError(f"{path.name} is not as it was written")
+        self._file.truncate(begun.bytes)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add a line."""
@@ -97,18 +116,29 @@ class Lines:
         """The file as it has been written so far."""
         return Entry(self._bytes, self._digest.hexdigest())
 
+    def sync(self) -> None:
+        """Return when all lines are on disk."""
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
 class RunFolder:
-    """Writes one run's files. Making it claims the folder; a taken one is refused."""
+    """Writes one run's files. Making it claims the folder; a taken one is refused.
 
-    def __init__(self, path: Path) -> None:
+    With `begun` it is a run's that goes on: the files as they were at a checkpoint. Those of lines
+    are cut back to that; `TostError` R706 where one is not as it was written.
+    """
+
+    def __init__(self, path: Path, begun: Mapping[str, Entry] | None = None) -> None:
         self.path = path
         self._lines: dict[str, Lines] = {}
         self._written: dict[str, Entry] = {}
+        if begun is not None:
+            self._go_on(begun)
+            return
         try:
             if (path / MARKER).exists():
                 raise TostError.of("R201", path=path)
@@ -119,11 +149,39 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
+            self._lock = Lock(path)
             self._lines[METRICS] = self._metrics = Lines(path / METRICS)
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
+
+    def _go_on(self, begun: Mapping[str, Entry]) -> None:
+        self._lock = Lock(self.path)
+        for name, entry in begun.items():
+            try:
+                if name in LINES:
+                    self._lines[name] = Lines(self.path / name, entry)
+                    continue
+                reason = gap(self.path, name, entry)
+            except ValueError as error:
+                reason = str(error).removeprefix(f"{name} ")
+            except OSError as error:
+                reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            if reason:
+                raise TostError.of("R706", path=self.path / name, reason=reason)
+            self._written[name] = entry
+        self._metrics = self._lines[METRICS]
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All files written so far, as they are."""
+        return {**self._written, **{name: lines.entry for name, lines in self._lines.items()}}
+
+    def sync(self) -> None:
+        """Return when all lines are on disk."""
+        for lines in self._lines.values():
+            lines.sync()
 
     def write_recipe(
         self, plan: Plan, texts: Mapping[str, str], given: Mapping[str, Any] | None = None
@@ -146,7 +204,9 @@ class RunFolder:
         self._metrics.write(row)
 
     def lines(self, name: str) -> Lines:
-        """Another file of JSON lines."""
+        """Another file of JSON lines, or the one that a run that goes on has begun."""
+        if name in self._lines:
+            return self._lines[name]
         try:
             made = self._lines[name] = Lines(self.path / name)
         except OSError as error:
@@ -166,12 +226,13 @@ class RunFolder:
 
     def seal(self) -> None:
         """Write the manifest over everything written so far; nothing comes after it."""
-        self._written.update({name: lines.entry for name, lines in self._lines.items()})
-        self.write_json(MANIFEST, manifest(self._written))
+        self.write_json(MANIFEST, manifest(self.entries))
 
     def close(self) -> None:
-        """Close the metrics."""
-        self._metrics.close()
+        """Close what is open, and let others into the folder."""
+        for lines in self._lines.values():
+            lines.close()
+        self._lock.release()
 
     def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
@@ -180,7 +241,7 @@ class RunFolder:
             target.write_bytes(content)
         except OSError as error:
             raise _unwritable(target, error) from None
-        self._written[name] = Entry(len(content), hashlib.sha256(content).hexdigest())
+        self._written[name] = entry_of(content)
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
+from tostdsl.engine import randomness
 from tostdsl.engine.boundary import cross, leave
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
@@ -36,6 +37,7 @@ from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
+    from tostdsl.engine.keeper import Keeper
     from tostdsl.engine.trace import Tracer
 
 GLIMPSE_SECONDS = 0.2
@@ -66,11 +68,23 @@ class Equipment:
     """Looks at gradients from time to time, where the run was asked to."""
     seams: list[Seam] = field(default_factory=list)
     """Where stages left the network, in order."""
+    keeper: Keeper | None = None
+    """Keeps the run's state from time to time, where it is kept at all."""
 
     @cached_property
     def units(self) -> Units:
         """The units that may be dead."""
         return Units(self.surgeon)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where in a phase to go on, and what puts its state back."""
+
+    segment: int
+    offset: int
+    """How many of the segment's steps have run."""
+    restore: Callable[[Loop], None]
 
 
 class Loop:
@@ -113,22 +127,27 @@ class Loop:
 
     # -- structure, at boundaries only
 
-    def run(self) -> None:
-        """Run every segment, then take everything out."""
+    def run(self, begin: Begin | None = None) -> None:
+        """Run every segment, or those from `begin` on, then take everything out."""
         kit = self.kit
         kit.surgeon.train(True)
         if kit.masked is not None:
             kit.masked.bind(self.optimizer)
-        for event in self.phase.events.get(0, ()):
+        for event in self.phase.events.get(0, ()) if begin is None else ():
             self._occasion(event)
+        first, offset = (0, 0) if begin is None else (begin.segment, begin.offset)
         try:
-            for segment in self.phase.segments:
+            for number, segment in enumerate(self.phase.segments[first:], first):
                 began = time.perf_counter()
-                self._boundary(segment)
+                if begin is not None and number == first:
+                    begin.restore(self)
+                else:
+                    cross(self, segment)
+                    offset = 0
                 pause = time.perf_counter() - began
                 self.epoch_start += pause  # a rate is that of training, not of `init` and seams
                 self.last_glimpse += pause
-                self._run(segment)
+                self._run(segment, number, offset)
                 self._witness(segment)
             staying = [index for index in self.attached if self._stays(index)]
             going = [index for index in self.attached if index not in staying]
@@ -143,9 +162,6 @@ class Loop:
     def _stays(self, index: int) -> bool:
         technique = self.kit.plan.stages[index].technique
         return self.phase.kind == "train" and technique.stays()
-
-    def _boundary(self, segment: Segment) -> None:
-        cross(self, segment)
 
     def _witness(self, segment: Segment) -> None:
         """Take down who was at work over a segment, as the network itself has it."""
@@ -164,7 +180,7 @@ class Loop:
 
     # -- steps
 
-    def _run(self, segment: Segment) -> None:
+    def _run(self, segment: Segment, number: int, offset: int) -> None:
         kit, optimizer, scaler, feed = self.kit, self.optimizer, self.scaler, self.kit.feed
         hooks: list[Hook[Any]] = [self.attached[index].hook for index in segment.attached]
         on_batch = _bound(hooks, "batch")
@@ -179,14 +195,14 @@ class Loop:
         vectors = [self.attached[index].vector for index in segment.attached]
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
-        for step, scalars in self._scalars_of(segment):
+        for place, (step, scalars) in enumerate(self._scalars_of(segment, offset), offset + 1):
             self.step = step
             for vector, row in zip(vectors, scalars, strict=True):
                 vector.copy_(row)
             rate = self._rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            torch.manual_seed(derive(kit.plan.seed, "step", self.phase.name, step))  # dropout's
+            randomness.seed(derive(kit.plan.seed, "step", self.phase.name, step))  # dropout's
             epoch, index = divmod(step, per_epoch)
             batch: Batch = feed.train_batch(epoch, index % feed.steps_per_epoch)
             batch.step = step
@@ -212,6 +228,8 @@ class Loop:
                 self._occasion(event)
                 for act in on_epoch if event == "epoch" else ():
                     act()
+            if kit.keeper is not None:
+                kit.keeper.stepped(self, number, place)
 
     def _advance(self) -> None:
         """A training step from the gradients at hand."""
@@ -224,9 +242,11 @@ class Loop:
             self._advance()
         self.remask(self.phase, update)
 
-    def _scalars_of(self, segment: Segment) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+    def _scalars_of(
+        self, segment: Segment, offset: int
+    ) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
         """Each step with the attached stages' scalars, computed ahead in blocks on the device."""
-        for start in range(0, len(segment.steps), BLOCK):
+        for start in range(offset, len(segment.steps), BLOCK):
             steps = segment.steps[start : start + BLOCK]
             blocks = [
                 torch.tensor(

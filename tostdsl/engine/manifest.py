@@ -30,6 +30,11 @@ class Entry:
     sha256: str
 
 
+def entry_of(content: bytes) -> Entry:
+    """Length and SHA-256 of a file's content."""
+    return Entry(len(content), hashlib.sha256(content).hexdigest())
+
+
 def manifest(files: Mapping[str, Entry]) -> dict[str, Any]:
     """The content of manifest.json; its own `sha256` is over the canonical JSON of the rest."""
     body = {"version": VERSION, "files": {name: asdict(files[name]) for name in sorted(files)}}

@@ -1,11 +1,23 @@
-"""Torch's own random numbers, put back after something else has drawn from them."""
+"""The generators that everybody draws from: set before each step, and put back after others."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+
+
+def seed(value: int) -> None:
+    """Set the generators of torch (on every device), Python and numpy.
+
+    What a network draws from them in a step then depends on nothing but the step.
+    """
+    torch.manual_seed(value)
+    random.seed(value)
+    np.random.seed(value % 2**32)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ Techniques work through a `Site`, one for each stage at work. All sites of a run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -173,6 +174,15 @@ class Surgeon:
             {name: flag for name, (flag, _) in self._held.items()},
             {owner.name: owner.written for site in sites for owner in site.owners},
         )
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Log nothing meanwhile: what enters again has been told before."""
+        log, self.log = self.log, lambda _text: None
+        try:
+            yield
+        finally:
+            self.log = log
 
     # -- stages
 

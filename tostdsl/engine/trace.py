@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from tostdsl.engine import device as devices
 from tostdsl.engine import nodes, randomness
-from tostdsl.engine.folder import RunFolder
+from tostdsl.engine.folder import TRACE, RunFolder
 from tostdsl.engine.hooks import Batch
 from tostdsl.engine.loop import Equipment
 from tostdsl.engine.observer import Observer
@@ -55,7 +55,7 @@ class Tracer:
         self._folder, self._plan, self._every = folder, plan, every
         self._observer = observer
         self._names = stage_names(plan)
-        self._file = folder.lines("trace.jsonl")
+        self._file = folder.lines(TRACE)
         self._closed = False
         self._rows: list[Mapping[str, Any]] = []
         self._weights: dict[str, tuple[str, torch.nn.Parameter]] = {}

@@ -1,0 +1,255 @@
+"""Checkpoints: one folder each, written whole or not at all, and believed only when proven.
+
+`ckpt/step-0000120/` holds the state after 120 steps of the whole run::
+
+    state.safetensors   weights, buffers, the optimizer's moments, what stages added
+    state.json          all that is no tensor (`record.Record`)
+    manifest.json       length and SHA-256 of both, and of itself
+
+Written: into a folder with a name of its own, each file flushed to disk, the manifest last; then
+the folder is renamed, which is one step for a file system. Read: newest first; one whose manifest,
+files, schema or blobs are not as written is passed over with its reason and stays where it is. No
+name is believed without its manifest, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from tostdsl.engine.blobs import Blobs
+from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of, manifest
+from tostdsl.engine.record import SCHEMA, Record
+from tostdsl.engine.storage import Disk
+
+FOLDER = "ckpt"
+STATE, RECORD = "state.safetensors", "state.json"
+KEEP = 2
+"""How many of the newest are kept, besides the best."""
+_NAME = re.compile(r"step-(\d{7,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state, copied off the device: nothing that trains on changes it."""
+
+    record: Record
+    tensors: Mapping[str, Tensor]
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    """Contents of blobs that may not be on disk yet, by digest."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"step-{self.record.position.done:07d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A checkpoint that cannot be used, and why, in words."""
+
+    name: str
+    reason: str
+
+
+class Unusable(Exception):
+    """Why a checkpoint cannot be used."""
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """The checkpoints of one run folder; only one process may write them (`lock`)."""
+
+    run: Path
+    keep: int = KEEP
+    disk: Disk = field(default_factory=Disk)
+    valid: dict[str, Record] = field(default_factory=dict)
+    """Those that this process wrote or has proven, by name."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of all of them."""
+        return self.run / FOLDER
+
+    @property
+    def blobs(self) -> Blobs:
+        """What several of them share."""
+        return Blobs(self.run, self.disk)
+
+    # -- writing
+
+    def write(self, snapshot: Snapshot) -> Path:
+        """Write a checkpoint and remove those that are no longer kept.
+
+        Raises:
+            OSError: it could not be written; all others are as they were.
+
+        """
+        name, disk = snapshot.name, self.disk
+        target = self.root / name
+        if name in self.valid:  # the same step of the same run: the same state
+            return target
+        disk.make(self.root)
+        for digest, content in snapshot.blobs.items():
+            self.blobs.put(digest, content)
+        if target.exists():  # proven to be none, else it would be known
+            self._discard(target)
+        temporary = self.root / f".tmp-{name}-{os.getpid()}"
+        if temporary.exists():
+            disk.remove(temporary)
+        disk.make(temporary)
+        try:
+            self._fill(temporary, snapshot)
+            disk.sync(temporary)
+            disk.rename(temporary, target)
+        except OSError:
+            self._forget(temporary)
+            raise
+        disk.sync(self.root)
+        self.valid[name] = snapshot.record
+        self._rotate()
+        return target
+
+    def _fill(self, folder: Path, snapshot: Snapshot) -> None:
+        record = snapshot.record.model_dump()
+        contents = {
+            STATE: save(dict(snapshot.tensors)),
+            RECORD: json.dumps(record, sort_keys=True, indent=1).encode(),
+        }
+        for name, content in contents.items():
+            self.disk.write(folder / name, content)
+        entries = {name: entry_of(content) for name, content in contents.items()}
+        self.disk.write(folder / MANIFEST, _manifest(entries))
+
+    def _rotate(self) -> None:
+        """Remove what is not kept: neither the newest few nor the best. Broken ones stay."""
+        names = sorted(self.valid)
+        best = best_of(self.valid)
+        for name in names[: -self.keep]:
+            if name != best:
+                self._discard(self.root / name)
+                del self.valid[name]
+        others = [path for path in self._all() if path.name not in self.valid]
+        if not others:  # a broken one may want its blobs again when it is mended
+            self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
+
+    def _discard(self, path: Path) -> None:
+        """Rename, then remove: a kill in between leaves nothing that looks like a checkpoint."""
+        trash = self.root / f".trash-{path.name}-{os.getpid()}"
+        self.disk.rename(path, trash)
+        self.disk.remove(trash)
+
+    def _forget(self, path: Path) -> None:
+        try:
+            self.disk.remove(path)
+        except OSError:
+            return  # the next to hold the lock clears it away
+
+    # -- reading
+
+    def clear(self) -> None:
+        """Remove what was left half written or half removed; only for who holds the lock."""
+        if self.root.is_dir():
+            for path in self.root.iterdir():
+                if path.name.startswith((".tmp-", ".trash-")):
+                    self.disk.remove(path)
+
+    def newest(self) -> tuple[Snapshot | None, list[Skipped]]:
+        """The newest that can be used, and those newer that cannot.
+
+        Older ones are looked at too, so that what is removed later is only what is known.
+        """
+        found: Snapshot | None = None
+        skipped = []
+        for path in sorted(self._all(), key=lambda path: path.name, reverse=True):
+            try:
+                snapshot = self._read(path, found is None)
+            except Unusable as error:
+                skipped.append(Skipped(path.name, str(error)))
+                continue
+            self.valid[path.name] = snapshot.record
+            found = found or snapshot
+        return found, skipped
+
+    def _all(self) -> Iterator[Path]:
+        if self.root.is_dir():
+            yield from (path for path in self.root.iterdir() if _NAME.fullmatch(path.name))
+
+    def _read(self, path: Path, tensors: bool = True) -> Snapshot:
+        contents = self._proven(path)
+        try:
+            said = json.loads(contents[RECORD])
+            schema = said.get("schema_version")
+            if type(schema) is int and schema != SCHEMA:
+                raise Unusable(f"it is of schema {schema}, this version reads schema {SCHEMA}")
+            record = Record.model_validate(said)
+            state = load(contents[STATE]) if tensors else {}
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise Unusable(f"{RECORD} has no sound `{where}`: {first['msg'].lower()}") from None
+        except (ValueError, AttributeError, RecursionError):
+            raise Unusable(f"{RECORD} is no record of a state") from None
+        except SafetensorError as error:
+            raise Unusable(f"{STATE} cannot be read: {error}") from None
+        snapshot = Snapshot(record, state)
+        if snapshot.name != path.name:
+            raise Unusable(f"it is the one of {snapshot.name}")
+        if tensors and sorted(state) != record.tensors:
+            raise Unusable(f"{STATE} has other tensors than {RECORD} names")
+        gaps = [gap for each in sorted(record.blobs) if (gap := self.blobs.gap(each))]
+        if gaps:
+            raise Unusable(gaps[0])
+        return snapshot
+
+    def _proven(self, path: Path) -> dict[str, bytes]:
+        """The files of a checkpoint, each as its manifest says."""
+        contents = {}
+        try:
+            for name in (MANIFEST, RECORD, STATE):
+                contents[name] = self.disk.read(path / name)
+        except FileNotFoundError as error:
+            raise Unusable(f"{Path(str(error.filename)).name} is missing") from None
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Unusable(f"it cannot be read: {reason}") from None
+        said = contents.pop(MANIFEST)
+        entries = {name: entry_of(content) for name, content in contents.items()}
+        if said != _manifest(entries):
+            raise Unusable(f"{_changed(said, entries)} is not as it was written (other SHA-256)")
+        return contents
+
+
+def _manifest(entries: Mapping[str, Entry]) -> bytes:
+    return json.dumps(manifest(entries), indent=1).encode()
+
+
+def _changed(said: bytes, entries: Mapping[str, Entry]) -> str:
+    """Which file does not fit a manifest; the manifest itself where it is not sound."""
+    try:
+        content = json.loads(said)
+        sound = content["sha256"] == body_digest(content)
+        named = {name: Entry(**content["files"][name]) for name in entries}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return MANIFEST
+    others = [name for name, entry in entries.items() if named[name] != entry]
+    return others[0] if sound and others else MANIFEST
+
+
+def best_of(records: Mapping[str, Record]) -> str | None:
+    """The one with the best accuracy on the images held out, the latest of equals."""
+    measured = [
+        (record.validation, name)
+        for name, record in records.items()
+        if record.validation is not None
+    ]
+    return max(measured)[1] if measured else None

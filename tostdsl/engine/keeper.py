@@ -1,0 +1,153 @@
+"""When a run's state is kept: at intervals, before each phase, at its end, and when told to stop.
+
+A state is copied on the thread that trains and written on another; training goes on meanwhile. One
+is written at a time: while it is, the next interval's waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tostdsl.diagnostics import TostError, diagnose
+from tostdsl.engine.checkpoint import Checkpoints, Snapshot
+from tostdsl.engine.stops import Stop, Stops
+
+if TYPE_CHECKING:
+    from tostdsl.engine.loop import Loop
+
+Unit = Literal["minutes", "epochs", "steps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """How often a state is kept."""
+
+    value: float
+    unit: Unit
+
+    def __str__(self) -> str:
+        unit = self.unit[:-1] if self.value == 1 else self.unit
+        return f"{self.value:g} {unit}"
+
+
+DEFAULT = Every(10, "minutes")
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Keeps one run's state.
+
+    `take` copies the state at a place in the program: the loop at work (None between phases), its
+    segment, and how many of its steps have run.
+    """
+
+    checkpoints: Checkpoints
+    every: Every | None
+    """None keeps no state at all, and a stop keeps none either."""
+    stops: Stops
+    take: Callable[[Loop | None, int | None, int], Snapshot]
+    say: Callable[[str], None]
+    total: int
+    """Steps of the whole program."""
+    done: int = 0
+    """Of them, those that have run."""
+    flush: Callable[[], None] = lambda: None
+    """Puts what is written line by line on disk before a checkpoint counts on it."""
+    written: int = 0
+    stalled: float = 0.0
+    """Seconds that training stood still for it."""
+    _pool: ThreadPoolExecutor | None = None
+    _pending: Future[Path] | None = None
+    _last: float = field(default_factory=time.monotonic)
+    _epochs: int = 0
+
+    def stepped(self, loop: Loop, segment: int, offset: int) -> None:
+        """A step has run, and all that happens after it."""
+        self.done += 1
+        if self.stops.asked is not None:
+            self.stop(loop, segment, offset)
+        if self._pending is not None and self._pending.done():
+            self._land()
+        if self._due(loop):
+            self._keep(loop, segment, offset, wait=self.done == self.total)
+
+    def border(self) -> None:
+        """A phase is about to begin."""
+        if self.stops.asked is not None:
+            self.stop(None, None, 0)
+        if self.every is not None:
+            self._keep(None, None, 0, wait=False)
+
+    def stop(self, loop: Loop | None, segment: int | None, offset: int) -> None:
+        """Keep the state and raise `Stop`; R205 where it cannot be kept."""
+        assert self.stops.asked is not None
+        if self.every is not None:
+            self._keep(loop, segment, offset, wait=True)
+        raise Stop(self.stops.asked)
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        if self._pending is not None:
+            self._land()
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _due(self, loop: Loop) -> bool:
+        if self.every is None:
+            return False
+        if self.done == self.total:
+            return True
+        match self.every.unit:
+            case "minutes":
+                return time.monotonic() - self._last >= 60 * self.every.value
+            case "steps":
+                return self.done % max(1, round(self.every.value)) == 0
+            case "epochs":
+                step = loop.step + 1
+                if "epoch" not in loop.phase.occasions(step):
+                    return False
+                self._epochs += 1
+                return self._epochs % max(1, round(self.every.value)) == 0
+
+    def _keep(self, loop: Loop | None, segment: int | None, offset: int, *, wait: bool) -> None:
+        if self._pending is not None:
+            if not wait and not self._pending.done():
+                return
+            self._land()
+        began = time.perf_counter()
+        self._last = time.monotonic()
+        snapshot = self.take(loop, segment, offset)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "checkpoint")
+        self._pending = self._pool.submit(self._write, snapshot)
+        if wait:
+            try:
+                self._land(final=True)
+            finally:
+                self.stalled += time.perf_counter() - began
+            return
+        self.stalled += time.perf_counter() - began
+
+    def _write(self, snapshot: Snapshot) -> Path:
+        self.flush()
+        return self.checkpoints.write(snapshot)
+
+    def _land(self, *, final: bool = False) -> None:
+        """Take in how a writing ended: one that failed on the way is said, and training goes on."""
+        pending, self._pending = self._pending, None
+        assert pending is not None
+        try:
+            pending.result()
+            self.written += 1
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            if final:
+                raise TostError.of("R205", path=self.checkpoints.root, reason=reason) from None
+            warning = diagnose("R206", path=self.checkpoints.root, reason=reason)
+            self.say(f"{warning.severity}[{warning.code}]: {warning.message}")

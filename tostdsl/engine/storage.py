@@ -1,0 +1,66 @@
+"""Files that are whole or not there: each byte is on disk before a name says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+
+class Disk:
+    """The file system as checkpoints use it: one method a call, so that each can fail in a test.
+
+    Raises:
+        OSError: whatever the file system says.
+
+    """
+
+    def make(self, folder: Path) -> None:
+        """Make a folder, and those above it."""
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Make a file that is not there yet; its content is on disk when this returns."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def sync(self, path: Path) -> None:
+        """Return when a folder's names, or a file's content, are on disk."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file or folder another name, in one step."""
+        old.rename(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, or a folder with all that is in it."""
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+    def read(self, path: Path) -> bytes:
+        """The content of a regular file; a pipe that nobody writes to does not keep it waiting."""
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(0, "it is not a regular file")
+            return file.read()
+
+    def reserve(self, path: Path, size: int) -> None:
+        """Find out whether so many bytes can be written: a file of that size, made and removed."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, max(1, size))
+        finally:
+            os.close(descriptor)
+            path.unlink()
