@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tostdsl.engine.checkup import Checkup
     from tostdsl.engine.export import Exported
     from tostdsl.engine.observer import Observer, Result
+    from tostdsl.engine.resume import ResumeOptions
     from tostdsl.engine.run import RunOptions
     from tostdsl.engine.start import DataOptions
     from tostdsl.engine.verify import Verdict, VerifyOptions
@@ -101,6 +102,21 @@ def run(
     from tostdsl.engine.run import run as engine_run
 
     return engine_run(plan, options, observer, texts(plan, sources), given)
+
+
+def resume(
+    folder: Path,
+    options: ResumeOptions | None = None,
+    observer: Observer | None = None,
+    edited: Sequence[Plan] | None = None,
+) -> Result:
+    """Go on with the run in a folder from its newest sound checkpoint.
+
+    `edited` are plans of which one must mean the same as the run's, else `TostError` R709.
+    """
+    from tostdsl.engine.resume import resume as engine_resume
+
+    return engine_resume(folder, options, observer, _recompiled, edited)
 
 
 def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
@@ -214,5 +230,6 @@ __all__ += [
     "format_text",
     "given",
     "plan_from_json",
+    "resume",
     "verify",
 ]

@@ -1,7 +1,7 @@
 """`tost`: finds the command, and turns whatever goes wrong into a message and an exit status.
 
 0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
-4 an expectation was missed, 130 interrupted.
+4 an expectation was missed, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "Show what a recipe means: values, phases, timeline.",
     "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
+    "resume": "Go on with a run that was stopped.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",
@@ -87,8 +88,9 @@ def entry() -> NoReturn:
         sys.exit(130)
     except TostError as error:
         show(error.diagnostics)
-        if any(d.code == "R304" for d in error.diagnostics):
-            sys.exit(130)
+        stopped = getattr(error, "status", None)  # of `engine.stops.StoppedRun`
+        if stopped is not None:
+            sys.exit(stopped)
         running = all(d.code.startswith("R") for d in error.diagnostics)
         sys.exit(1 if running else status(error.diagnostics))
     except BrokenPipeError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tostdsl.cli.every import checkpoint_option, interval
 from tostdsl.cli.files import compiled
 from tostdsl.cli.progress import screen, sweep_lines, verdicts
 from tostdsl.cli.report import (
@@ -65,6 +66,14 @@ if TYPE_CHECKING:
     metavar="N",
     help="Trace every N steps, and where stages come and go.  [default: 50, fewer in a short run]",
 )
+@checkpoint_option
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="How many checkpoints stay, besides the best on held-out images.",
+)
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -80,6 +89,8 @@ def command(
     allow_code: bool,
     trace: str | None,
     trace_every: int | None,
+    checkpoint: tuple[float, str] | None,
+    keep: int,
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
@@ -112,13 +123,15 @@ def command(
         where = out / f"{index:03d}" if out is not None and values else out
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
-            (trace_every or 0) if trace else None, allow_code,
+            (trace_every or 0) if trace else None, allow_code, interval(checkpoint), keep,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)
         try:
             result = run(variant.plan, options, observer, made.recipe.sources, said)
         except TostError as error:
+            if hasattr(error, "status"):  # it was stopped from outside
+                raise
             found = variant.placed(error).diagnostics
             raise TostError(_taken(d, where) for d in found) from None
         observer.summary(result)
@@ -136,15 +149,13 @@ def _taken(diagnostic: Diagnostic, folder: Path | None) -> Diagnostic:
     end = end_of(folder)
     if end == "finished":
         help = "that run is finished: choose another folder with `--out`"
-    elif end == "not finished":
-        help = (
-            "that run has not come to its end: it is still at work, or was killed; choose another "
-            "folder with `--out`, or remove this one if nothing writes to it"
-        )
     else:
-        help = f"that run {_ENDED[end]}, and cannot be resumed: remove the folder, or choose "
-        help += "another with `--out`"
+        said = _ENDED.get(end, "has not come to its end: it is still at work, or was killed")
+        help = (
+            f"that run {said}; go on with it by `tost resume {folder}`, or choose another folder "
+            "with `--out`"
+        )
     return replace(diagnostic, help=help)
 
 
-_ENDED = {"failed": "failed", "interrupted": "was interrupted"}
+_ENDED = {"failed": "failed", "interrupted": "was interrupted", "stopped": "was stopped"}

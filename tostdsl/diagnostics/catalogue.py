@@ -341,16 +341,36 @@ CATALOGUE: dict[str, Entry] = {
     "R201": Entry("{path} already holds a run", "choose another folder with `--out`"),
     "R202": Entry("cannot write {path}: {reason}"),
     "R203": Entry("{path} is not empty and holds no run", "choose another folder with `--out`"),
+    "R204": Entry(
+        "{path} is in use by another process",
+        "wait until it has ended; it holds `run.lock`",
+    ),
+    "R205": Entry(
+        "cannot write a checkpoint to {path}: {reason}",
+        "what was kept before is untouched; make room, or run with `--checkpoint none`",
+    ),
+    "R206": _warning(
+        "cannot write a checkpoint to {path}: {reason}; training goes on, the last one stays",
+        "make room: without it a stop costs all steps since then",
+    ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
     "R303": Entry("out of memory on {device}", "lower the batch size"),
-    "R304": Entry("interrupted; {path} holds what ran until then"),
+    "R304": Entry("interrupted by {signal}; {path} holds what ran until then"),
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
         "lower the learning rate",
     ),
     "R306": Entry("training failed at step {step} of {phase}: {reason}"),
     "R307": Entry("the test loss is {value}: the network's outputs are not numbers"),
+    "R308": Entry(
+        "stopped by {signal}; {path} holds all of its state",
+        "go on with `tost resume {path}`",
+    ),
+    "R309": Entry(
+        "weights or moments are no numbers any more after step {step} of {phase}",
+        "lower the learning rate; the last checkpoint is from before that",
+    ),
     "R320": Entry(
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",
@@ -383,6 +403,27 @@ CATALOGUE: dict[str, Entry] = {
         "`{path}` is so long that there was time for {applied} only",
         "run `tost fix` again for the next ones",
         "note",
+    ),
+    "R701": Entry("there is nothing to resume in {path}: {reason}"),
+    "R702": Entry("this checkpoint does not fit the run: {reason}"),
+    "R703": Entry(
+        "{what} cannot be kept in a checkpoint: {reason}",
+        "run with `--checkpoint none`; the run then cannot be resumed",
+    ),
+    "R704": Entry(
+        "no checkpoint in {path} can be used, so the run cannot go on",
+        "bring the files back as they were, or start anew in another folder",
+    ),
+    "R705": Entry(
+        "the data is not what this run has trained on so far ({origin})",
+        "bring it back as it was: the images or labels have another SHA-256",
+    ),
+    "R706": Entry("{path} {reason}", "bring it back as it was; the run cannot go on without it"),
+    "R707": _warning("the checkpoint {name} is not used: {reason}"),
+    "R708": _warning("from here on it may not be the same to the bit: {what}"),
+    "R709": Entry(
+        "the recipe means another plan than the one that is running: {changes}",
+        "take the change back, or start a run of its own",
     ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

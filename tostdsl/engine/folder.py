@@ -57,6 +57,8 @@ from tostdsl.plan.plan import Plan
 TRACE, LIVES = "trace.jsonl", "lives.jsonl"
 LINES = (METRICS, TRACE, LIVES)
 """The files that are written line by line."""
+OWN = (".json", ".jsonl", ".safetensors", ".svg")
+"""How the names of the files end that are no texts of the recipe."""
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -132,11 +134,14 @@ class RunFolder:
     are cut back to that; `TostError` R706 where one is not as it was written.
     """
 
-    def __init__(self, path: Path, begun: Mapping[str, Entry] | None = None) -> None:
+    def __init__(
+        self, path: Path, begun: Mapping[str, Entry] | None = None, lock: Lock | None = None
+    ) -> None:
         self.path = path
         self._lines: dict[str, Lines] = {}
         self._written: dict[str, Entry] = {}
         if begun is not None:
+            self._lock = lock or Lock(path)
             self._go_on(begun)
             return
         try:
@@ -157,7 +162,6 @@ class RunFolder:
             raise _unwritable(path, error) from None
 
     def _go_on(self, begun: Mapping[str, Entry]) -> None:
-        self._lock = Lock(self.path)
         for name, entry in begun.items():
             try:
                 if name in LINES:
@@ -172,11 +176,16 @@ class RunFolder:
                 raise TostError.of("R706", path=self.path / name, reason=reason)
             self._written[name] = entry
         self._metrics = self._lines[METRICS]
+        try:
+            self._lines[LIVES] = Lines(self.path / LIVES, _whole_lines(self.path / LIVES))
+        except OSError as error:
+            raise _unwritable(self.path / LIVES, error) from None
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """All files written so far, as they are."""
-        return {**self._written, **{name: lines.entry for name, lines in self._lines.items()}}
+        """All files written so far, as they are; without those that no checkpoint takes back."""
+        lines = {name: lines.entry for name, lines in self._lines.items() if name != LIVES}
+        return {**self._written, **lines}
 
     def sync(self) -> None:
         """Return when all lines are on disk."""
@@ -220,13 +229,14 @@ class RunFolder:
     def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor], **notes: str) -> str:
         """A safetensors file; tensors that share memory are copied. Returns its SHA-256."""
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        content = save(plain, metadata=notes)
+        content = _ordered(save(plain, metadata=notes))
         self._write(name, content)
         return self._written[name].sha256
 
     def seal(self) -> None:
         """Write the manifest over everything written so far; nothing comes after it."""
-        self.write_json(MANIFEST, manifest(self.entries))
+        files = {**self.entries, LIVES: self.lines(LIVES).entry}
+        self.write_json(MANIFEST, manifest(files))
 
     def close(self) -> None:
         """Close what is open, and let others into the folder."""
@@ -242,6 +252,30 @@ class RunFolder:
         except OSError as error:
             raise _unwritable(target, error) from None
         self._written[name] = entry_of(content)
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its notes sorted: the library writes them in any order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    padded = text.ljust(-(-len(text) // 8) * 8)
+    return len(padded).to_bytes(8, "little") + padded + content[8 + size :]
+
+
+def is_text(name: str) -> bool:
+    """Whether a file of a run folder is a text of the recipe, which may be edited."""
+    return not name.endswith(OWN)
+
+
+def _whole_lines(path: Path) -> Entry:
+    """A file's lines without the last, where that was not written whole."""
+    content = path.read_bytes() if path.exists() else b""
+    if not path.exists():
+        path.touch()
+    return entry_of(content[: content.rfind(b"\n") + 1])
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:

@@ -1,7 +1,7 @@
 """When a run's state is kept: at intervals, before each phase, at its end, and when told to stop.
 
 A state is copied on the thread that trains and written on another; training goes on meanwhile. One
-is written at a time: while it is, the next interval's waits.
+is written at a time: an interval in minutes is stretched while it is, one in steps or epochs waits.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Keeper:
         assert self.stops.asked is not None
         if self.every is not None:
             self._keep(loop, segment, offset, wait=True)
-        raise Stop(self.stops.asked)
+        raise Stop(self.stops.asked, self.every is not None)
 
     def close(self) -> None:
         """Wait for what is being written."""
@@ -105,7 +105,8 @@ class Keeper:
             return True
         match self.every.unit:
             case "minutes":
-                return time.monotonic() - self._last >= 60 * self.every.value
+                free = self._pending is None or self._pending.done()
+                return free and time.monotonic() - self._last >= 60 * self.every.value
             case "steps":
                 return self.done % max(1, round(self.every.value)) == 0
             case "epochs":
@@ -116,11 +117,9 @@ class Keeper:
                 return self._epochs % max(1, round(self.every.value)) == 0
 
     def _keep(self, loop: Loop | None, segment: int | None, offset: int, *, wait: bool) -> None:
-        if self._pending is not None:
-            if not wait and not self._pending.done():
-                return
-            self._land()
         began = time.perf_counter()
+        if self._pending is not None:
+            self._land()
         self._last = time.monotonic()
         snapshot = self.take(loop, segment, offset)
         if self._pool is None:

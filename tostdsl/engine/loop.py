@@ -68,6 +68,8 @@ class Equipment:
     """Looks at gradients from time to time, where the run was asked to."""
     seams: list[Seam] = field(default_factory=list)
     """Where stages left the network, in order."""
+    validation: float | None = None
+    """Accuracy on the images held out, as last measured."""
     keeper: Keeper | None = None
     """Keeps the run's state from time to time, where it is kept at all."""
 
@@ -286,6 +288,17 @@ class Loop:
                     found[names[index]] = value
         return found
 
+    def refuse_infinite(self) -> None:
+        """`TostError` R302 or R309 where loss, weights or moments are no numbers any more."""
+        self._finite(self.meter.read()[0])
+        held = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for state in self.optimizer.state.values():
+            held += [value for value in state.values() if isinstance(value, Tensor)]
+        floating = [tensor.detach() for tensor in held if tensor.is_floating_point()]
+        sound = torch.stack([tensor.isfinite().all().to(self.kit.device) for tensor in floating])
+        if not bool(sound.all()):
+            raise TostError.of("R309", step=self.step, phase=self.phase.name)
+
     def _finite(self, value: float) -> float:
         if not math.isfinite(value):
             raise TostError.of("R302", value=value, step=self.step, phase=self.phase.name)
@@ -314,6 +327,7 @@ class Loop:
         if self.kit.feed.size("validation"):
             measured = evaluate(self.kit, "validation").read()
             row["validation_loss"], row["validation_accuracy"] = measured
+            self.kit.validation = measured[1]
             self._finite(row["validation_loss"])
         self.kit.log(row)
         self.kit.observer.epoch(row)

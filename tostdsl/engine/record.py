@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from tostdsl.engine.certificate import Check, Jump, Witnessed
 from tostdsl.engine.seams import Seam
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 Digest = str
 
@@ -58,6 +58,10 @@ class Training(_Part):
 
     attached: list[int]
     """Stages at work by their place in the plan, in the order they entered."""
+    done: int
+    """Steps of the phase that have run."""
+    step: int
+    """The last of them, as the phase counts."""
     acted: list[tuple[int, int]]
     groups: list[dict[str, Any]]
     """The optimizer's settings, group by group."""

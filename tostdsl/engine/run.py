@@ -1,42 +1,33 @@
-"""A plan to a run: data, network, every phase of the program, certificate, folder."""
+"""A plan to a run: what it needs is prepared, its folder claimed, its end told, whatever it is."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
-from tostdsl.engine.certificate import Certificate, Shape
+from tostdsl.engine.checkpoint import KEEP, Checkpoints
 from tostdsl.engine.feed import Feed
-from tostdsl.engine.folder import RunFolder, default_path
-from tostdsl.engine.loop import Equipment, Loop, instants_of
-from tostdsl.engine.masked import Masked
+from tostdsl.engine.folder import LIVES, RunFolder, default_path
+from tostdsl.engine.keeper import DEFAULT, Every
 from tostdsl.engine.observer import Observer, Result
-from tostdsl.engine.outcome import digest_of, finish
+from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.prepare import prepare
-from tostdsl.engine.scope import Scope
-from tostdsl.engine.start import DataOptions, images_of, masked_of, network, sources_of
-from tostdsl.engine.surgery import Surgeon
-from tostdsl.engine.trace import Tracer
-from tostdsl.masks.health import refuse_collapse
-from tostdsl.plan.bases import DataSet, Images
+from tostdsl.engine.session import Session
+from tostdsl.engine.start import DataOptions, images_of, sources_of
+from tostdsl.engine.stops import Stop, StoppedRun, Stops
+from tostdsl.plan.bases import DataFacts, DataSet, Images
 from tostdsl.plan.code import refuse_code
-from tostdsl.plan.masking import Update, shapes_of
-from tostdsl.plan.plan import Plan, stage_names
-from tostdsl.plan.program import Phase, Program, lower
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Program, lower
 from tostdsl.units import Percent
 
 REHEARSAL_IMAGES = 256
@@ -66,6 +57,41 @@ class RunOptions:
     `TRACE_EVERY`, or fewer where a short run would not have `TRACED` looks."""
     allow_code: bool = False
     """Whether Python code that the plan names may be imported and called (`plan.code`)."""
+    checkpoint: Every | None = DEFAULT
+    """How often the run's state is kept, besides before each phase and at the end of training; None
+    for never. A rehearsal keeps none at the default."""
+    keep: int = KEEP
+    """How many of the newest checkpoints stay, besides the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a plan needs to run, whether from its start or from a checkpoint."""
+
+    plan: Plan
+    program: Program
+    spec: DataSet
+    """The data set as it is used: a rehearsal's is smaller."""
+    images: Images
+    facts: DataFacts
+    """The whole set's."""
+    device: torch.device
+    unreal: str
+    """Why the figures mean nothing, in words; empty for a real run."""
+
+    @classmethod
+    def of(cls, plan: Plan, source: DataOptions, device: torch.device, *, smoke: bool) -> Made:
+        """Load the images, lay out the program, try what only the network can tell."""
+        spec = _rehearsed(plan.data, device) if smoke else plan.data
+        images = images_of(plan, source, REHEARSAL_IMAGES if smoke else None)
+        facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
+        program = lower(plan, plan.data.steps_per_epoch(facts.train_size))
+        unreal = "a rehearsal" if smoke else "random images" if source.fake else ""
+        _fits(plan, program, unreal)
+        if smoke:
+            program = program.rehearse()
+        prepare(plan, images.facts, device, Feed(images, spec, device, plan.seed).drawn)
+        return cls(plan, program, spec, images, facts, device, unreal)
 
 
 def run(
@@ -83,55 +109,87 @@ def run(
     options, observer = options or RunOptions(), observer or Observer()
     refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
-    spec = _rehearsed(plan.data, device) if options.smoke else plan.data
     source = DataOptions(options.data_root, options.download, options.fake_data)
-    images = images_of(plan, source, REHEARSAL_IMAGES if options.smoke else None)
-    facts = plan.data.facts() or images.facts  # a rehearsal loads a slice only
-    steps = plan.data.steps_per_epoch(facts.train_size)
-    program = lower(plan, steps)
-    unreal = "a rehearsal" if options.smoke else "random images" if options.fake_data else ""
-    _fits(plan, program, unreal)
-    if options.smoke:
-        program = program.rehearse()
-    prepare(plan, images.facts, device, Feed(images, spec, device, plan.seed).drawn)
+    made = Made.of(plan, source, device, smoke=options.smoke)
+    every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
     folder = RunFolder(options.out or default_path(plan))
-    try:
+    with Stops() as stops, told(folder, device, observer):
         folder.write_recipe(plan, texts or {}, given)
+        traced = _every(options.trace_every, made.program)
         data = {
-            "origin": images.origin,
-            "sha256": digest_of(images),
-            "facts": asdict(facts),
+            "origin": made.images.origin,
+            "sha256": digest_of(made.images),
+            "facts": asdict(made.facts),
             "fake": options.fake_data,
             "limit": REHEARSAL_IMAGES if options.smoke else None,
         }
-        code = sources_of(plan, data=not options.fake_data)
-        every = _every(options.trace_every, program)
         environment = {
             **devices.environment(device),
             "data": data,
-            "code": code,
-            "trace_every": every,
+            "code": sources_of(plan, data=not options.fake_data),
+            "trace_every": traced,
+            "options": {
+                "smoke": options.smoke,
+                "allow_ghosts": options.allow_ghosts,
+                "checkpoint": asdict(every) if every is not None else None,
+                "keep": options.keep,
+            },
         }
         folder.write_json("environment.json", environment)
-        observer.started(program, folder.path, images.origin, str(device))
-        return _Session(
-            plan,
-            program,
-            spec,
-            images,
-            device,
-            observer,
-            folder,
-            unreal,
-            options.allow_ghosts,
-            every,
-        ).run()
+        live(folder, "started", device=str(device))
+        observer.started(made.program, folder.path, made.images.origin, str(device))
+        return session_of(made, folder, observer, stops, every, options, traced).run()
+
+
+def session_of(
+    made: Made,
+    folder: RunFolder,
+    observer: Observer,
+    stops: Stops,
+    every: Every | None,
+    options: RunOptions,
+    traced: int | None,
+    checkpoints: Checkpoints | None = None,
+) -> Session:
+    """What trains, ready to begin."""
+    return Session(
+        made.plan,
+        made.program,
+        made.spec,
+        made.images,
+        made.device,
+        observer,
+        folder,
+        made.unreal,
+        checkpoints or Checkpoints(folder.path, options.keep),
+        every,
+        stops,
+        options.allow_ghosts,
+        traced,
+    )
+
+
+def live(folder: RunFolder, kind: str, **more: Any) -> None:
+    """A line of lives.jsonl."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    folder.lines(LIVES).write({"kind": kind, "time": now, **more})
+
+
+@contextmanager
+def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterator[None]:
+    """However a run ends, its folder says how, and whoever waits is told."""
+    try:
+        yield
+    except Stop as stop:
+        _record(folder, "stopped" if stop.kept else "interrupted", f"{stop.name} was received")
+        code = "R308" if stop.kept else "R304"
+        raise StoppedRun.by(stop.name, code, folder.path) from None
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
         raise TostError.of("R303", device=device) from None
     except KeyboardInterrupt as error:
         _record(folder, "interrupted", error)
-        raise TostError.of("R304", path=folder.path) from None
+        raise StoppedRun.by("SIGINT", "R304", folder.path) from None
     except BaseException as error:
         _record(folder, "failed", error)
         raise
@@ -147,10 +205,11 @@ def _every(asked: int | None, program: Program) -> int | None:
     return asked or max(1, min(TRACE_EVERY, program.steps // TRACED))
 
 
-def _record(folder: RunFolder, state: str, error: BaseException) -> None:
+def _record(folder: RunFolder, state: str, error: BaseException | str) -> None:
     """Say in the folder how the run ended, if that can still be written."""
     with suppress(TostError):
         reason = str(error) or "stopped from outside"
+        live(folder, state, reason=reason)
         folder.write_json("result.json", {"state": state, "reason": reason})
 
 
@@ -159,11 +218,6 @@ def _rehearsed(spec: DataSet, device: torch.device) -> DataSet:
     few = {"batch": min(batch, REHEARSAL_IMAGES // 2), "use": Percent(Decimal(100))}
     half = Percent(Decimal(50))
     return spec.model_copy(update={**few, "validation": min(spec.validation, half)})
-
-
-def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
-    """The masks in force at any later time."""
-    return lambda: masked.masks if masked is not None else {}
 
 
 def _fits(plan: Plan, program: Program, unreal: str) -> None:
@@ -188,173 +242,3 @@ def _fits(plan: Plan, program: Program, unreal: str) -> None:
             raise TostError.of("T401", end=f"step {stop}", help=f"training ends at {clock.total}")
         if start >= stop and not window.instant:
             raise TostError.of("T402", start=f"step {start}", end=f"step {stop}")
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-@dataclass(slots=True)
-class _Session:
-    plan: Plan
-    program: Program
-    spec: DataSet
-    images: Images
-    device: torch.device
-    observer: Observer
-    folder: RunFolder
-    unreal: str
-    allow_ghosts: bool = False
-    trace_every: int | None = None
-    rewind: dict[str, Tensor] = field(default_factory=dict)
-    moments: list[dict[str, Any]] | None = None
-    """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
-
-    def run(self) -> Result:
-        """Build, run all phases, measure, certify, write."""
-        started = time.perf_counter()
-        plan, device = self.plan, self.device
-        model = network(plan, self.images.facts).to(device)
-        certificate = Certificate(Shape.of(model))
-        masked = masked_of(plan, model)
-        feed = Feed(self.images, self.spec, device, plan.seed)
-        surgeon = Surgeon(
-            model,
-            self.images.facts,
-            device,
-            plan.seed,
-            _masks_of(masked),
-            self._say,
-            plan.model.name,
-            feed.drawn,
-            self.program.rehearsal,
-            stage_names(plan),
-        )
-        kit = Equipment(
-            plan, model, masked, surgeon, feed, device, self.observer, certificate, self.folder.log,
-            self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
-        )  # fmt: skip
-        try:
-            for phase in self.program.phases:
-                self._phase(kit, phase)
-            if kit.tracer is not None:
-                kit.tracer.close()
-            seconds = time.perf_counter() - started
-            return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
-        except BaseException:
-            if kit.tracer is not None:
-                with suppress(Exception):  # of the two, the reason why training ended is told
-                    kit.tracer.close()
-            raise
-
-    def _tracer(self) -> Tracer | None:
-        if self.trace_every is None:
-            return None
-        return Tracer(self.folder, self.plan, self.trace_every, self.observer)
-
-    def _say(self, text: str) -> None:
-        self.folder.log({"kind": "message", "text": text})
-        self.observer.message(text)
-
-    # -- phases
-
-    def _phase(self, kit: Equipment, phase: Phase) -> None:
-        self.observer.phase(phase)
-        if phase.kind == "train" and phase.prunes:
-            self._choose(kit, phase.sparsity)
-        loop = Loop(kit, phase, partial(self._keep, kit.model), partial(self._update, kit))
-        if self.moments is not None and not (phase.kind == "round" and phase.index == 0):
-            for parameter, held in zip(kit.model.parameters(), self.moments, strict=True):
-                if held:
-                    loop.optimizer.state[parameter] = deepcopy(held)
-        loop.run()
-        planned = phase.steps if self.program.rehearsal else phase.length
-        what = f"{phase.name} ran its {planned} steps"
-        kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
-        instants = instants_of(self.plan.stages, phase) if loop.staged else []
-        acted = f"{phase.name}: what acts at one moment acted then, once"
-        kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
-        kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
-        if not kit.kept:
-            kit.certificate.shape(kit.model, f"after {phase.name}")
-        if phase.kind == "round" and phase.prunes:
-            assert self.plan.mask is not None
-            assert kit.masked is not None
-            back = self.plan.mask.method.goes_back()
-            state = self.rewind if back else _state(kit.model)
-            self._choose(kit, phase.sparsity)
-            kit.model.load_state_dict(state)
-            kit.masked.apply()
-            self._returned(
-                kit, f"{'rewound' if back else 'kept'} to the bit after {phase.name}", state
-            )
-        self._zeros(kit, f"after {phase.name}")
-
-    def _returned(self, kit: Equipment, what: str, wanted: Mapping[str, Tensor]) -> None:
-        """The network is the one it was to go back to, to the bit, under its new masks."""
-        assert kit.masked is not None
-        masks = kit.masked.masks
-        state = kit.model.state_dict()
-        same = all(
-            torch.equal(state[name], kept * masks[name] if name in masks else kept)
-            for name, kept in wanted.items()
-        )
-        kit.certificate.add(what, same, f"{len(state)} tensors")
-
-    def _keep(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Keep what a lottery goes back to."""
-        self.rewind = _state(model)
-        mask = self.plan.mask
-        if mask is not None and mask.method.keeps_moments():
-            own = model.parameters()  # without those of stages, which may be at work in rounds
-            self.moments = [deepcopy(dict(optimizer.state.get(p, {}))) for p in own]
-
-    def _choose(self, kit: Equipment, sparsity: Fraction | None) -> None:
-        mask, masked = self.plan.mask, kit.masked
-        assert mask is not None
-        assert masked is not None
-        site = self._scope(kit, masked)
-        masks = mask.method.choose(site, sparsity)
-        cut = refuse_collapse(mask.method, site, masks)
-        masked.set(masks)
-        kit.certificate.chosen(masked)
-        counts = masked.counts()
-        share = float(counts.sparsity)
-        self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
-        if cut:
-            more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
-            self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
-
-    def _scope(self, kit: Equipment, masked: Masked) -> Scope:
-        facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
-        weights = masked.weights
-        slopes = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
-        return Scope(
-            kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
-            self._say, self.folder.write_json,
-        )  # fmt: skip
-
-    def _update(self, kit: Equipment, phase: Phase, update: Update) -> None:
-        """Move the mask while training goes on."""
-        mask, masked = self.plan.mask, kit.masked
-        assert mask is not None
-        assert masked is not None
-        before, site = masked.masks, self._scope(kit, masked)
-        masks = mask.method.update(site, update)
-        if update is list(phase.updates.values())[-1]:
-            refuse_collapse(mask.method, site, masks)
-        dropped = sum(int((before[name] & ~new).sum()) for name, new in masks.items())
-        grown = sum(int((new & ~before[name]).sum()) for name, new in masks.items())
-        masked.set(masks)
-        counts = masked.counts()
-        planned = mask.method.kept_at(shapes_of(masked.masks), update)
-        kit.certificate.moved(phase.name, update.step, planned in (None, counts.kept), masked)
-        row = {"kind": "mask", "phase": phase.name, "step": update.step, "zeros": counts.zero}
-        self.folder.log({**row, "dropped": dropped, "grown": grown})
-
-    def _zeros(self, kit: Equipment, when: str) -> None:
-        if kit.masked is None:
-            return
-        bad = kit.masked.violations()
-        detail = f"`{bad[0]}` has others" if bad else f"{kit.masked.counts().zero:,} weights"
-        kit.certificate.add(f"masked weights zero {when}", not bad, detail)

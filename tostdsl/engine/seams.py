@@ -19,7 +19,9 @@ from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.engine import dead, shifts
 from tostdsl.engine import device as devices
 from tostdsl.engine.certificate import number
+from tostdsl.engine.dead import Dead
 from tostdsl.engine.recalibrate import recalibrate
+from tostdsl.engine.shifts import Shift
 
 if TYPE_CHECKING:
     from tostdsl.engine.loop import Equipment
@@ -44,9 +46,9 @@ class Reading:
 
     loss: float
     accuracy: float
-    dead: Mapping[str, dead.Dead]
+    dead: Mapping[str, Dead]
     """By layer."""
-    shifts: Mapping[str, shifts.Shift]
+    shifts: Mapping[str, Shift]
     """By normalisation: its input on the batch against its running statistics."""
 
     def to_json(self) -> dict[str, Any]:

@@ -111,7 +111,10 @@ def _named(loop: Loop) -> Iterator[tuple[str, nn.Parameter]]:
 
 def take_training(loop: Loop) -> tuple[Training, Tensors]:
     """The state of a phase at work; R703 where some of it cannot be kept."""
-    tensors: Tensors = {"meter:loss": copied(loop.meter.loss), "meter:right": copied(loop.meter.right)}
+    tensors: Tensors = {
+        "meter:loss": copied(loop.meter.loss),
+        "meter:right": copied(loop.meter.right),
+    }
     for attached in loop.kit.surgeon.attached:
         tensors[f"cells:{attached.index}"] = copied(attached.vector)
         for name, tensor in attached.state_dict().items():
@@ -133,6 +136,8 @@ def take_training(loop: Loop) -> tuple[Training, Tensors]:
     ]
     training = Training(
         attached=[attached.index for attached in loop.kit.surgeon.attached],
+        done=loop.done,
+        step=loop.step,
         acted=loop.acted,
         groups=[_json(group, "the optimizer's settings") for group in groups],
         plain=plain,
@@ -145,7 +150,7 @@ def take_training(loop: Loop) -> tuple[Training, Tensors]:
 
 @torch.no_grad()
 def put_training(loop: Loop, training: Training, state: Mapping[str, Tensor]) -> None:
-    """Put the state of a phase back: its stages enter, silently, then everything gets its values."""
+    """Put the state of a phase back: its stages enter, silently, then all gets its values."""
     kit = loop.kit
     if any(not 0 <= index < len(kit.plan.stages) for index in training.attached):
         raise _unfit("it has stages that the plan has not")
@@ -165,6 +170,7 @@ def put_training(loop: Loop, training: Training, state: Mapping[str, Tensor]) ->
     loop.meter.right.copy_(state["meter:right"])
     loop.meter.images = loop.seen = training.images
     loop.acted = [(step, index) for step, index in training.acted]
+    loop.done, loop.step = training.done, training.step
 
 
 def _put_optimizer(
@@ -227,5 +233,3 @@ def put_proof(certificate: Certificate, proof: Proof) -> None:
     certificate.checks[:] = proof.checks
     certificate.jumps[:] = proof.jumps
     certificate.reopen(proof.present, proof.entered, proof.masked, proof.moved, proof.chosen)
-
-

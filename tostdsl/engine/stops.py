@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from tostdsl.diagnostics import TostError, diagnose
 
 NAMES = ("SIGTERM", "SIGUSR1", "SIGINT")
 """SIGUSR1 does not exist everywhere."""
@@ -19,12 +22,27 @@ EXITS = {"SIGTERM": 143, "SIGUSR1": 143, "SIGINT": 130}
 
 
 class Stop(Exception):
-    """A run was asked to stop, and what it needs to go on is kept."""
+    """A run was asked to stop, and did so between two steps."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kept: bool) -> None:
         super().__init__(name)
         self.name = name
         """Of the signal."""
+        self.kept = kept
+        """Whether its state is kept, so that it can go on."""
+
+
+class StoppedRun(TostError):
+    """A run was stopped from outside; `status` is what the command line ends with."""
+
+    status: int = 130
+
+    @classmethod
+    def by(cls, name: str, code: str, folder: Path) -> Self:
+        """By a signal of this name, told as R304 or R308."""
+        stopped = cls([diagnose(code, signal=name, path=folder)])
+        stopped.status = EXITS[name]
+        return stopped
 
 
 class Stops:

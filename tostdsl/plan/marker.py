@@ -16,7 +16,7 @@ RESULT = "result.json"
 
 
 def end_of(folder: Path) -> str:
-    """How the run in a folder ended: `finished`, `failed`, `interrupted`, or `not finished`.
+    """How the run in a folder ended: `finished`, `failed`, `stopped`, …, or `not finished`.
 
     A folder does not tell a run that was killed from one still at work.
     """
@@ -26,7 +26,7 @@ def end_of(folder: Path) -> str:
         said = json.loads((folder / RESULT).read_text(encoding="utf-8"))["state"]
     except (OSError, ValueError, KeyError, TypeError):
         said = None
-    return said if said in ("failed", "interrupted") else "not finished"
+    return said if said in ("failed", "interrupted", "stopped") else "not finished"
 
 
 def holds_run(folder: Path) -> bool:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -83,10 +83,29 @@ class StoredCode(_Record):
     sha256: str | None
 
 
+class StoredInterval(_Record):
+    """How often a run's state was kept (`engine.keeper.Every`)."""
+
+    value: Annotated[float, Field(gt=0)]
+    unit: Literal["minutes", "epochs", "steps"]
+
+
+class StoredOptions(_Record):
+    """How a run was started."""
+
+    smoke: bool = False
+    allow_ghosts: bool = False
+    checkpoint: StoredInterval | None = None
+    keep: Annotated[int, Field(ge=1)] = 2
+
+
 class StoredEnvironment(_Record):
     """environment.json."""
 
     device: str
+    device_name: str = ""
+    threads: int = 0
+    options: StoredOptions = StoredOptions()
     data: StoredData
     code: list[StoredCode] = []
     versions: dict[str, str | None] = {}

@@ -1,0 +1,198 @@
+"""A run goes on from its newest checkpoint, to the bits it would have had without the stop.
+
+Before anything is touched it is made sure that this is the same run: plan, files, data, code. What
+cannot be made the same (another device, other versions) is said, and taken down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tostdsl.diagnostics import TostError, diagnose
+from tostdsl.engine import device as devices
+from tostdsl.engine.checkpoint import Checkpoints, Skipped
+from tostdsl.engine.folder import RunFolder, is_text
+from tostdsl.engine.keeper import Every
+from tostdsl.engine.lock import Lock
+from tostdsl.engine.manifest import Entry, entry_of, gap
+from tostdsl.engine.observer import Observer, Result
+from tostdsl.engine.outcome import digest_of
+from tostdsl.engine.run import Made, RunOptions, live, session_of, told
+from tostdsl.engine.start import DataOptions, sources_of
+from tostdsl.engine.stops import Stops
+from tostdsl.engine.verify.plans import plan_of
+from tostdsl.engine.verify.records import StoredEnvironment, StoredPlan, Unfit, read_record
+from tostdsl.plan.code import refuse_code
+from tostdsl.plan.differences import differences, few
+from tostdsl.plan.marker import MARKER, end_of, holds_run
+from tostdsl.plan.plan import Plan
+
+ENVIRONMENT, RESULT = "environment.json", "result.json"
+TEXTS = ("recipe.tost", "plan.tost")
+Recompile = Callable[[Path, Mapping[str, str], int | None], Sequence[Plan]]
+"""Plans of a recipe of a run folder, given its path, params and seed; `TostError` for mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """How to go on; nothing here changes the plan."""
+
+    device: str | None = None
+    """Where to compute; None for what the run began on."""
+    data_root: Path | None = None
+    download: bool = False
+    allow_code: bool = False
+    checkpoint: Every | None = None
+    """How often to keep the state from here on; None for as before."""
+
+
+def resume(
+    path: Path,
+    options: ResumeOptions | None = None,
+    observer: Observer | None = None,
+    recompile: Recompile | None = None,
+    edited: Sequence[Plan] | None = None,
+) -> Result:
+    """Go on with the run in a folder; `TostError` for whatever keeps it from that.
+
+    `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
+    one must mean the same as the run's.
+    """
+    options, observer = options or ResumeOptions(), observer or Observer()
+    if not holds_run(path):
+        raise TostError.of("R701", path=path, reason="it holds no run")
+    if end_of(path) == "finished":
+        raise TostError.of("R701", path=path, reason="the run in it has come to its end")
+    stored, plan, environment = _stored(path)
+    if edited is not None:
+        _refuse_changed(plan, edited)
+    said, fake = environment.options, environment.data.fake
+    refuse_code([plan], options.allow_code, data=not fake)
+    device = devices.choose(options.device or environment.device)
+    checkpoints = Checkpoints(path, said.keep)
+    lock = Lock(path)  # before anything is looked at that another process could still write
+    try:
+        checkpoints.clear()
+        snapshot, skipped = checkpoints.newest()
+        if snapshot is None:
+            raise _refused(path, skipped)
+        if snapshot.record.plan != plan.fingerprint:
+            raise TostError.of("R702", reason="it is of another plan")
+        files = {n: Entry(e.bytes, e.sha256) for n, e in snapshot.record.files.items()}
+        files |= _edited(path, files, plan, stored, recompile)
+        source = DataOptions(options.data_root, options.download, fake)
+        made = Made.of(plan, source, device, smoke=said.smoke)
+        if digest_of(made.images) != environment.data.sha256:
+            raise TostError.of("R705", origin=made.images.origin)
+        _refuse_other_code(plan, environment)
+        folder = RunFolder(path, files, lock)
+    except BaseException:
+        lock.release()
+        raise
+    with Stops() as stops, told(folder, device, observer):
+        (path / RESULT).unlink(missing_ok=True)
+        done = snapshot.record.position.done
+        others = _others(environment, device)
+        passed = [{"name": each.name, "reason": each.reason} for each in skipped]
+        live(folder, "resumed", done=done, device=str(device), passed=passed, others=others)
+        observer.started(made.program, path, made.images.origin, str(device))
+        for each in skipped:
+            observer.message(_line("R707", name=each.name, reason=each.reason))
+        if others:
+            observer.message(_line("R708", what="; ".join(others)))
+        observer.message(f"goes on from step {done} of {made.program.steps}")
+        how = RunOptions(allow_ghosts=said.allow_ghosts)
+        kept = said.checkpoint
+        before = Every(kept.value, kept.unit) if kept is not None else None
+        every = options.checkpoint or before
+        session = session_of(
+            made, folder, observer, stops, every, how, environment.trace_every, checkpoints
+        )
+        return session.run(snapshot)
+
+
+def _line(code: str, **values: Any) -> str:
+    found = diagnose(code, **values)
+    return f"{found.severity}[{found.code}]: {found.message}"
+
+
+def _stored(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
+    name = MARKER
+    try:
+        stored = read_record(path / MARKER, StoredPlan)
+        plan = plan_of(stored.plan)
+        if plan.fingerprint != stored.fingerprint:
+            raise Unfit("does not have the fingerprint that it says")
+        name = ENVIRONMENT
+        return stored, plan, read_record(path / ENVIRONMENT, StoredEnvironment)
+    except Unfit as error:
+        raise TostError.of("R706", path=path / name, reason=str(error)) from None
+
+
+def _refused(path: Path, skipped: Sequence[Skipped]) -> TostError:
+    found = [diagnose("R707", name=each.name, reason=each.reason) for each in skipped]
+    return TostError([*found, diagnose("R704", path=path)])
+
+
+def _refuse_changed(plan: Plan, others: Sequence[Plan]) -> None:
+    found = [differences(plan, other) for other in others]
+    if all(found):
+        raise TostError.of("R709", changes=few(min(found, key=len)) if found else "it has no plan")
+
+
+def _edited(
+    path: Path,
+    files: Mapping[str, Entry],
+    plan: Plan,
+    stored: StoredPlan,
+    recompile: Recompile | None,
+) -> dict[str, Entry]:
+    """The recipe's texts that were edited without a change of meaning, as they are now.
+
+    `TostError` R709 where the meaning changed, R706 where there is none to be had.
+    """
+    texts = [name for name in files if is_text(name)]
+    changed = [name for name in texts if gap(path, name, files[name])]
+    if not changed or recompile is None:
+        return {}
+    for name in (each for each in TEXTS if each in files):
+        given = stored.given if name == TEXTS[0] else None
+        plans = recompile(path / name, given.params if given else {}, given.seed if given else None)
+        _refuse_changed(plan, plans)
+    now = {}
+    for name in changed:
+        try:
+            now[name] = entry_of((path / name).read_bytes())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise TostError.of("R706", path=path / name, reason=reason) from None
+    return now
+
+
+def _refuse_other_code(plan: Plan, environment: StoredEnvironment) -> None:
+    """The user's own functions must be those that the run began with."""
+    now = {
+        each["function"]: each["sha256"]
+        for each in sources_of(plan, data=not environment.data.fake)
+    }
+    for each in environment.code:
+        if each.sha256 != now.get(each.function):
+            reason = f"the file of `{each.function}` is not the one that the run began with"
+            raise TostError.of("R702", reason=reason)
+
+
+def _others(environment: StoredEnvironment, device: torch.device) -> list[str]:
+    """What is not as it was when the run began, so that bits may differ from here on."""
+    now = devices.environment(device)
+    names: dict[str, tuple[Any, Any]] = {
+        name: (old, now["versions"].get(name)) for name, old in environment.versions.items()
+    }
+    names["device"] = environment.device, now["device"]
+    names["device_name"] = environment.device_name, now["device_name"]
+    names["threads"] = environment.threads, now["threads"]
+    return [f"{name} was {old}, is {new}" for name, (old, new) in names.items() if old != new]
