@@ -15,8 +15,12 @@ RECIPE = "model cifar_resnet(8)\ndata digits\ntrain for 1 epoch\n"
     ("files", "words"),
     [
         ({"manifest.json": "{}", "result.json": '{"state": "done"}'}, "that run is finished"),
-        ({"result.json": '{"state": "interrupted"}'}, "was interrupted, and cannot be resumed"),
-        ({"result.json": '{"state": "failed"}'}, "that run failed, and cannot be resumed"),
+        (
+            {"result.json": '{"state": "interrupted"}'},
+            "that run was interrupted; go on with it by `tost resume",
+        ),
+        ({"result.json": '{"state": "failed"}'}, "that run failed; go on with it by `tost resume"),
+        ({"result.json": '{"state": "stopped"}'}, "that run was stopped; go on with it by"),
         ({"result.json": "{"}, "still at work, or was killed"),
         ({}, "still at work, or was killed"),
     ],

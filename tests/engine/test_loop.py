@@ -19,6 +19,7 @@ from tostdsl.engine.loop import Loop
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Result
 from tostdsl.engine.run import RunOptions, run
+from tostdsl.engine.session import Session
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
@@ -81,7 +82,7 @@ def test_a_lottery_goes_back_to_the_stored_bits(
     watch(monkeypatch, Loop, "run", lambda self: starts.append(state(self.kit.model)))
     watch(
         monkeypatch,
-        runs._Session,
+        Session,
         "_keep",
         lambda self, model, _optimizer: kept.append(state(model)),
     )
@@ -155,13 +156,13 @@ def test_dropout_depends_on_the_step_and_not_on_what_was_drawn(
 
 
 def _never_attach(monkeypatch: pytest.MonkeyPatch) -> None:
-    def boundary(self: Loop, segment: Any) -> None:
+    def boundary(loop: Loop, segment: Any) -> None:
         """Forget the stages."""
 
-    def steps(self: Loop, segment: Any) -> None:
+    def steps(self: Loop, segment: Any, _number: int, _offset: int) -> None:
         self.done += len(segment.steps)
 
-    monkeypatch.setattr(Loop, "_boundary", boundary)
+    monkeypatch.setattr(loops, "cross", boundary)
     monkeypatch.setattr(Loop, "_run", steps)
 
 

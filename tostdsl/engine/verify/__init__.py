@@ -32,10 +32,15 @@ from pathlib import Path
 from typing import Any
 
 from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.engine.blobs import FOLDER as BLOBS
+from tostdsl.engine.checkpoint import FOLDER as CHECKPOINTS
+from tostdsl.engine.checkpoint import Checkpoints
+from tostdsl.engine.folder import LIVES
+from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.manifest import MANIFEST, Entry, digests, gap, others
 from tostdsl.engine.reference import FILE as OUTPUTS
 from tostdsl.engine.start import sources_of
-from tostdsl.engine.verify import accuracies, figures, traces, weights
+from tostdsl.engine.verify import accuracies, figures, lives, traces, weights
 from tostdsl.engine.verify.evidence import Evidence, Group, Verdict
 from tostdsl.engine.verify.parts import batches, parts_of
 from tostdsl.engine.verify.plans import plan_of
@@ -57,7 +62,7 @@ from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE, ENVIRONMENT = "result.json", "certificate.json", "environment.json"
 ALWAYS = (
-    MARKER, ENVIRONMENT, METRICS, weights.MASKS, weights.MODEL, OUTPUTS, CERTIFICATE, RESULT,
+    MARKER, ENVIRONMENT, METRICS, LIVES, weights.MASKS, weights.MODEL, OUTPUTS, CERTIFICATE, RESULT,
 )  # fmt: skip
 """What every run writes."""
 TEXTS = ("recipe.tost", "plan.tost")
@@ -186,7 +191,14 @@ class _Verification:
         present = {name for name in TEXTS if (self.folder / name).exists()}
         self.edited |= present - set(known)
         group.said = _as_written(len(known), sorted(self.edited & set(known)))
-        if more := [name for name in others(self.folder, known) if name not in present]:
+        for each in Checkpoints(self.folder).newest()[1]:
+            group.check(f"{CHECKPOINTS}/{each.name}", False, f"cannot be used: {each.reason}")
+        known_too = (f"{CHECKPOINTS}/", f"{BLOBS}/", LOCK)
+        if more := [
+            name
+            for name in others(self.folder, known)
+            if name not in present and not name.startswith(known_too)
+        ]:
             shown = ", ".join(more[:3]) + (", …" if len(more) > 3 else "")
             group.notes.append(f"not of the run, and not looked at: {shown}")
 
@@ -291,6 +303,8 @@ class _Verification:
         return ()
 
     def _judge(self, evidence: Evidence) -> None:
+        if wrong := lives.gap(self.folder, evidence.program.steps):
+            self._group("files").check(LIVES, False, wrong)
         network = weights.network(evidence, self._group("network"))
         masked = weights.masks(evidence, network, self._group("masks"))
         kept = weights.ghosts(evidence, network, masked, self._group("ghosts"))
