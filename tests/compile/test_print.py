@@ -79,3 +79,13 @@ def test_the_printed_plan_does_not_lean_on_defaults(request: pytest.FixtureReque
     assert plain.fingerprint != plan(PLAIN).fingerprint
     after = plan(print_plan(before))
     assert (before.to_json(), before.fingerprint) == (after.to_json(), after.fingerprint)
+
+
+@pytest.mark.parametrize("window", ["", "until end", "from epoch 1", "for 1 epoch", "until 50%"])
+@pytest.mark.parametrize("mask", ["gradual(sparsity=90%)", "dynamic(sparsity=90%)"])
+def test_the_window_of_a_moving_mask_is_printed(mask: str, window: str) -> None:
+    """Also where it is the whole training, which is not what is left out here."""
+    text = f"model resnet20\ndata cifar10\nmask {mask} {window}\ntrain for 2 epochs\n"
+    before = plan(text)
+    after = plan(print_plan(before).replace(f"recipe {before.name}\n", ""))
+    assert (before.mask, before.fingerprint) == (after.mask, after.fingerprint)

@@ -114,9 +114,11 @@ def test_torchvisions_form_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert f"CIFAR-10 in torchvision's form in {folder}" == loaded.origin
 
 
-@pytest.mark.parametrize(("percent", "count"), [(0, 0), (10, 0), (99, 0), (100, 1), (120, 1)])
-def test_holding_out_everything_is_a_problem(percent: int, count: int) -> None:
-    """Some training images must be left."""
+@pytest.mark.parametrize(
+    ("percent", "count"), [(0, 0), (0.01, 0), (0.001, 1), (10, 0), (99, 0), (100, 1), (120, 1)]
+)
+def test_holding_out_everything_or_nothing_is_a_problem(percent: float, count: int) -> None:
+    """Some training images must be left, and some held out where that was asked for."""
     spec = Cifar10(validation=Percent.from_json({"percent": percent}))
     problems = list(spec.check(CheckSite()))
     assert [("T504", ("validation",))] * count == [(p.code, p.fields) for p in problems]

@@ -119,3 +119,17 @@ def test_bounds(share: str, codes: list[str]) -> None:
     """The share that is dropped lies between none and all."""
     method = dynamic(fraction=Percent(Decimal(share)))
     assert codes == [problem.code for problem in method.check(CheckSite())]
+
+
+@pytest.mark.parametrize(
+    ("grow", "every", "codes"),
+    [
+        ("gradient", 1, ["T504"]),
+        ("gradient", 2, []),
+        ("random", 1, []),
+    ],
+)
+def test_updates_leave_steps_to_train(grow: Any, every: int, codes: list[str]) -> None:
+    """One that takes the place of a step cannot take the place of all."""
+    method = dynamic(grow=grow, every=Duration("steps", every))
+    assert codes == [problem.code for problem in method.check(CheckSite())]

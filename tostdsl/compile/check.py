@@ -24,6 +24,8 @@ from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 from tostdsl.units import Clock, Duration, Moment, Window
 
+FEW = 10
+"""Steps of a window in which no interval makes sense."""
 EVERYWHERE = ("",)
 """Stands for the layers of a network whose modules are not known."""
 
@@ -163,6 +165,8 @@ def _still(lowered: Lowered, clock: Clock | None) -> Iterator[Diagnostic]:
         reason = f"the mask would never move in its window of {stop - start} steps"
         left = "" if "every" in built.labels else "; left out, it is longer than that"
         help = f"write a shorter one, such as `every={max(1, (stop - start) // 10)} steps`{left}"
+        if stop - start < FEW:
+            help = "let the mask move over a longer window"
         place = Label(window_span(lowered.mask), "this window") if lowered.mask.window else None
         yield diagnose("T504", *labels, place, name="every", reason=reason, help=help)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tostdsl.compile.values import Reader
 
 SLOTS = ("model", "data", "mask", "optimizer", "schedule")
-DEFAULTS = {"optimizer": "sgd"}
+DEFAULTS = {"optimizer": "sgd", "mask": "random"}
 ARTICLES = {"optimizer": "an optimizer", "data": "a data set"}
 NONE_MEANS = {
     "mask": "dense training",

@@ -14,8 +14,6 @@ from tostdsl.plan.plan import MaskPlan, Plan, Targets
 from tostdsl.plan.spec import Spec
 from tostdsl.units import Unit, Window, number_text
 
-WHOLE = Window()
-
 
 def value_text(value: Any, complete: bool = False) -> str:
     """A typed value as a recipe writes it."""
@@ -58,8 +56,9 @@ def call_text(spec: Spec, complete: bool = False) -> str:
     return f"{spec.name}({', '.join(words)})" if words else spec.name
 
 
-def _tail(window: Window, targets: Targets) -> str:
-    words = [] if window == WHOLE else [str(window)]
+def _tail(window: Window, targets: Targets, settled: bool = False) -> str:
+    """Window and targets; `settled` says that without a window it would have another default."""
+    words = [str(window) or ("until end" if settled else "")]
     return " ".join(filter(None, [*words, str(targets)]))
 
 
@@ -67,7 +66,7 @@ def mask_line(mask: MaskPlan) -> str:
     """The statement of a mask as somebody would write it, without defaults."""
     targets = mask.targets
     shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
-    return f"mask {call_text(mask.method)} {_tail(mask.window, shown)}".rstrip()
+    return f"mask {call_text(mask.method)} {_tail(mask.window, shown, mask.method.moves)}".rstrip()
 
 
 def print_plan(plan: Plan) -> str:
@@ -77,7 +76,7 @@ def print_plan(plan: Plan) -> str:
     lines += ["", f"model {_whole(plan.model)}", f"data {_whole(plan.data)}"]
     if plan.mask is not None:
         method, window, targets = plan.mask.method, plan.mask.window, plan.mask.targets
-        lines.append(f"mask {_whole(method)} {_tail(window, targets)}".rstrip())
+        lines.append(f"mask {_whole(method)} {_tail(window, targets, method.moves)}".rstrip())
     lines.append(f"optimizer {_whole(plan.optimizer)}")
     lines.append(f"schedule {_whole(plan.schedule)}")
     lines += [f"train for {plan.train}", f"seed {plan.seed}", f"precision {plan.precision}"]

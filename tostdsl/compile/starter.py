@@ -108,9 +108,13 @@ def _calls(kind: str, wish: str) -> Iterator[str]:
         for name, info in cls.model_fields.items()
         if info.is_required() and name not in given
     }
-    # an example of a mask has a sparsity of its own, which is not the one wished for
+    # an example of a mask has a sparsity of its own, which is not the one wished for; what else it
+    # has is how the mask is commonly written
+    wished = [re.sub(rf"\b{PARAM}=[\d.]+%", f"{PARAM}=${PARAM}", e) for e in cls.examples]
     if required and not given:
-        yield from (re.sub(rf"\b{PARAM}=[\d.]+%", f"{PARAM}=${PARAM}", e) for e in cls.examples)
+        yield from wished
+    elif given:
+        yield from wished[:1]
     yield _call(cls.name, {**given, **required})
     # a short training may end before a length that is meant for long ones
     short = {n: "1 step" for n, info in cls.model_fields.items() if info.annotation is Duration}

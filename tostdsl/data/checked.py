@@ -18,6 +18,9 @@ class CheckedSet(DataSet):
         facts = self.facts()
         if facts is not None and not 0 <= self.validation.value < 100:
             facts = None  # one mistake, one report
+        if facts and self.validation.value and not self.held_out(facts.train_size):
+            reason = f"{self.validation} of {self.used(facts.train_size):,} images is none"
+            yield Problem("T504", {"name": "validation", "reason": reason}, ("validation",))
         left = self.used(facts.train_size) - self.held_out(facts.train_size) if facts else None
         if left is not None and 0 < left < self.batch:
             yield Problem("T510", {"batch": self.batch, "count": left}, ("batch",))

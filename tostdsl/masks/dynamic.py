@@ -81,6 +81,10 @@ class Dynamic(Drawn):
             bound = "above 0% and below 100%"
             values = {"name": "fraction", "bound": bound, "found": f"`{self.fraction}`"}
             yield Problem("T303", values, ("fraction",))
+        if self.replaces_step() and self.every == Duration("steps", 1):
+            reason = "an update takes the place of a training step, so none would be left to train"
+            help = "write a longer one, such as `every=100 steps`, or `grow=random`"
+            yield Problem("T504", {"name": "every", "reason": reason}, ("every",), help)
 
     def replaces_step(self) -> bool:
         return self.grow == "gradient"
