@@ -80,6 +80,8 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
             ("test accuracy", f"{result.accuracy:.2%} with {left}, {kept.accuracy:.2%} without"),
             ("test loss", f"{result.loss:.4f} with {left}, {kept.loss:.4f} without"),
         ]
+    if result.validation is not None:
+        rows.append(("validation", f"{result.validation:.2%}, of the images held out"))
     rows.append(("selected", "the network of the last step; test images were seen once, then"))
     if result.unreal:
         why = f"{result.unreal}: the figures mean nothing, expectations are not checked"

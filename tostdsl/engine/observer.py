@@ -79,6 +79,8 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     kept: Kept | None = None
     """What the recipe left in the network, where it did."""
+    validation: float | None = None
+    """Share of held-out images classified rightly after the last epoch; None where none are."""
 
     @property
     def sparsity_kept(self) -> float:

@@ -78,6 +78,7 @@ def finish(
         costs=() if unreal else tuple(seam.warning() for seam in kit.seams if seam.costs),
         facts={"data": images.origin},
         kept=kept,
+        validation=kit.validation,
     )
     proof = {
         "fingerprint": result.fingerprint,
@@ -148,6 +149,7 @@ def _figures(result: Result) -> dict[str, Any]:
         "accuracy": result.accuracy,
         "loss": result.loss,
         "selection": "last step",
+        "validation_accuracy": result.validation,
         "pruned_weights": result.zeros,
         "weights_in_scope": result.scope,
         "sparsity": result.sparsity,

@@ -47,6 +47,10 @@ def figures(evidence: Evidence, masked: Masked | None, parts: Parts | None, grou
     )
     words = "has the accuracy and loss of metrics.jsonl"
     group.check("result.json", told, words if told else f"has not {words[4:]}")
+    last = (evidence.row("epoch") or {}).get("validation_accuracy")
+    words = "has the accuracy on images held out of the last epoch"
+    same = last == result.validation_accuracy
+    group.check("result.json", same, words if same else f"has not {words[4:]}")
     _seams(evidence, group)
     course(evidence, group)
     seams(evidence, parts, group)

@@ -175,6 +175,7 @@ class StoredResult(_Record):
     seams: Count
     costly_seams: list[str]
     missed_expectations: list[str]
+    validation_accuracy: Share | None = None
 
 
 class StoredEnd(_Record):
