@@ -11,6 +11,7 @@ and random states are put back.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -57,7 +58,8 @@ class Tracer:
         self._names = stage_names(plan)
         self._file = folder.lines(TRACE)
         self._closed = False
-        self._rows: list[Mapping[str, Any]] = []
+        text = (folder.path / TRACE).read_text(encoding="utf-8")  # of a run that goes on
+        self._rows: list[Mapping[str, Any]] = [json.loads(line) for line in text.splitlines()]
         self._weights: dict[str, tuple[str, torch.nn.Parameter]] = {}
 
     def over(
@@ -69,8 +71,10 @@ class Tracer:
         scaler: torch.amp.GradScaler,
     ) -> Callable[[Batch], None]:
         """What is to be called with each batch of a segment, when nothing changes it any more."""
-        if segment is phase.segments[0]:
-            self._begin(kit, phase)
+        self._look(kit)
+        begun = (row["phase"] for row in self._rows if row["kind"] == "phase")
+        if phase.name not in begun:
+            self._begin(phase)
         steps = set(traced(segment, self._every))
         here = {index: attached[index] for index in segment.attached}
 
@@ -93,7 +97,8 @@ class Tracer:
             text = f"trace: {steps} steps of {layers} layers in trace.jsonl and trace.svg"
             self._observer.message(text)
 
-    def _begin(self, kit: Equipment, phase: Phase) -> None:
+    def _look(self, kit: Equipment) -> None:
+        """Find the weights whose gradients are measured."""
         parameters = dict(kit.model.named_parameters(remove_duplicate=False))
         layers = [n for n, m in kit.model.named_modules() if isinstance(m, nodes.LAYERS)]
         self._weights = {
@@ -101,6 +106,9 @@ class Tracer:
             for name in layers
             if f"{name}.weight" in parameters and parameters[f"{name}.weight"].requires_grad
         }
+
+    def _begin(self, phase: Phase) -> None:
+        """Write the row of a phase."""
         changing = {i for segment in phase.segments for i in segment.attached} & {
             i for i, stage in enumerate(self._plan.stages) if stage.technique.adds_to_network()
         }
