@@ -10,7 +10,7 @@ from typing import Any
 
 from tostdsl.compile.expects import expect_text
 from tostdsl.compile.lower import MASK_SCOPE
-from tostdsl.plan.plan import MaskPlan, Plan, Targets
+from tostdsl.plan.plan import MaskPlan, Plan, StagePlan, Targets
 from tostdsl.plan.spec import Spec
 from tostdsl.units import Unit, Window, number_text
 
@@ -67,6 +67,11 @@ def mask_line(mask: MaskPlan) -> str:
     targets = mask.targets
     shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
     return f"mask {call_text(mask.method)} {_tail(mask.window, shown, mask.method.moves)}".rstrip()
+
+
+def stage_line(stage: StagePlan) -> str:
+    """The statement of a stage as somebody would write it, without defaults."""
+    return f"{call_text(stage.technique)} {_tail(stage.window, stage.targets)}".rstrip()
 
 
 def print_plan(plan: Plan) -> str:

@@ -1,0 +1,154 @@
+"""The laws of changes, over plans generated from everything registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from tests.plans import plan_of, sound_recipes
+from tostdsl import registry
+from tostdsl.compare.changes import KINDS, applied, changes
+from tostdsl.plan.plan import Plan
+
+LAW = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+BASE = """
+recipe base
+model resnet20
+data cifar10(batch=128)
+mask random(sparsity=90%)
+optimizer sgd(lr=0.1, momentum=0.9)
+train for 160 epochs
+seed 1
+ghost(width=2x) until epoch 40
+ghost(activation=swish) until epoch 30
+skip until epoch 60
+expect accuracy >= 90%
+"""
+
+
+def made(text: str) -> Plan:
+    """The plan of a sound text."""
+    plan = plan_of(text)
+    assert plan is not None
+    return plan
+
+
+@LAW
+@given(sound_recipes())
+def test_a_plan_has_no_change_against_itself(one: tuple[list[str], Plan]) -> None:
+    """Nor against what its JSON gives."""
+    plan = one[1]
+    assert [] == changes(plan, Plan.from_json(plan.to_json(), registry.get))
+
+
+@LAW
+@given(sound_recipes(), sound_recipes())
+def test_changes_make_one_plan_the_other(
+    one: tuple[list[str], Plan], other: tuple[list[str], Plan]
+) -> None:
+    """Applied to the first they give the second, whatever the two are."""
+    a, b = one[1], other[1]
+    found = changes(a, b)
+    assert b == applied(a, found, registry.get)
+    assert (a == b) == (not found)
+    assert all(change.kind in KINDS and change.old != change.new for change in found)
+    same = all(change.kind == "labels" for change in found)
+    assert same == (a.fingerprint == b.fingerprint)
+
+
+def fields(content: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Places of the values that a plan's JSON holds."""
+    if isinstance(content, dict) and place and place[-1] == "args":
+        return [(*place, name) for name in content]
+    if isinstance(content, dict):
+        return [each for name, value in content.items() for each in fields(value, (*place, name))]
+    if isinstance(content, list) and place[-1] == "stages":
+        return [each for i, value in enumerate(content) for each in fields(value, (*place, i))]
+    return [] if place[-1] in ("name", "revision", "schema", "expect") else [place]
+
+
+def at(content: Any, place: tuple[Any, ...]) -> Any:
+    """What stands at a place."""
+    for part in place:
+        content = content[part]
+    return content
+
+
+@LAW
+@given(sound_recipes(), sound_recipes(), st.randoms(use_true_random=False))
+def test_one_field_is_one_change(
+    one: tuple[list[str], Plan], other: tuple[list[str], Plan], random: Any
+) -> None:
+    """A field of a plan that gets the value it has in another plan, where that is a plan."""
+    a, b = one[1].to_json(), other[1].to_json()
+    there = [place for place in fields(a) if place in fields(b)]
+    there = [p for p in there if at(a, p) != at(b, p) and same_calls(a, b, p)]
+    assume(there)
+    place = random.choice(there)
+    at(a, place[:-1])[place[-1]] = at(b, place)
+    try:
+        changed = Plan.from_json(a, registry.get)
+    except ValueError:
+        assume(False)
+    assume(changed != one[1])
+    found = changes(one[1], changed)
+    assert 1 == len(found), [(c.path, c.old, c.new) for c in found]
+    assert changed == applied(one[1], found, registry.get)
+
+
+def same_calls(a: Any, b: Any, place: tuple[Any, ...]) -> bool:
+    """Whether the calls around a place are of one name in both."""
+    for end in range(len(place)):
+        x, y = at(a, place[:end]), at(b, place[:end])
+        if isinstance(x, dict) and x.get("name") != y.get("name") and end:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("recipe base", "recipe other", [("recipe", "base", "other", "labels")]),
+        ("seed 1", "seed 2", [("seed", "1", "2", "computed")]),
+        ("160 epochs", "200 epochs", [("train", "160 epochs", "200 epochs", "length")]),
+        ("batch=128", "batch=256", [("data.batch", "128", "256", "computed")]),
+        (
+            "random(sparsity=90%)",
+            "random(sparsity=95%)",
+            [("mask.sparsity", "90%", "95%", "computed")],
+        ),
+        (
+            "random(sparsity=90%)",
+            "magnitude(sparsity=90%)",
+            [("mask", "random(sparsity=90%)", "magnitude(sparsity=90%)", "computed")],
+        ),
+        (
+            "ghost(width=2x) until epoch 40",
+            "ghost(width=2x) until epoch 50",
+            [("stages.ghost#2.window", "until epoch 40", "until epoch 50", "computed")],
+        ),
+        ("skip until epoch 60", "", [("stages.skip", "skip until epoch 60", None, "computed")]),
+        (
+            "seed 1",
+            "seed 1\nlabels(smoothing=0.1)",
+            [("stages.labels", None, "labels(smoothing=0.1)", "computed")],
+        ),
+        (
+            "accuracy >= 90%",
+            "accuracy >= 91%",
+            [("expect.accuracy", "accuracy >= 90%", "accuracy >= 91%", "labels")],
+        ),
+    ],
+)
+def test_changes_that_people_make(old: str, new: str, expected: list[Any]) -> None:
+    """In their words, with their kind."""
+    assert old in BASE
+    found = changes(made(BASE), made(BASE.replace(old, new)))
+    assert expected == [(c.path, c.old, c.new, c.kind) for c in found]
