@@ -173,6 +173,8 @@ class RunFolder:
             except OSError as error:
                 reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             if reason:
+                for lines in self._lines.values():
+                    lines.close()
                 raise TostError.of("R706", path=self.path / name, reason=reason)
             self._written[name] = entry
         self._metrics = self._lines[METRICS]
