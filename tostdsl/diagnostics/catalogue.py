@@ -355,7 +355,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
-    "R303": Entry("out of memory on {device}", "lower the batch size"),
+    "R303": Entry("out of memory on {device}{fits}", "lower the batch size{write}"),
     "R304": Entry("interrupted by {signal}; {path} holds what ran until then"),
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
@@ -411,7 +411,7 @@ CATALOGUE: dict[str, Entry] = {
         "run with `--checkpoint none`; the run then cannot be resumed",
     ),
     "R704": Entry(
-        "no checkpoint in {path} can be used, so the run cannot go on",
+        "the run in {path} cannot go on: {reason}",
         "bring the files back as they were, or start anew in another folder",
     ),
     "R705": Entry(

@@ -153,7 +153,7 @@ def checkup(
         asked = report.collapsed or feed.images is None or law is not None
         highest = method.highest(site) if asked else None
     except torch.OutOfMemoryError:
-        raise TostError.of("R303", device=where) from None
+        raise TostError.of("R303", device=where, fits="", write="") from None
     said = tuple(findings(report, masks, method.allow == "collapse", highest))
     masked.set(masks)
     return Checkup(

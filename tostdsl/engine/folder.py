@@ -173,6 +173,8 @@ class RunFolder:
             except OSError as error:
                 reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             if reason:
+                for lines in self._lines.values():
+                    lines.close()
                 raise TostError.of("R706", path=self.path / name, reason=reason)
             self._written[name] = entry
         self._metrics = self._lines[METRICS]
@@ -236,7 +238,14 @@ class RunFolder:
     def seal(self) -> None:
         """Write the manifest over everything written so far; nothing comes after it."""
         files = {**self.entries, LIVES: self.lines(LIVES).entry}
-        self.write_json(MANIFEST, manifest(files))
+        content = json.dumps(manifest(files), indent=2, sort_keys=True) + "\n"
+        name = f".{MANIFEST}"  # whole or not there: it says that the run has come to its end
+        self._write(name, content.encode())
+        del self._written[name]
+        try:
+            (self.path / name).rename(self.path / MANIFEST)
+        except OSError as error:
+            raise _unwritable(self.path / MANIFEST, error) from None
 
     def close(self) -> None:
         """Close what is open, and let others into the folder."""
@@ -247,6 +256,8 @@ class RunFolder:
     def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
         try:
+            if not self.path.is_dir():  # made anew, it would hold a part of the run
+                raise FileNotFoundError(None, "the run folder is gone")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         except OSError as error:

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
-from tostdsl.engine import randomness
+from tostdsl.engine import memory, randomness
 from tostdsl.engine.boundary import cross, leave
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
@@ -176,8 +176,8 @@ class Loop:
 
     def _failed(self, error: Exception) -> TostError:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said:
-            return TostError.of("R303", device=self.kit.device)
+        if memory.is_full(error):
+            return memory.told(self, error)
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
     # -- steps

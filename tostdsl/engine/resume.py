@@ -68,15 +68,18 @@ def resume(
         raise TostError.of("R701", path=path, reason="it holds no run")
     if end_of(path) == "finished":
         raise TostError.of("R701", path=path, reason="the run in it has come to its end")
-    stored, plan, environment = _stored(path)
-    if edited is not None:
-        _refuse_changed(plan, edited)
-    said, fake = environment.options, environment.data.fake
-    refuse_code([plan], options.allow_code, data=not fake)
-    device = devices.choose(options.device or environment.device)
-    checkpoints = Checkpoints(path, said.keep)
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
+        checkpoints = Checkpoints(path)
+        if not checkpoints.names():  # the run may have ended before it wrote what is read next
+            raise _refused(path, ())
+        stored, plan, environment = _stored(path)
+        if edited is not None:
+            _refuse_changed(plan, edited)
+        said, fake = environment.options, environment.data.fake
+        refuse_code([plan], options.allow_code, data=not fake)
+        device = devices.choose(options.device or environment.device)
+        checkpoints.keep = said.keep
         checkpoints.clear()
         snapshot, skipped = checkpoints.newest()
         if snapshot is None:
@@ -136,7 +139,11 @@ def _stored(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
 
 def _refused(path: Path, skipped: Sequence[Skipped]) -> TostError:
     found = [diagnose("R707", name=each.name, reason=each.reason) for each in skipped]
-    return TostError([*found, diagnose("R704", path=path)])
+    if not found:
+        help = "start anew in another folder, without `--checkpoint none`"
+        return TostError([diagnose("R704", path=path, reason="it has no checkpoint", help=help)])
+    reason = "none of its checkpoints can be used"
+    return TostError([*found, diagnose("R704", path=path, reason=reason)])
 
 
 def _refuse_changed(plan: Plan, others: Sequence[Plan]) -> None:

@@ -186,7 +186,7 @@ def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterato
         raise StoppedRun.by(stop.name, code, folder.path) from None
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
-        raise TostError.of("R303", device=device) from None
+        raise TostError.of("R303", device=device, fits="", write="") from None
     except KeyboardInterrupt as error:
         _record(folder, "interrupted", error)
         raise StoppedRun.by("SIGINT", "R304", folder.path) from None

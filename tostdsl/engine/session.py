@@ -25,6 +25,7 @@ from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import finish
+from tostdsl.engine.room import ask_for_room
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.stops import Stops
@@ -82,6 +83,8 @@ class Session:
         keeper, first, going_on = kit.keeper, 0, False
         assert keeper is not None
         try:
+            if begin is None and self.every is not None:
+                ask_for_room(self.checkpoints, self.plan, kit.model)
             if begin is not None:
                 snapshots.restore(self, kit, begin)
                 first = begin.record.position.phase
