@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tostdsl.diagnostics import Diagnostic
+    from tostdsl.engine.watch import Watching
     from tostdsl.plan.program import Phase, Program
 
 
@@ -79,6 +80,8 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     kept: Kept | None = None
     """What the recipe left in the network, where it did."""
+    watching: Watching | None = None
+    """What looking at what must hold at every step cost; None where nobody looked."""
 
     @property
     def sparsity_kept(self) -> float:
