@@ -74,6 +74,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many checkpoints stay, besides the best on held-out images.",
 )
+@click.option(
+    "--paranoid",
+    is_flag=True,
+    help="Look at masks, gradients, moments and weights of stages after every step, not every 100.",
+)
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -91,6 +96,7 @@ def command(
     trace_every: int | None,
     checkpoint: tuple[float, str] | None,
     keep: int,
+    paranoid: bool,
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
@@ -113,6 +119,7 @@ def command(
 
     gc.enable()  # from here on there is enough to collect
     from tostdsl.engine.run import RunOptions
+    from tostdsl.engine.watch import EVERY
 
     results: list[tuple[str, Result]] = []
     for index, variant in enumerate(made.variants, 1):
@@ -124,6 +131,7 @@ def command(
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
             (trace_every or 0) if trace else None, allow_code, interval(checkpoint), keep,
+            1 if paranoid else EVERY,
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)

@@ -371,6 +371,29 @@ CATALOGUE: dict[str, Entry] = {
         "weights or moments are no numbers any more after step {step} of {phase}",
         "lower the learning rate; the last checkpoint is from before that",
     ),
+    "R310": Entry(
+        "masked weights of {layer} are not zero after step {step} of {phase}",
+        "something beside the engine wrote to them; the last checkpoint is from before that was "
+        "seen",
+    ),
+    "R311": Entry(
+        "gradients of masked weights of {layer} reached the optimizer at step {step} of {phase}",
+        "something beside the engine wrote to them; the last checkpoint is from before that was "
+        "seen",
+    ),
+    "R312": Entry(
+        "the optimizer's `{buffer}` of {layer} is not zero where the mask is, after step {step} of "
+        "{phase}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
+    "R313": Entry(
+        "`{name}` of `{stage}` is {value} at step {step} of {phase}, the plan says {planned}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
+    "R314": Entry(
+        "the mask of {layer} is not the one that was put in force, after step {step} of {phase}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
     "R320": Entry(
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",

@@ -39,6 +39,7 @@ from tostdsl.plan.program import Curves, Phase, Segment
 if TYPE_CHECKING:
     from tostdsl.engine.keeper import Keeper
     from tostdsl.engine.trace import Tracer
+    from tostdsl.engine.watch import Watch
 
 GLIMPSE_SECONDS = 0.2
 BLOCK = 4096
@@ -72,6 +73,8 @@ class Equipment:
     """Accuracy on the images held out, as last measured."""
     keeper: Keeper | None = None
     """Keeps the run's state from time to time, where it is kept at all."""
+    watch: Watch | None = None
+    """Looks at what must hold, where the run is watched."""
 
     @cached_property
     def units(self) -> Units:
@@ -134,7 +137,7 @@ class Loop:
         kit = self.kit
         kit.surgeon.train(True)
         if kit.masked is not None:
-            kit.masked.bind(self.optimizer)
+            kit.masked.bind(self.optimizer, self._used)
         for event in self.phase.events.get(0, ()) if begin is None else ():
             self._occasion(event)
         first, offset = (0, 0) if begin is None else (begin.segment, begin.offset)
@@ -197,8 +200,11 @@ class Loop:
         vectors = [self.attached[index].vector for index in segment.attached]
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
+        watch = kit.watch
         for place, (step, scalars) in enumerate(self._scalars_of(segment, offset), offset + 1):
             self.step = step
+            if watch is not None:
+                watch.begin(step, segment)
             for vector, row in zip(vectors, scalars, strict=True):
                 vector.copy_(row)
             rate = self._rate(step)
@@ -224,6 +230,9 @@ class Loop:
                 act()
             self.meter.add(loss, outputs, batch.labels)
             self.done += 1
+            if watch is not None and watch.looking:
+                watch.look(self, loss)
+                kit.certificate.watched(self.phase.name)
             if time.perf_counter() - self.last_glimpse > GLIMPSE_SECONDS:
                 self._glimpse(loss)
             for event in self.phase.occasions(step + 1):
@@ -240,9 +249,16 @@ class Loop:
 
     def _turn(self, update: Update) -> None:
         """A step at which the mask moves: after it, or in its place."""
-        if update.step != self.step:
-            self._advance()
-        self.remask(self.phase, update)
+        assert self.kit.masked is not None
+        with self.kit.masked.keeping_gradients():  # those of masked weights decide what grows
+            if update.step != self.step:
+                self._advance()
+            self.remask(self.phase, update)
+
+    def _used(self) -> None:
+        """The optimizer has stepped on the gradients that are there."""
+        if self.kit.watch is not None and self.kit.masked is not None:
+            self.kit.watch.used(self.kit.masked, scaled=self.scaler.is_enabled())
 
     def _scalars_of(
         self, segment: Segment, offset: int

@@ -32,7 +32,7 @@ from tostdsl.plan.differences import differences, few
 from tostdsl.plan.marker import MARKER, end_of, holds_run
 from tostdsl.plan.plan import Plan
 
-ENVIRONMENT, RESULT = "environment.json", "result.json"
+ENVIRONMENT, RESULT, CERTIFICATE = "environment.json", "result.json", "certificate.json"
 TEXTS = ("recipe.tost", "plan.tost")
 Recompile = Callable[[Path, Mapping[str, str], int | None], Sequence[Plan]]
 """Plans of a recipe of a run folder, given its path, params and seed; `TostError` for mistakes."""
@@ -98,7 +98,8 @@ def resume(
         lock.release()
         raise
     with Stops() as stops, told(folder, device, observer):
-        (path / RESULT).unlink(missing_ok=True)
+        for name in (RESULT, CERTIFICATE):  # of the life before
+            (path / name).unlink(missing_ok=True)
         done = snapshot.record.position.done
         others = _others(environment, device)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
@@ -109,7 +110,7 @@ def resume(
         if others:
             observer.message(_line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
-        how = RunOptions(allow_ghosts=said.allow_ghosts)
+        how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch)
         kept = said.checkpoint
         before = Every(kept.value, kept.unit) if kept is not None else None
         every = options.checkpoint or before

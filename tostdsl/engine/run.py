@@ -24,6 +24,7 @@ from tostdsl.engine.prepare import prepare
 from tostdsl.engine.session import Session
 from tostdsl.engine.start import DataOptions, images_of, sources_of
 from tostdsl.engine.stops import Stop, StoppedRun, Stops
+from tostdsl.engine.watch import EVERY
 from tostdsl.plan.bases import DataFacts, DataSet, Images
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.plan import Plan
@@ -62,6 +63,9 @@ class RunOptions:
     for never. A rehearsal keeps none at the default."""
     keep: int = KEEP
     """How many of the newest checkpoints stay, besides the best."""
+    watch: int | None = EVERY
+    """Look at what must hold (`engine.watch`) every so many steps and at the end of each segment;
+    None for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ def run(
                 "allow_ghosts": options.allow_ghosts,
                 "checkpoint": asdict(every) if every is not None else None,
                 "keep": options.keep,
+                "watch": options.watch,
             },
         }
         folder.write_json("environment.json", environment)
@@ -166,6 +171,7 @@ def session_of(
         stops,
         options.allow_ghosts,
         traced,
+        options.watch,
     )
 
 

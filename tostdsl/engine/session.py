@@ -24,13 +24,15 @@ from tostdsl.engine.keeper import Every, Keeper
 from tostdsl.engine.loop import Equipment, Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
-from tostdsl.engine.outcome import finish
+from tostdsl.engine.outcome import finish, prove
 from tostdsl.engine.room import ask_for_room
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.stops import Stops
+from tostdsl.engine.stopwatch import Stopwatch
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
+from tostdsl.engine.watch import Violation, Watch, looks
 from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images
 from tostdsl.plan.masking import Update, shapes_of
@@ -65,6 +67,8 @@ class Session:
     stops: Stops
     allow_ghosts: bool = False
     trace_every: int | None = None
+    watch_every: int | None = None
+    """Steps from one look at what must hold to the next; None for no look at all."""
     rewind: dict[str, Tensor] = field(default_factory=dict)
     moments: list[dict[str, Any]] | None = None
     """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
@@ -101,7 +105,10 @@ class Session:
                 kit.tracer.close()
             seconds = time.perf_counter() - self.started
             return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Violation):
+                with suppress(Exception):
+                    prove(kit, self.folder, self.unreal)
             with suppress(Exception):  # of all of them, the reason why training ended is told
                 keeper.close()
             if kit.tracer is not None:
@@ -130,6 +137,7 @@ class Session:
             plan, model, masked, surgeon, feed, device, self.observer,
             Certificate(Shape.of(model)), self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
+            watch=self._watch(begin),
         )  # fmt: skip
         kit.keeper = Keeper(
             self.checkpoints,
@@ -147,6 +155,11 @@ class Session:
         if self.trace_every is None:
             return None
         return Tracer(self.folder, self.plan, self.trace_every, self.observer)
+
+    def _watch(self, begin: Snapshot | None) -> Watch | None:
+        if self.watch_every is None:
+            return None
+        return Watch(self.watch_every, Stopwatch(begin.record.watching if begin else 0.0))
 
     def _say(self, text: str) -> None:
         self.folder.log({"kind": "message", "text": text})
@@ -174,7 +187,9 @@ class Session:
         instants = instants_of(self.plan.stages, phase) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
-        kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
+        planned_looks = looks(phase, kit.watch.every) if kit.watch is not None else None
+        moving = [update.step for update in phase.updates.values()]
+        kit.certificate.close(phase.name, moving, planned_looks)
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
@@ -233,10 +248,7 @@ class Session:
     def _scope(self, kit: Equipment, masked: Masked) -> Scope:
         facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
         weights = masked.weights
-        slopes = {}
-        if any(weight.grad is not None for weight in weights.values()):
-            for name, weight in weights.items():  # no gradient reaches a layer that is not used
-                slopes[name] = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        slopes = masked.gradients()
         return Scope(
             kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
             self._say, self.folder.write_json,

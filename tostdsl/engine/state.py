@@ -233,4 +233,6 @@ def put_proof(certificate: Certificate, proof: Proof) -> None:
     """Put the certificate back as it was."""
     certificate.checks[:] = proof.checks
     certificate.jumps[:] = proof.jumps
-    certificate.reopen(proof.present, proof.entered, proof.masked, proof.moved, proof.chosen)
+    certificate.reopen(
+        proof.present, proof.entered, proof.masked, proof.moved, proof.looks, proof.chosen
+    )

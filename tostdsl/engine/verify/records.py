@@ -97,6 +97,7 @@ class StoredOptions(_Record):
     allow_ghosts: bool = False
     checkpoint: StoredInterval | None = None
     keep: Annotated[int, Field(ge=1)] = 2
+    watch: Annotated[int, Field(ge=1)] | None = None
 
 
 class StoredEnvironment(_Record):
@@ -157,6 +158,15 @@ class StoredKept(_Record):
     loss_without: float | None
 
 
+class StoredWatching(_Record):
+    """What result.json says of what watching the run cost (`engine.watch.Watching`)."""
+
+    every: Annotated[int, Field(ge=1)]
+    looks: Count
+    seconds: Size
+    share: Share
+
+
 class StoredResult(_Record):
     """result.json of a run that came to its end."""
 
@@ -173,6 +183,7 @@ class StoredResult(_Record):
     rehearsal: bool
     kept: StoredKept | None
     seams: Count
+    watching: StoredWatching | None = None
     costly_seams: list[str]
     missed_expectations: list[str]
     validation_accuracy: Share | None = None
