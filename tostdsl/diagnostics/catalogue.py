@@ -375,6 +375,10 @@ CATALOGUE: dict[str, Entry] = {
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",
     ),
+    "R333": Entry(
+        "{what} cannot be read: {reason}",
+        "bring back the file that it lies in; what was kept before is untouched",
+    ),
     "R340": Entry("`{function}` {what}{where}: {reason}"),
     "R341": Entry("`{function}` gives no {what}: {reason}"),
     "R401": Entry("the certificate failed: {reason}"),

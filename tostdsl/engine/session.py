@@ -105,6 +105,8 @@ class Session:
                 with suppress(Exception):
                     kit.tracer.close()
             raise
+        finally:
+            kit.feed.close()
 
     def _equipment(self, begin: Snapshot | None) -> Equipment:
         plan, device = self.plan, self.device
