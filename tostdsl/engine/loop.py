@@ -24,6 +24,7 @@ from tostdsl.engine import randomness
 from tostdsl.engine.boundary import cross, leave
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
+from tostdsl.engine.execution import failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.masked import Masked
@@ -37,6 +38,7 @@ from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
+    from tostdsl.engine.compiled import Compiler
     from tostdsl.engine.keeper import Keeper
     from tostdsl.engine.trace import Tracer
 
@@ -70,6 +72,8 @@ class Equipment:
     """Where stages left the network, in order."""
     validation: float | None = None
     """Accuracy on the images held out, as last measured."""
+    compiler: Compiler | None = None
+    """Compiles training passes, where the run was asked to."""
     keeper: Keeper | None = None
     """Keeps the run's state from time to time, where it is kept at all."""
 
@@ -178,6 +182,8 @@ class Loop:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said:
             return TostError.of("R303", device=self.kit.device)
+        if found := failure(error, self.kit.device):
+            return found
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
     # -- steps
@@ -195,6 +201,7 @@ class Loop:
             devices.settle(optimizer)
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
+        forward = kit.model if kit.compiler is None else kit.compiler.forward()
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
         for place, (step, scalars) in enumerate(self._scalars_of(segment, offset), offset + 1):
@@ -211,7 +218,7 @@ class Loop:
             for change in on_batch:
                 change(batch)
             with devices.autocast(kit.device, precision):
-                outputs = kit.model(batch.images)
+                outputs = forward(batch.images)
             loss = functional.cross_entropy(outputs.float(), batch.targets)
             for change in on_loss:
                 loss = change(loss)

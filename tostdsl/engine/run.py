@@ -15,6 +15,7 @@ import torch
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import KEEP, Checkpoints
+from tostdsl.engine.execution import NAMES, PLAIN, Execution, failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import LIVES, RunFolder, default_path
 from tostdsl.engine.keeper import DEFAULT, Every
@@ -62,6 +63,8 @@ class RunOptions:
     for never. A rehearsal keeps none at the default."""
     keep: int = KEEP
     """How many of the newest checkpoints stay, besides the best."""
+    execution: Execution = PLAIN
+    """How the device computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,19 @@ def run(
     options, observer = options or RunOptions(), observer or Observer()
     refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
+    options.execution.refuse(device, plan.precision)
+    with options.execution.in_force():
+        return _run(plan, options, device, observer, texts, given)
+
+
+def _run(
+    plan: Plan,
+    options: RunOptions,
+    device: torch.device,
+    observer: Observer,
+    texts: Mapping[str, str] | None,
+    given: Mapping[str, Any] | None,
+) -> Result:
     source = DataOptions(options.data_root, options.download, options.fake_data)
     made = Made.of(plan, source, device, smoke=options.smoke)
     every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
@@ -133,7 +149,9 @@ def run(
                 "allow_ghosts": options.allow_ghosts,
                 "checkpoint": asdict(every) if every is not None else None,
                 "keep": options.keep,
+                **{name: getattr(options.execution, name) for name in NAMES},
             },
+            "in_force": options.execution.described(plan, made.images, device),
         }
         folder.write_json("environment.json", environment)
         live(folder, "started", device=str(device))
@@ -166,6 +184,7 @@ def session_of(
         stops,
         options.allow_ghosts,
         traced,
+        options.execution,
     )
 
 
@@ -192,6 +211,8 @@ def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterato
         raise StoppedRun.by("SIGINT", "R304", folder.path) from None
     except BaseException as error:
         _record(folder, "failed", error)
+        if found := failure(error, device):
+            raise found from error
         raise
     finally:
         observer.finished()

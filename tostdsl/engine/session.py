@@ -18,6 +18,8 @@ from torch.optim import Optimizer
 from tostdsl.engine import snapshots
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
+from tostdsl.engine.compiled import Compiler
+from tostdsl.engine.execution import PLAIN, Execution
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every, Keeper
@@ -64,6 +66,7 @@ class Session:
     stops: Stops
     allow_ghosts: bool = False
     trace_every: int | None = None
+    execution: Execution = PLAIN
     rewind: dict[str, Tensor] = field(default_factory=dict)
     moments: list[dict[str, Any]] | None = None
     """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
@@ -107,12 +110,17 @@ class Session:
             raise
         finally:
             kit.feed.close()
+            if kit.compiler is not None:
+                kit.compiler.close()
 
     def _equipment(self, begin: Snapshot | None) -> Equipment:
         plan, device = self.plan, self.device
-        model = network(plan, self.images.facts).to(device)
+        last = self.execution.channels_last
+        layout = torch.channels_last if last else torch.preserve_format
+        model: nn.Module = network(plan, self.images.facts).to(device)
+        model = model.to(memory_format=layout)  # type: ignore[call-overload]
         masked = masked_of(plan, model)
-        feed = Feed(self.images, self.spec, device, plan.seed)
+        feed = Feed(self.images, self.spec, device, plan.seed, channels_last=last)
         surgeon = Surgeon(
             model,
             self.images.facts,
@@ -130,6 +138,8 @@ class Session:
             Certificate(Shape.of(model)), self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
         )  # fmt: skip
+        if self.execution.compile:
+            kit.compiler = Compiler(model, surgeon, self.observer.message)
         kit.keeper = Keeper(
             self.checkpoints,
             self.every,
