@@ -398,6 +398,20 @@ CATALOGUE: dict[str, Entry] = {
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",
     ),
+    "R330": Entry("`{option}` cannot be had on {device}: {reason}", "leave `{option}` out{more}"),
+    "R331": Entry(
+        "the network cannot be compiled: {reason}",
+        "run without `--compile`; a run that has begun goes on with `tost resume --no-compile`",
+    ),
+    "R332": Entry(
+        "{operation} gives other bits each time on {device}, which `--deterministic` rules out",
+        "run without `--deterministic`, or on the CPU, or change the network so that it does "
+        "without",
+    ),
+    "R333": Entry(
+        "{what} cannot be read: {reason}",
+        "bring back the file that it lies in; what was kept before is untouched",
+    ),
     "R340": Entry("`{function}` {what}{where}: {reason}"),
     "R341": Entry("`{function}` gives no {what}: {reason}"),
     "R401": Entry("the certificate failed: {reason}"),

@@ -4,7 +4,8 @@ recipe.tost          the recipe's text as it was; what it extends lies where it 
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads, data, files of the user's own functions,
-                     `trace_every` (null for a run not traced)
+                     `trace_every` (null for a run not traced), `options` that the run was started
+                     with, and how the device computed, `in_force` (see `execution`)
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
 lives.jsonl          a line each time the run was started, resumed or stopped
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step

@@ -24,6 +24,7 @@ from tostdsl.engine import memory, randomness
 from tostdsl.engine.boundary import cross, leave
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
+from tostdsl.engine.execution import failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Batch, Hook
 from tostdsl.engine.masked import Masked
@@ -37,6 +38,7 @@ from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
+    from tostdsl.engine.compiled import Compiler
     from tostdsl.engine.keeper import Keeper
     from tostdsl.engine.trace import Tracer
     from tostdsl.engine.watch import Watch
@@ -71,6 +73,8 @@ class Equipment:
     """Where stages left the network, in order."""
     validation: float | None = None
     """Accuracy on the images held out, as last measured."""
+    compiler: Compiler | None = None
+    """Compiles training passes, where the run was asked to."""
     keeper: Keeper | None = None
     """Keeps the run's state from time to time, where it is kept at all."""
     watch: Watch | None = None
@@ -181,6 +185,8 @@ class Loop:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if memory.is_full(error):
             return memory.told(self, error)
+        if found := failure(error, self.kit.device):
+            return found
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
     # -- steps
@@ -198,6 +204,7 @@ class Loop:
             devices.settle(optimizer)
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
+        forward = kit.model if kit.compiler is None else kit.compiler.forward()
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
         precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
         watch = kit.watch
@@ -217,7 +224,7 @@ class Loop:
             for change in on_batch:
                 change(batch)
             with devices.autocast(kit.device, precision):
-                outputs = kit.model(batch.images)
+                outputs = forward(batch.images)
             loss = functional.cross_entropy(outputs.float(), batch.targets)
             for change in on_loss:
                 loss = change(loss)

@@ -7,7 +7,7 @@ cannot be made the same (another device, other versions) is said, and taken down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import torch
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import Checkpoints, Skipped
+from tostdsl.engine.execution import NAMES, Execution
+from tostdsl.engine.execution import differences as differences_of
 from tostdsl.engine.folder import RunFolder, is_text
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.lock import Lock
@@ -49,6 +51,8 @@ class ResumeOptions:
     allow_code: bool = False
     checkpoint: Every | None = None
     """How often to keep the state from here on; None for as before."""
+    execution: Mapping[str, bool] = field(default_factory=dict)
+    """What of `Execution` is to be otherwise from here on."""
 
 
 def resume(
@@ -70,16 +74,37 @@ def resume(
         raise TostError.of("R701", path=path, reason="the run in it has come to its end")
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
-        checkpoints = Checkpoints(path)
-        if not checkpoints.names():  # the run may have ended before it wrote what is read next
+        if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
             raise _refused(path, ())
-        stored, plan, environment = _stored(path)
+        began = stored, plan, environment = _stored(path)
         if edited is not None:
             _refuse_changed(plan, edited)
-        said, fake = environment.options, environment.data.fake
-        refuse_code([plan], options.allow_code, data=not fake)
+        refuse_code([plan], options.allow_code, data=not environment.data.fake)
         device = devices.choose(options.device or environment.device)
-        checkpoints.keep = said.keep
+        Execution(**options.execution).refuse(device, plan.precision)
+        before = {name: getattr(environment.options, name) for name in NAMES}
+        execution = Execution(**{**before, **options.execution}).fitting(device)
+    except BaseException:
+        lock.release()
+        raise
+    with execution.in_force():
+        return _go_on(path, options, observer, recompile, began, device, execution, lock)
+
+
+def _go_on(
+    path: Path,
+    options: ResumeOptions,
+    observer: Observer,
+    recompile: Recompile | None,
+    began: tuple[StoredPlan, Plan, StoredEnvironment],
+    device: torch.device,
+    execution: Execution,
+    lock: Lock,
+) -> Result:
+    stored, plan, environment = began
+    said, fake = environment.options, environment.data.fake
+    checkpoints = Checkpoints(path, said.keep)
+    try:
         checkpoints.clear()
         snapshot, skipped = checkpoints.newest()
         if snapshot is None:
@@ -102,6 +127,8 @@ def resume(
             (path / name).unlink(missing_ok=True)
         done = snapshot.record.position.done
         others = _others(environment, device)
+        now = execution.described(plan, made.images, device)
+        others += differences_of(environment.in_force, now)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
         live(folder, "resumed", done=done, device=str(device), passed=passed, others=others)
         observer.started(made.program, path, made.images.origin, str(device))
@@ -110,7 +137,7 @@ def resume(
         if others:
             observer.message(_line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
-        how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch)
+        how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch, execution=execution)
         kept = said.checkpoint
         before = Every(kept.value, kept.unit) if kept is not None else None
         every = options.checkpoint or before

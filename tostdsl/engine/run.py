@@ -15,6 +15,7 @@ import torch
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import KEEP, Checkpoints
+from tostdsl.engine.execution import NAMES, PLAIN, Execution, failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import LIVES, RunFolder, default_path
 from tostdsl.engine.keeper import DEFAULT, Every
@@ -66,6 +67,8 @@ class RunOptions:
     watch: int | None = EVERY
     """Look at what must hold (`engine.watch`) every so many steps and at the end of each segment;
     None for never."""
+    execution: Execution = PLAIN
+    """How the device computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,19 @@ def run(
     options, observer = options or RunOptions(), observer or Observer()
     refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
+    options.execution.refuse(device, plan.precision)
+    with options.execution.in_force():
+        return _run(plan, options, device, observer, texts, given)
+
+
+def _run(
+    plan: Plan,
+    options: RunOptions,
+    device: torch.device,
+    observer: Observer,
+    texts: Mapping[str, str] | None,
+    given: Mapping[str, Any] | None,
+) -> Result:
     source = DataOptions(options.data_root, options.download, options.fake_data)
     made = Made.of(plan, source, device, smoke=options.smoke)
     every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
@@ -138,7 +154,9 @@ def run(
                 "checkpoint": asdict(every) if every is not None else None,
                 "keep": options.keep,
                 "watch": options.watch,
+                **{name: getattr(options.execution, name) for name in NAMES},
             },
+            "in_force": options.execution.described(plan, made.images, device),
         }
         folder.write_json("environment.json", environment)
         live(folder, "started", device=str(device))
@@ -172,6 +190,7 @@ def session_of(
         options.allow_ghosts,
         traced,
         options.watch,
+        options.execution,
     )
 
 
@@ -198,6 +217,8 @@ def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterato
         raise StoppedRun.by("SIGINT", "R304", folder.path) from None
     except BaseException as error:
         _record(folder, "failed", error)
+        if found := failure(error, device):
+            raise found from error
         raise
     finally:
         observer.finished()

@@ -18,6 +18,8 @@ from torch.optim import Optimizer
 from tostdsl.engine import snapshots
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
+from tostdsl.engine.compiled import Compiler
+from tostdsl.engine.execution import PLAIN, Execution
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every, Keeper
@@ -69,6 +71,7 @@ class Session:
     trace_every: int | None = None
     watch_every: int | None = None
     """Steps from one look at what must hold to the next; None for no look at all."""
+    execution: Execution = PLAIN
     rewind: dict[str, Tensor] = field(default_factory=dict)
     moments: list[dict[str, Any]] | None = None
     """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
@@ -115,12 +118,19 @@ class Session:
                 with suppress(Exception):
                     kit.tracer.close()
             raise
+        finally:
+            kit.feed.close()
+            if kit.compiler is not None:
+                kit.compiler.close()
 
     def _equipment(self, begin: Snapshot | None) -> Equipment:
         plan, device = self.plan, self.device
-        model = network(plan, self.images.facts).to(device)
+        last = self.execution.channels_last
+        layout = torch.channels_last if last else torch.preserve_format
+        model: nn.Module = network(plan, self.images.facts).to(device)
+        model = model.to(memory_format=layout)  # type: ignore[call-overload]
         masked = masked_of(plan, model)
-        feed = Feed(self.images, self.spec, device, plan.seed)
+        feed = Feed(self.images, self.spec, device, plan.seed, channels_last=last)
         surgeon = Surgeon(
             model,
             self.images.facts,
@@ -139,6 +149,8 @@ class Session:
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
             watch=self._watch(begin),
         )  # fmt: skip
+        if self.execution.compile:
+            kit.compiler = Compiler(model, surgeon, self.observer.message)
         kit.keeper = Keeper(
             self.checkpoints,
             self.every,

@@ -98,6 +98,10 @@ class StoredOptions(_Record):
     checkpoint: StoredInterval | None = None
     keep: Annotated[int, Field(ge=1)] = 2
     watch: Annotated[int, Field(ge=1)] | None = None
+    channels_last: bool = False
+    compile: bool = False
+    deterministic: bool = False
+    tf32: bool = False
 
 
 class StoredEnvironment(_Record):
@@ -110,6 +114,8 @@ class StoredEnvironment(_Record):
     data: StoredData
     code: list[StoredCode] = []
     versions: dict[str, str | None] = {}
+    in_force: dict[str, Any] = {}
+    """How the device computed (`engine.execution`)."""
     trace_every: Annotated[int, Field(ge=0)] | None = 0
     """Steps from one traced step to the next; None for a run that was not traced, 0 where it was
     not taken down."""
