@@ -25,6 +25,7 @@ from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.run import Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
+from tostdsl.engine.storage import Disk
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import StoredEnvironment, StoredPlan, Unfit, read_record
 from tostdsl.plan.code import refuse_code
@@ -57,11 +58,14 @@ def resume(
     observer: Observer | None = None,
     recompile: Recompile | None = None,
     edited: Sequence[Plan] | None = None,
+    *,
+    stops: Stops | None = None,
+    disk: Disk | None = None,
 ) -> Result:
     """Go on with the run in a folder; `TostError` for whatever keeps it from that.
 
     `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
-    one must mean the same as the run's.
+    one must mean the same as the run's. `stops` and `disk` are as for `run`.
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
@@ -74,7 +78,7 @@ def resume(
     said, fake = environment.options, environment.data.fake
     refuse_code([plan], options.allow_code, data=not fake)
     device = devices.choose(options.device or environment.device)
-    checkpoints = Checkpoints(path, said.keep)
+    checkpoints = Checkpoints(path, said.keep, disk or Disk())
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
         checkpoints.clear()
@@ -94,7 +98,7 @@ def resume(
     except BaseException:
         lock.release()
         raise
-    with Stops() as stops, told(folder, device, observer):
+    with stops or Stops() as stops, told(folder, device, observer):
         (path / RESULT).unlink(missing_ok=True)
         done = snapshot.record.position.done
         others = _others(environment, device)

@@ -24,6 +24,7 @@ from tostdsl.engine.prepare import prepare
 from tostdsl.engine.session import Session
 from tostdsl.engine.start import DataOptions, images_of, sources_of
 from tostdsl.engine.stops import Stop, StoppedRun, Stops
+from tostdsl.engine.storage import Disk
 from tostdsl.plan.bases import DataFacts, DataSet, Images
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.plan import Plan
@@ -100,11 +101,15 @@ def run(
     observer: Observer | None = None,
     texts: Mapping[str, str] | None = None,
     given: Mapping[str, Any] | None = None,
+    *,
+    stops: Stops | None = None,
+    disk: Disk | None = None,
 ) -> Result:
     """Run a plan; `TostError` for whatever stops it. The folder says how far it came.
 
     `texts` are the recipe's, by the name that each gets in the run folder; `given` is what was set
-    from outside of them (`RunFolder.write_recipe`).
+    from outside of them (`RunFolder.write_recipe`). Others may stand in for what `stops` it, and
+    for the `disk` that checkpoints are written to.
     """
     options, observer = options or RunOptions(), observer or Observer()
     refuse_code([plan], options.allow_code, data=not options.fake_data)
@@ -113,7 +118,7 @@ def run(
     made = Made.of(plan, source, device, smoke=options.smoke)
     every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
     folder = RunFolder(options.out or default_path(plan))
-    with Stops() as stops, told(folder, device, observer):
+    with stops or Stops() as stops, told(folder, device, observer):
         folder.write_recipe(plan, texts or {}, given)
         traced = _every(options.trace_every, made.program)
         data = {
@@ -138,7 +143,9 @@ def run(
         folder.write_json("environment.json", environment)
         live(folder, "started", device=str(device))
         observer.started(made.program, folder.path, made.images.origin, str(device))
-        return session_of(made, folder, observer, stops, every, options, traced).run()
+        checkpoints = Checkpoints(folder.path, options.keep, disk or Disk())
+        session = session_of(made, folder, observer, stops, every, options, traced, checkpoints)
+        return session.run()
 
 
 def session_of(
@@ -149,7 +156,7 @@ def session_of(
     every: Every | None,
     options: RunOptions,
     traced: int | None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints,
 ) -> Session:
     """What trains, ready to begin."""
     return Session(
@@ -161,7 +168,7 @@ def session_of(
         observer,
         folder,
         made.unreal,
-        checkpoints or Checkpoints(folder.path, options.keep),
+        checkpoints,
         every,
         stops,
         options.allow_ghosts,
