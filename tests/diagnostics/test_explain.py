@@ -84,6 +84,8 @@ SEEN_ONLY = {
     "R707": "needs a run that was stopped; in tests/engine/resume",
     "R708": "needs a run that was stopped; in tests/engine/resume",
     "R709": "needs a run that was stopped; in tests/engine/resume",
+    "R720": "a mistake of the engine, which nobody knows of",
+    "R721": "`tost verify-resume` is tried in its own tests",
     "R901": "a mistake that nobody thought of",
 }
 """Codes whose page shows a message instead of examples, and why."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
     "resume": "Go on with a run that was stopped.",
+    "verify-resume": "Kill a recipe's run at random steps, resume it, and compare.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",
@@ -47,7 +48,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tostdsl.cli.{cmd_name}")
+        module = importlib.import_module(f"tostdsl.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -462,5 +462,10 @@ CATALOGUE: dict[str, Entry] = {
         "the recipe means another plan than the one that is running: {changes}",
         "take the change back, or start a run of its own",
     ),
+    "R720": Entry(
+        "the run that was killed and resumed is not the one that was never stopped: {what}",
+        "do not resume runs of this recipe; please report it with the recipe",
+    ),
+    "R721": Entry("{what} did not come to its end: {reason}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

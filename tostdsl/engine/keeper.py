@@ -69,6 +69,7 @@ class Keeper:
     def stepped(self, loop: Loop, segment: int, offset: int) -> None:
         """A step has run, and all that happens after it."""
         self.done += 1
+        self.stops.stepped(self.done)
         if self.stops.asked is not None:
             self.stop(loop, segment, offset)
         if self._pending is not None and self._pending.done():

@@ -27,6 +27,7 @@ from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.run import Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
+from tostdsl.engine.storage import Disk
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import StoredEnvironment, StoredPlan, Unfit, read_record
 from tostdsl.plan.code import refuse_code
@@ -61,11 +62,14 @@ def resume(
     observer: Observer | None = None,
     recompile: Recompile | None = None,
     edited: Sequence[Plan] | None = None,
+    *,
+    stops: Stops | None = None,
+    disk: Disk | None = None,
 ) -> Result:
     """Go on with the run in a folder; `TostError` for whatever keeps it from that.
 
     `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
-    one must mean the same as the run's.
+    one must mean the same as the run's. `stops` and `disk` are as for `run`.
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
@@ -76,7 +80,7 @@ def resume(
     try:
         if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
             raise _refused(path, ())
-        began = stored, plan, environment = _stored(path)
+        stored, plan, environment = _stored(path)
         if edited is not None:
             _refuse_changed(plan, edited)
         refuse_code([plan], options.allow_code, data=not environment.data.fake)
@@ -88,22 +92,35 @@ def resume(
         lock.release()
         raise
     with execution.in_force():
-        return _go_on(path, options, observer, recompile, began, device, execution, lock)
+        begun = _Begun(path, stored, plan, environment, device, execution, lock)
+        return _go_on(begun, options, observer, recompile, stops, disk or Disk())
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run as it was begun, and how it goes on."""
+
+    path: Path
+    stored: StoredPlan
+    plan: Plan
+    environment: StoredEnvironment
+    device: torch.device
+    execution: Execution
+    lock: Lock
 
 
 def _go_on(
-    path: Path,
+    begun: _Begun,
     options: ResumeOptions,
     observer: Observer,
     recompile: Recompile | None,
-    began: tuple[StoredPlan, Plan, StoredEnvironment],
-    device: torch.device,
-    execution: Execution,
-    lock: Lock,
+    stops: Stops | None,
+    disk: Disk,
 ) -> Result:
-    stored, plan, environment = began
+    path, plan, device, execution = begun.path, begun.plan, begun.device, begun.execution
+    environment, lock = begun.environment, begun.lock
     said, fake = environment.options, environment.data.fake
-    checkpoints = Checkpoints(path, said.keep)
+    checkpoints = Checkpoints(path, said.keep, disk)
     try:
         checkpoints.clear()
         snapshot, skipped = checkpoints.newest()
@@ -112,7 +129,7 @@ def _go_on(
         if snapshot.record.plan != plan.fingerprint:
             raise TostError.of("R702", reason="it is of another plan")
         files = {n: Entry(e.bytes, e.sha256) for n, e in snapshot.record.files.items()}
-        files |= _edited(path, files, plan, stored, recompile)
+        files |= _edited(path, files, plan, begun.stored, recompile)
         source = DataOptions(options.data_root, options.download, fake)
         made = Made.of(plan, source, device, smoke=said.smoke)
         if digest_of(made.images) != environment.data.sha256:
@@ -122,7 +139,7 @@ def _go_on(
     except BaseException:
         lock.release()
         raise
-    with Stops() as stops, told(folder, device, observer):
+    with stops or Stops() as listening, told(folder, device, observer):
         for name in (RESULT, CERTIFICATE):  # of the life before
             (path / name).unlink(missing_ok=True)
         done = snapshot.record.position.done
@@ -142,7 +159,7 @@ def _go_on(
         before = Every(kept.value, kept.unit) if kept is not None else None
         every = options.checkpoint or before
         session = session_of(
-            made, folder, observer, stops, every, how, environment.trace_every, checkpoints
+            made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
         return session.run(snapshot)
 
