@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.faults.runs import checkpoints, cut, resumed, unequal
+from tests.engine.faults.runs import begun, checkpoints, cut, resumed, rows, unequal
 
 TOTAL = 24
 """Steps of two rounds and the training after them; windows, rounds' ends and epochs in between."""
@@ -45,3 +45,40 @@ def test_a_resumed_run_can_be_resumed_again_and_moved(base: Path, tmp_path: Path
     lives = [json.loads(line) for line in (again / "lives.jsonl").read_text().splitlines()]
     assert ["started", "resumed", "resumed", "resumed"] == [each["kind"] for each in lives]
     assert [3, 5, 6] == [each["done"] for each in lives[1:]]
+
+
+GROWN = """\
+model cifar_resnet(8, width=0.5x)
+data digits(batch=256)
+mask dynamic(sparsity=80%, grow=random, every=2 steps, fraction=50%)
+optimizer sgd(lr=0.1, momentum=0.9)
+init(rescale=fanin_masked) at start
+train for 9 steps
+seed 3
+"""
+"""A mask that moves, with draws and with equal scores; a stage of one moment."""
+
+
+def test_a_moving_mask_goes_on_with_its_draws(tmp_path: Path) -> None:
+    """From each step, where weights that have just grown are all zero, and so equal."""
+    whole = tmp_path / "whole"
+    assert begun(whole, text=GROWN, keep=1000).certified
+    moves = [row for row in rows(whole) if row["kind"] == "mask"]
+    assert len(moves) > 1
+    assert all(row["grown"] == row["dropped"] > 0 for row in moves)
+    for path in checkpoints(whole):
+        again = cut(whole, tmp_path / "again", int(path.name.removeprefix("step-")))
+        resumed(again)
+        assert [] == unequal(whole, again), path.name
+
+
+def test_a_trace_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Each phase and step once, in all layers, from any step; the picture is of all of them."""
+    whole = tmp_path / "whole"
+    assert begun(whole, 3, keep=1000, trace_every=2).certified
+    for path in checkpoints(whole):
+        again = cut(whole, tmp_path / "again", int(path.name.removeprefix("step-")))
+        resumed(again)
+        assert [] == unequal(whole, again), path.name
+        for name in ("trace.jsonl", "trace.svg"):
+            assert (whole / name).read_bytes() == (again / name).read_bytes(), path.name
