@@ -33,7 +33,7 @@ from tostdsl.source import Source
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "engine.md"
 RECIPE = """\
-model cifar_resnet(20)
+model cifar_resnet(8)
 data cifar10(batch={batch}, augment=[crop(padding=4), flip])
 train for 10 epochs
 optimizer sgd(momentum=0.9)
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
     device = devices.choose(given.device)
-    size = (1, 1, 16, False) if given.smoke else (7, 4, 128, True)
+    size = (1, 1, 16, False) if given.smoke else (7, 2, 64, True)
     rows = measure(device, *size)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     threads = torch.get_num_threads()
@@ -144,7 +144,7 @@ def main() -> None:
         "",
         f"Measured on: {where} ({platform.machine()}, {os.cpu_count()} cores, {threads} threads), "
         f"PyTorch {torch.__version__}, by",
-        f"`python benchmarks/engine.py`: `cifar_resnet(20)`, random images of 32 x 32, batch "
+        f"`python benchmarks/engine.py`: `cifar_resnet(8)`, random images of 32 x 32, batch "
         f"{size[2]}. Below 1 the first is faster.",
         *(["On a CPU these say nothing of a GPU, where images go over a bus and layouts matter",
            "more."] if device.type == "cpu" else []),

@@ -302,10 +302,49 @@ def test_what_a_run_does_otherwise_from_here_on_is_said(plain: Path, tmp_path: P
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_goes_on_to_the_bit(precision: str, tmp_path: Path) -> None:
     """The loss scale, and how many steps it has held, are part of the state."""
-    text = "model cifar_resnet(8)\ndata digits(batch=128)\ntrain for 12 steps\nseed 3\n"
+    text = "model cifar_resnet(8)\ndata digits(batch=32)\ntrain for 12 steps\nseed 3\n"
     whole = trained(tmp_path / "whole", f"{text}precision {precision}\n")
     scales = content(whole / "ckpt" / f"step-{EACH:07}", "state.json")["training"]["scaler"]
     assert (precision == "fp16") == bool(scales)
     again = cut(whole, tmp_path / "again", 1)
     api.resume(again)
     same(whole, again)
+
+
+def test_a_mask_moves_by_gradients_that_did_not_overflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In fp16 the loss scale that is too large at an update is lowered, not the run ended."""
+    scales: list[float] = []
+
+    def large(device: torch.device, _precision: str) -> torch.amp.GradScaler:
+        return torch.amp.GradScaler(device.type, init_scale=2.0**30)
+
+    overflowed = how.devices.overflowed
+
+    def heard(scaler: torch.amp.GradScaler, parameters: Any) -> bool:
+        found = overflowed(scaler, parameters)
+        scales.append(scaler.get_scale())
+        return found
+
+    monkeypatch.setattr(how.devices, "scaler", large)
+    monkeypatch.setattr(how.devices, "overflowed", heard)
+    text = (
+        "model cifar_resnet(8)\ndata digits(batch=16)\ntrain for 6 steps\nseed 3\nprecision fp16\n"
+        "mask dynamic(sparsity=50%, grow=gradient, every=2 steps) until step 5\n"
+    )
+    trained(tmp_path / "run", text)
+    assert scales == sorted(scales, reverse=True)
+    assert 1 <= scales[-1] < 2.0**29
+
+
+def test_gradients_that_are_no_numbers_by_themselves_end_the_lowering() -> None:
+    """However small the scale, they stay so: whoever asks goes on, and is told by another."""
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.tensor([1.0, float("nan")])
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(torch.ones(()))
+    asked = [how.devices.overflowed(scaler, [weight]) for _ in range(6)]
+    assert [True, True, True, True, False, False] == asked
+    off = torch.amp.GradScaler("cpu", enabled=False)
+    assert not how.devices.overflowed(off, [weight])

@@ -38,7 +38,7 @@ from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
-    from tostdsl.engine.compiled import Compiler
+    from tostdsl.engine.compiled import Compiler, Forward
     from tostdsl.engine.keeper import Keeper
     from tostdsl.engine.trace import Tracer
     from tostdsl.engine.watch import Watch
@@ -204,9 +204,9 @@ class Loop:
             devices.settle(optimizer)
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
-        forward = kit.model if kit.compiler is None else kit.compiler.forward()
+        forward: Forward = kit.model if kit.compiler is None else kit.compiler.forward()
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
-        precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
+        per_epoch = self.phase.clock.steps_per_epoch
         watch = kit.watch
         for place, (step, scalars) in enumerate(self._scalars_of(segment, offset), offset + 1):
             self.step = step
@@ -223,13 +223,9 @@ class Loop:
             batch.step = step
             for change in on_batch:
                 change(batch)
-            with devices.autocast(kit.device, precision):
-                outputs = forward(batch.images)
-            loss = functional.cross_entropy(outputs.float(), batch.targets)
-            for change in on_loss:
-                loss = change(loss)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            loss, outputs = self._pass(forward, batch, on_loss)
+            while step in turns and devices.overflowed(scaler, self.trained):  # masks rank by them
+                loss, outputs = self._pass(forward, batch, on_loss)
             for act in on_grads:
                 act()
             turns.get(step, self._advance)()
@@ -248,6 +244,19 @@ class Loop:
                     act()
             if kit.keeper is not None:
                 kit.keeper.stepped(self, number, place)
+
+    def _pass(
+        self, forward: Forward, batch: Batch, on_loss: list[Callable[..., Any]]
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and outputs of a batch; the gradients are new."""
+        with devices.autocast(self.kit.device, self.kit.plan.precision):
+            outputs = forward(batch.images)
+        loss = functional.cross_entropy(outputs.float(), batch.targets)
+        for change in on_loss:
+            loss = change(loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss, outputs
 
     def _advance(self) -> None:
         """A training step from the gradients at hand."""
