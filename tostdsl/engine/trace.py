@@ -11,6 +11,7 @@ and random states are put back.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -48,7 +49,7 @@ class Tracer:
     """Writes `trace.jsonl`, and `trace.svg` when the run is over.
 
     Traced are the steps that `every` divides, and the first and last of each segment, so that each
-    window is seen however short it is.
+    window is seen however short it is. A run that goes on adds to the lines that it has.
     """
 
     def __init__(self, folder: RunFolder, plan: Plan, every: int, observer: Observer) -> None:
@@ -57,7 +58,9 @@ class Tracer:
         self._names = stage_names(plan)
         self._file = folder.lines(TRACE)
         self._closed = False
-        self._rows: list[Mapping[str, Any]] = []
+        begun = (folder.path / TRACE).read_text("utf-8")
+        self._rows: list[Mapping[str, Any]] = [json.loads(line) for line in begun.splitlines()]
+        self._phase: Phase | None = None
         self._weights: dict[str, tuple[str, torch.nn.Parameter]] = {}
 
     def over(
@@ -69,7 +72,7 @@ class Tracer:
         scaler: torch.amp.GradScaler,
     ) -> Callable[[Batch], None]:
         """What is to be called with each batch of a segment, when nothing changes it any more."""
-        if segment is phase.segments[0]:
+        if phase is not self._phase:
             self._begin(kit, phase)
         steps = set(traced(segment, self._every))
         here = {index: attached[index] for index in segment.attached}
@@ -94,6 +97,7 @@ class Tracer:
             self._observer.message(text)
 
     def _begin(self, kit: Equipment, phase: Phase) -> None:
+        self._phase = phase
         parameters = dict(kit.model.named_parameters(remove_duplicate=False))
         layers = [n for n, m in kit.model.named_modules() if isinstance(m, nodes.LAYERS)]
         self._weights = {
@@ -101,6 +105,8 @@ class Tracer:
             for name in layers
             if f"{name}.weight" in parameters and parameters[f"{name}.weight"].requires_grad
         }
+        if any(row["kind"] == "phase" and row["phase"] == phase.name for row in self._rows):
+            return  # it was begun before a stop
         changing = {i for segment in phase.segments for i in segment.attached} & {
             i for i, stage in enumerate(self._plan.stages) if stage.technique.adds_to_network()
         }
