@@ -193,3 +193,9 @@ def test_a_kill_while_the_end_is_written(base: Path, tmp_path: Path) -> None:
 def test_every_third_step_of_a_lottery(base: Path, tmp_path: Path) -> None:
     """Going on from it gives the same bits."""
     assert [] == list(unequal(base, kept(base)[::3], tmp_path / "again"))
+
+
+def test_a_trace_goes_on(tmp_path: Path) -> None:
+    """Its lines and its picture are those of a run without a stop, wherever that was."""
+    run = watched(plan(), tmp_path / "run", fake_data=False, trace_every=1)
+    assert [] == list(unequal(run, kept(run)[2::6], tmp_path / "again"))
