@@ -28,6 +28,10 @@ them has `recalibrate=yes`), each with `loss`, `accuracy`, `dead` (share of dead
 `norms` (by normalisation, how far its input lies from its running statistics; see `engine.shifts`).
 `costs` says whether the network is worse for it by more than the thresholds in `engine.seams`.
 
+`watching` of result.json tells what looking at what must hold cost (`engine.watch`): `every`,
+`looks`, `seconds` and their `share` of the run's; null where nobody looked. A run that such a look
+ended has a certificate.json, too, with the checks so far and the one that failed.
+
 A `step` of trace.jsonl has `phase`, `step`, `stages` (weights and ramps of those at work), `with`
 and `without` (by stage that adds to the network), each with `loss`, `gradients` (by layer, the norm
 of its weight's gradient under the mask) and `dead`, over the batch of that step before it is

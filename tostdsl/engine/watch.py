@@ -128,9 +128,10 @@ class Watch:
             sums = checksums(list(masks.values())).to(loop.kit.device)
             parts = [torch.stack(flags).long()] if flags else []
             if stages:
-                planned = torch.tensor(_planned(loop), device=loop.kit.device)
+                planned = torch.tensor(_planned(loop), dtype=torch.float32)
                 here = torch.cat([stage.vector for stage in stages])
-                parts.append((here != planned).long())
+                # a copy that blocks would wait for all that came before
+                parts.append((here != planned.to(here.device, non_blocking=True)).long())
             found = torch.cat([*parts, sums]).tolist()  # the one synchronisation
         many = len(found) - len(masks)
         recorded = masked.checksums if masked is not None else []
