@@ -6,6 +6,7 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from tostdsl.masks.silence import refuse_silence, silent
 from tostdsl.plan.masking import MaskMethod, MaskSite, shapes_of
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
@@ -64,6 +65,7 @@ class Patterned(MaskMethod):
             sizes = sizes.transpose(1, 2) if sizes.dim() == 3 else sizes.unsqueeze(1)
             mask = self.pick(sizes.contiguous()).transpose(1, 2).reshape(shape)
             masks[name] = mask.to(weight.device).contiguous()
+        refuse_silence(type(self).name, site, silent(site.weights), masks)
         return masks
 
     def _wrong(self, reason: str) -> Problem:
