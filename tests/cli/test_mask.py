@@ -191,3 +191,13 @@ def test_a_first_word_may_be_a_subcommand(tost: Tost, monkeypatch: pytest.Monkey
     assert 0 == tost("mask", "other", "r.tost").code
     assert ["r.tost"] == got
     assert "other   Does something else." in tost("mask", "--help").out
+
+
+def test_what_takes_long_is_said_before(tost: Tost, folder: Path) -> None:
+    """The line comes on stderr, outside of the report; JSON has it, too."""
+    text = RECIPE.replace("random(", "synflow(iterations=3, ").replace("=erk", "=global")
+    (folder / "s.tost").write_text(text)
+    found = tost("mask", "s.tost", "--format", "json")
+    line = "synflow: scores are taken 3 times"
+    assert line == found.err.splitlines()[0]
+    assert [line] == json.loads(found.out)["told"]

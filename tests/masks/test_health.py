@@ -68,6 +68,140 @@ def test_paths_of_a_perceptron(seed: int, density: float) -> None:
         assert wanted.tolist() == found.on_path[name].tolist()
 
 
+class Attention(nn.Module):
+    """One attention over four places with nothing around it, in one of torch's ways to write it."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.q, self.k = nn.Linear(3, 4), nn.Linear(3, 4)
+        self.v, self.out = nn.Linear(3, 4), nn.Linear(4, 5)
+        self.soft = nn.Softmax(dim=-1)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(2).transpose(1, 2)
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        scores = q @ k.transpose(1, 2)
+        if self.way == "cosine":
+            unit = nn.functional.normalize
+            scores = unit(q, dim=-1) @ unit(k, dim=-1).transpose(1, 2)
+        hidden = scores + torch.full_like(scores, -torch.inf).triu(1)
+        if self.way == "product":
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        elif self.way == "method":
+            mixed = hidden.softmax(-1) @ v
+        elif self.way == "module":
+            mixed = self.soft(hidden) @ v
+        else:
+            mixed = torch.softmax(hidden, dim=-1) @ v
+        return nn.functional.log_softmax(self.out(mixed.mean(1)), dim=1)
+
+
+@pytest.mark.parametrize("way", ["product", "method", "module", "function", "cosine"])
+@pytest.mark.parametrize("seed", range(4))
+def test_paths_of_attention(way: str, seed: int) -> None:
+    """Queries and keys lead on where their products meet and values get through, by hand."""
+    source = torch.Generator().manual_seed(seed)
+    model = Attention(way)
+    masks = {n: torch.rand(m.shape, generator=source) < 0.4 for n, m in ones(model).items()}
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    q, k, v, out = (masks[f"{name}.weight"].numpy() for name in ("q", "k", "v", "out"))
+    carried = v.any(1) & out.any(0)
+    met = q.any(1) & k.any(1) & carried.any()
+    assert bool(carried.any()) == found.connected
+    for name, wanted in (
+        ("q", q & met[:, None]),
+        ("k", k & met[:, None]),
+        ("v", v & carried[:, None]),
+        ("out", out & carried[None]),
+    ):
+        assert wanted.tolist() == found.on_path[f"{name}.weight"].tolist(), name
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("inner", [6, 3])
+def test_paths_through_multihead_attention(first: bool, inner: int) -> None:
+    """What feeds only queries is on a path; what feeds values that lead nowhere is on none."""
+
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ask, self.tell = nn.Linear(3, 6), nn.Linear(3, inner)
+            self.mix = nn.MultiheadAttention(6, 2, batch_first=first, kdim=inner, vdim=inner)
+            self.last = nn.Linear(6, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.flatten(2).transpose(1, 2) if first else x.flatten(2).permute(2, 0, 1)
+            told = self.tell(x)
+            return self.last(self.mix(self.ask(x), told, told)[0].mean(1 if first else 0))
+
+    model = Heads()
+    scope = ("ask.weight", "tell.weight", "mix.out_proj.weight", "last.weight")
+    masks = {name: mask for name, mask in ones(model).items() if name in scope}
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert found.connected
+    assert all(bool(each.all()) for each in found.on_path.values())
+    masks["mix.out_proj.weight"][:, 3:] = False  # the second head's values lead nowhere
+    masks["last.weight"][:, 0] = False
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert bool(found.on_path["ask.weight"].all())
+    assert [0] + [3] * 5 == found.on_path["mix.out_proj.weight"].sum(1).tolist()
+    masks["tell.weight"].zero_()
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert not found.connected
+    assert not any(bool(each.any()) for each in found.on_path.values())
+
+
+def test_paths_through_an_encoder_layer_of_torch() -> None:
+    """Its shortcut carries everything on; half of its hidden units lead nowhere."""
+    model = nn.Sequential(
+        nn.Flatten(2),
+        nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
+        nn.Flatten(),
+        nn.Linear(12, 5),
+    )
+    names = [name for name in ones(model) if "in_proj" not in name]
+    masks = {name: ones(model)[name] for name in names}
+    masks["1.linear2.weight"][:, :3] = False
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert found.connected
+    on = {name: int(each.sum()) for name, each in found.on_path.items()}
+    assert {
+        "1.self_attn.out_proj.weight": 16,
+        "1.linear1.weight": 12,
+        "1.linear2.weight": 12,
+        "3.weight": 60,
+    } == on
+
+
+def test_what_is_added_to_the_image_does_not_connect_it() -> None:
+    """A network that sees only its own position embedding has no path from the image."""
+
+    class Embedded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(12, 4), nn.Linear(4, 5)
+            self.place = nn.Parameter(torch.randn(1, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.first(x.flatten(1)) + self.place)
+
+    model = Embedded()
+    masks = {f"{name}.weight": ones(model)[f"{name}.weight"] for name in ("first", "last")}
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert found.connected
+    masks["first.weight"].zero_()
+    found = paths(model, masks, (3, 2, 2))
+    assert found is not None
+    assert not found.connected
+
+
 def test_paths_of_a_residual_network() -> None:
     """What only a cut branch reaches is on no path; what goes round it is."""
     torch.manual_seed(0)

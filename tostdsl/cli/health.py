@@ -44,8 +44,6 @@ def health_lines(found: Checkup, width: int) -> list[str]:
     plan, report = found.plan, found.report
     assert plan.mask is not None
     lines = [screen.printable(f"{plan.name}  plan {plan.short}"), ""]
-    if found.told:
-        lines += [*map(screen.printable, found.told), ""]
     if found.found:
         lines += [*table(report.layers, width), ""]
     rows = [("mask", call_text(plan.mask.method)), *_moves(found), *_scope(found)]

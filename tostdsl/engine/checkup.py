@@ -7,7 +7,7 @@ same images, which are loaded only if the method looks at some.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -121,8 +121,11 @@ def checkup(
     device: str = "auto",
     *,
     allow_code: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Checkup:
     """Choose the mask of a plan and look at it; nothing is trained and nothing is written.
+
+    What the method tells while it works goes to `say` at once, too.
 
     `TostError` T540 without a mask, T550 for code that `allow_code` does not let run, and whatever
     keeps the mask from being chosen; layer collapse is no exception here, but among the findings.
@@ -143,8 +146,13 @@ def checkup(
         report = _examine(model, whole, facts)
         return Checkup(plan, report, str(where), time.perf_counter() - started, phases=phases)
     told: list[str] = []
-    weights = masked.weights
-    site = Scope(model, weights, masked.masks, facts, plan.seed, feed, say=told.append)
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if say is not None:
+            say(text)
+
+    site = Scope(model, masked.weights, masked.masks, facts, plan.seed, feed, say=tell)
     try:
         masks = method.choose(site, method.first())
         report = _examine(model, masks, facts)
