@@ -47,7 +47,8 @@ def test_the_report(tost: Tost) -> None:
         "60.00%: 45,859 of the 76,432 weights",
         "groups of 4 input channels keep at most 2",
         "multiply-adds for the forward pass of an image, dense",
-        "leaves dense: ",
+        "of 9 layers dense: conv1, ",
+        "no layer is empty up to a sparsity of ",
         "looked at   no images",
     ):
         assert words in " ".join(found.out.split()) or words in found.out, words

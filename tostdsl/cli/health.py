@@ -174,12 +174,14 @@ def _paths(report: MaskReport) -> list[tuple[str, str]]:
 def _law(found: Checkup) -> list[tuple[str, str]]:
     rows = []
     if found.law is not None:
-        dense = _names(found.law.dense)
-        text = f"leaves dense: {dense}" if dense else "leaves no layer dense"
+        dense, layers = found.law.dense, len(found.report.layers)
+        text = f"leaves {len(dense)} of {layers} layers dense: {_names(dense)}"
+        text = text if dense else "leaves no layer dense"
         rows.append(("law", text))
     if found.highest is not None:
         most = f"{int(found.highest * 10000) / 100:g}%"
-        rows.append(("", f"every layer keeps a weight up to a sparsity of {most}"))
+        text = f"no layer is empty up to a sparsity of {most}; paths may be cut before that"
+        rows.append(("", text))
     return rows if not rows or rows[0][0] else [("highest", rows[0][1])]
 
 

@@ -215,8 +215,7 @@ CATALOGUE: dict[str, Entry] = {
     "T506": Entry("`{model}` does not take images of {shape}: {reason}"),
     "T507": Entry(
         "layer collapse: a sparsity of {sparsity} {what}",
-        "{lower}, leave small layers dense with `except`, share it out by layer "
-        "(`distribution=erk`), or go on all the same with `allow=collapse`",
+        "{remedy}, or go on all the same with `allow=collapse`",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
     "T510": Entry(

@@ -32,6 +32,7 @@ from tostdsl.engine.verify.records import (
 from tostdsl.engine.verify.weights import MASKS, MODEL
 from tostdsl.masks.findings import findings
 from tostdsl.masks.health import layer_of
+from tostdsl.masks.remedy import remedy
 from tostdsl.masks.report import MaskReport, examine
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.code import refuse_code
@@ -158,11 +159,14 @@ def checkup(
         report = _examine(model, masks, facts)
         law = _law(method, masks, method.first())
         # where images decide, to rank all anew only for this would take as long again
-        asked = report.collapsed or feed.images is None or law is not None
+        asked = feed.images is None or law is not None
         highest = method.highest(site) if asked else None
+        allowed = method.allow == "collapse"
+        lost = report.collapsed and not allowed
+        help = remedy(method, site, method.first()) if lost else ""
     except torch.OutOfMemoryError:
         raise TostError.of("R303", device=where) from None
-    said = tuple(findings(report, masks, method.allow == "collapse", highest))
+    said = tuple(findings(report, masks, allowed, help))
     masked.set(masks)
     return Checkup(
         plan,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 
 from torch import Tensor
 
@@ -11,21 +10,24 @@ from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.masks.health import collapse, collapse_words, named
 from tostdsl.masks.report import MaskReport
 
+OTHER = "lower `sparsity`, or bring another mask"
+"""What helps where the method is not asked."""
+
 
 def findings(
     report: MaskReport,
     masks: Mapping[str, Tensor],
     allowed: bool = False,
-    highest: Fraction | None = None,
+    remedy: str = "",
 ) -> Iterator[Diagnostic]:
     """Collapse (T507, or W050 where it is `allowed`), cut branches, dead channels, live zeros.
 
-    `highest` is the sparsity at which no layer is empty, where that is known.
+    `remedy` says what to write where they collapse (`masks.remedy`).
     """
     if report.collapsed and allowed:
         yield diagnose("W050", what=collapse_words(masks))
     elif report.collapsed:
-        yield collapse(masks, highest)
+        yield collapse(masks, remedy or OTHER)
     if report.cut:
         yield diagnose("W051", layers=named(report.cut))
     yield from _dead(report)

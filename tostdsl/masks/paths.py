@@ -41,6 +41,8 @@ class Paths:
 
     connected: bool
     """Whether any path leads from the image to the outputs."""
+    outputs: tuple[int, int]
+    """Of how many outputs some path comes in, and how many there are."""
     on_path: Mapping[str, Tensor]
     """For each weight in scope (bool, its shape) whether it is kept and on a path."""
 
@@ -79,7 +81,8 @@ def paths(model: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -
     try:
         image = torch.ones(1, *shape, dtype=torch.float64, device=device, requires_grad=True)
         with Passing():
-            total = copy(image).sum()
+            outputs = copy(image)
+        total = outputs.sum()
         wanted = [image, *found.values()]
         seen, *slopes = torch.autograd.grad(total, wanted, materialize_grads=True)
     except (RuntimeError, AttributeError):  # a network of a kind that this trick does not serve
@@ -87,7 +90,8 @@ def paths(model: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -
     if not bool(torch.isfinite(total)):
         return None
     on_path = {name: (s > 0) & masks[name] for name, s in zip(found, slopes, strict=True)}
-    return Paths(bool((seen > 0).any()), on_path)
+    reached = int((outputs > 0).sum())
+    return Paths(bool((seen > 0).any()), (reached, outputs.numel()), on_path)
 
 
 def _positive(mask: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Masks by score: what is kept is what scores highest, over all layers or layer by layer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -55,6 +55,10 @@ class Scored(Sparsifier):
         if self.distribution == "global":
             return highest_of(self.scores(site))
         return highest_alive(self.distribution, shapes_of(site.weights))
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, Tensor]] | None":
+        scores = self.scores(site)
+        return lambda sparsity: self.keep(scores, sparsity, dict(site.masks) or None)
 
     def shared_out(
         self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
@@ -144,3 +148,6 @@ class Iterated(Scored):
     def highest(self, site: MaskSite) -> Fraction | None:
         iterated = self.distribution == "global" and self.iterations > 1
         return None if iterated else super().highest(site)
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, Tensor]] | None":
+        return None if self.iterations > 1 else super().masks_at(site)

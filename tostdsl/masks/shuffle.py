@@ -1,6 +1,6 @@
 """The mask `shuffle`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -98,6 +98,14 @@ class Shuffle(MaskMethod):
         masks = self.of.choose(site, sparsity)
         if self.rounds() and sparsity != self.rounds()[-1].sparsity:
             return masks
+        return self.mix(site, masks)
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], Mapping[str, Tensor]] | None":
+        plain = None if self.rounds() else self.of.masks_at(site)
+        return None if plain is None else lambda sparsity: self.mix(site, plain(sparsity))
+
+    def mix(self, site: MaskSite, masks: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+        """Masks with their entries in a random order, the same for each seed."""
         if self.within == "layer":
             return {name: mixed(m, site.generator(f"shuffle {name}")) for name, m in masks.items()}
         import torch
