@@ -142,7 +142,7 @@ def test_counts_are_exact(
 
 @pytest.mark.parametrize("law", ["uniform_plus", "smart_ratio"])
 def test_what_cannot_be_met_names_what_can(law: Distribution) -> None:
-    """A law whose dense layers have more than all may keep says the highest that empties no layer."""
+    """A law whose dense layers have more than all may keep names one that empties none."""
     with pytest.raises(TostError, match="T505") as caught:
         shares(law, NETWORK, Fraction(9999, 10000))
     (found,) = caught.value.diagnostics

@@ -117,8 +117,20 @@ def _scope(found: Checkup) -> list[tuple[str, str]]:
     rows = [("scope", text)]
     if report.outside:
         names = _names([f"{name} ({size:,})" for name, size in report.outside.items()])
-        rows.append(("", f"not in it: {names}"))
+        share = _of_all(sum(report.outside.values()), report)
+        count = f"{len(report.outside)} layers, {share}: " if len(report.outside) > 1 else ""
+        rows.append(("", f"not in it: {count}{names}"))
+    if report.others:
+        largest = sorted(report.others.items(), key=lambda each: -each[1])
+        names = _names([f"{name} ({size:,})" for name, size in largest])
+        share = _of_all(sum(report.others.values()), report)
+        text = f"no layer's weights, so never in it: {len(largest)} parameters, {share}: {names}"
+        rows.append(("", text))
     return rows
+
+
+def _of_all(entries: int, report: MaskReport) -> str:
+    return f"{entries / report.parameters:.2%} of all {report.parameters:,}"
 
 
 def _moves(found: Checkup) -> list[tuple[str, str]]:
@@ -217,7 +229,11 @@ def _computing(found: Checkup) -> str:
             f"{amount(report.ideal)} ({report.ideal / max(1, report.dense):.1%}), kept weights only"
         )
     if report.uncounted:
-        text += f"; not counted: {_names(report.uncounted)}"
+        share = _of_all(sum(report.uncounted.values()), report)
+        text += (
+            f"; not counted: {len(report.uncounted)} layers, {share} parameters: "
+            f"{_names(list(report.uncounted))}, and the attention that they are called in"
+        )
     return text
 
 

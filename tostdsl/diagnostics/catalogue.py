@@ -262,6 +262,11 @@ CATALOGUE: dict[str, Entry] = {
         "`{name}` in `{path}` holds {value} at [{place}]: a mask is made of 0 and 1",
         "write `carrier=zeros` if it is a checkpoint whose zeros are its mask",
     ),
+    "T563": Entry(
+        "`{name}({pattern})` prunes nothing: {reason}",
+        "choose a pattern whose numbers divide the layers' channels, as powers of two often do, or "
+        "leave `mask` out to train dense",
+    ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
     "W002": _warning(
@@ -312,12 +317,12 @@ CATALOGUE: dict[str, Entry] = {
     "W052": Entry(
         "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
         "are dead{waste}",
-        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
+        "{help}",
         "note",
     ),
     "W053": _warning(
         "{count} kept {weights} exactly 0, most in `{layer}`",
-        "they count as kept and compute nothing: prune them, or start them from other values",
+        "{help}",
     ),
     "W060": _warning(
         "what is in the file of `{name}` is no part of the plan: without `sha256` it may change",

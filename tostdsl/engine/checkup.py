@@ -166,7 +166,7 @@ def checkup(
         help = remedy(method, site, method.first()) if lost else ""
     except torch.OutOfMemoryError:
         raise TostError.of("R303", device=where) from None
-    said = tuple(findings(report, masks, allowed, help))
+    said = tuple(findings(report, masks, allowed, help, trained=False))
     masked.set(masks)
     return Checkup(
         plan,
