@@ -215,8 +215,7 @@ CATALOGUE: dict[str, Entry] = {
     "T506": Entry("`{model}` does not take images of {shape}: {reason}"),
     "T507": Entry(
         "layer collapse: a sparsity of {sparsity} {what}",
-        "{lower}, leave small layers dense with `except`, share it out by layer "
-        "(`distribution=erk`), or go on all the same with `allow=collapse`",
+        "{remedy}, or go on all the same with `allow=collapse`",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
     "T510": Entry(
@@ -262,6 +261,11 @@ CATALOGUE: dict[str, Entry] = {
     "T562": Entry(
         "`{name}` in `{path}` holds {value} at [{place}]: a mask is made of 0 and 1",
         "write `carrier=zeros` if it is a checkpoint whose zeros are its mask",
+    ),
+    "T563": Entry(
+        "`{name}({pattern})` prunes nothing: {reason}",
+        "choose a pattern whose numbers divide the layers' channels, as powers of two often do, or "
+        "leave `mask` out to train dense",
     ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
@@ -313,12 +317,12 @@ CATALOGUE: dict[str, Entry] = {
     "W052": Entry(
         "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
         "are dead{waste}",
-        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
+        "{help}",
         "note",
     ),
     "W053": _warning(
         "{count} kept {weights} exactly 0, most in `{layer}`",
-        "they count as kept and compute nothing: prune them, or start them from other values",
+        "{help}",
     ),
     "W060": _warning(
         "what is in the file of `{name}` is no part of the plan: without `sha256` it may change",

@@ -246,16 +246,15 @@ class Session:
         assert masked is not None
         site = self._scope(kit, masked)
         masks = mask.method.choose(site, sparsity)
-        cut = refuse_collapse(mask.method, site, masks)
+        lines = refuse_collapse(mask.method, site, masks, sparsity)
         masked.set(masks)
         self.digests.pop("masks", None)
         kit.certificate.chosen(masked)
         counts = masked.counts()
         share = float(counts.sparsity)
         self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
-        if cut:
-            more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
-            self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
+        for line in lines:
+            self._say(f"mask: {line}")
 
     def _scope(self, kit: Equipment, masked: Masked) -> Scope:
         facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
@@ -274,7 +273,8 @@ class Session:
         before, site = masked.masks, self._scope(kit, masked)
         masks = mask.method.update(site, update)
         if update is list(phase.updates.values())[-1]:
-            refuse_collapse(mask.method, site, masks)
+            for line in refuse_collapse(mask.method, site, masks):
+                self._say(f"mask: {line}")
         dropped = sum(int((before[name] & ~new).sum()) for name, new in masks.items())
         grown = sum(int((new & ~before[name]).sum()) for name, new in masks.items())
         masked.set(masks)
