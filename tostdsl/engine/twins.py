@@ -17,7 +17,7 @@ from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.manifest import MANIFEST
 
 FIRST = ("model.safetensors", "masks.safetensors", "ghosts.safetensors")
-TIMES = {"seconds", "images_per_second"}
+TIMES = {"seconds", "images_per_second", "watching"}
 """Keys of rows and figures that tell how long something took."""
 OWN = {MANIFEST, LIVES, LOCK}
 """Files that two equal runs need not share: they tell of times and of lives."""

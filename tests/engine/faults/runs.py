@@ -33,7 +33,7 @@ labels(smoothing=0.2 -> 0) until step 6
 train for 8 steps
 seed 3
 """
-MEASURED = "images_per_second", "seconds", "files"
+MEASURED = "images_per_second", "seconds", "watching", "files"
 """What depends on the clock, and digests of what holds such."""
 LAST = (
     "manifest.json", "result.json", "certificate.json", "model.safetensors", "masks.safetensors",

@@ -46,6 +46,7 @@ UNUSED_HERE = {
     "moments_plain": "Adam's state is all tensors",
     "seconds": "the time that a run took, which no bits depend on",
     "validation": "replaced at the next epoch's end",
+    "watching": "the time that watching took, which no bits depend on",
 }
 """Fields whose value at the start does not show at the end of this run, and why; that they may not
 be missing holds for them, too."""
