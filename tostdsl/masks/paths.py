@@ -2,7 +2,7 @@
 
 Found by one pass of a copy in which nothing can cancel: every kept weight is positive, biases are
 zero, normalisations and activations hand on what they get, maxima are means, attention looks
-everywhere alike (`masks.attention`). Then a weight's derivative of the summed outputs is above
+everywhere alike (`masks.passing`). Then a weight's derivative of the summed outputs is above
 zero exactly where some path leads through it. This is the count behind "effective sparsity":
 Vysogorets and Kempe, "Connectivity matters: neural network pruning through the lens of effective
 sparsity", 2023.
@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from tostdsl.masks.attention import Passing, as_is, attend
+from tostdsl.masks.passing import Passing, as_is, attend
 
 _PASSED = (
     nn.modules.batchnorm._BatchNorm,
@@ -48,12 +48,22 @@ class Paths:
 
 
 def paths(model: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -> Paths | None:
-    """The paths through a network under masks; None where it cannot be run so.
+    """The paths through a network under masks; None where they cannot be followed.
 
     `masks` (bool, True is kept) by parameter name; `shape` is that of an image. Weights without
     a mask count as dense. Parameters that belong to no known layer (a position embedding, a
-    layer's scale) keep their absolute values, and so count as inputs where they are added.
+    layer's scale) keep their absolute values, and so count as inputs where they are added. A
+    network in which none leads through even without masks computes something that this cannot
+    follow.
     """
+    found = _followed(model, masks, shape)
+    if found is None or found.connected:
+        return found
+    dense = _followed(model, {n: torch.ones_like(mask) for n, mask in masks.items()}, shape)
+    return found if dense is not None and dense.connected else None
+
+
+def _followed(model: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -> Paths | None:
     copy = deepcopy(model).to(torch.float64).eval()
     _pass_on(copy)
     positive = {name: _positive(mask) for name, mask in masks.items()}

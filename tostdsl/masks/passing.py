@@ -1,5 +1,7 @@
-"""Attention in a network whose paths are followed: queries and keys count as leading on.
+"""What functions of torch become in a network whose paths are followed: they hand slopes on.
 
+Signs are dropped, differences are sums, normalisations hand on what they get, maxima are means.
+In attention queries and keys count as leading on.
 Where nothing can cancel all scores of an attention are alike, and the slope of a softmax is then
 zero or, summed, cancels out. So while paths are followed a softmax puts out what it does of equal
 scores, with a slope above zero for each, and what is brought to unit length keeps the slope of a
@@ -19,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Passing(TorchFunctionMode):
-    """Inside of it softmax, normalisation to unit length and attention hand slopes on."""
+    """Inside of it functions that could cancel or stop a slope hand it on."""
 
     def __torch_function__(
         self,
@@ -44,7 +46,7 @@ def even(x: Tensor, dim: int | None = -1, *_rest: Any, **_named: Any) -> Tensor:
 
 
 def as_is(x: Tensor, *_rest: Any, **_named: Any) -> Tensor:
-    """The values themselves: a log of probabilities decides nothing about paths."""
+    """The values themselves: a sign, a scale or a log decides nothing about paths."""
     return x
 
 
@@ -63,7 +65,47 @@ def product(query: Tensor, key: Tensor, value: Tensor, *_rest: Any, **_named: An
     return even(scores) @ value
 
 
+def unsigned(x: Tensor, *_rest: Any, **_named: Any) -> Tensor:
+    """Without the sign that a negation gives; whole numbers, which may tell places, have it."""
+    return x if x.is_floating_point() else torch.neg(x)
+
+
+def together(a: Any, b: Any, *_rest: Any, **_named: Any) -> Any:
+    """A difference as a sum, in which nothing cancels; a number is a bias, and left out as such.
+
+    One of whole numbers, which may tell places, stays.
+    """
+    if not any(isinstance(x, Tensor) and x.is_floating_point() for x in (a, b)):
+        return torch.sub(a, b)
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return a if isinstance(a, Tensor) else b
+    return a + b
+
+
+def pooled(
+    x: Tensor, size: Any, stride: Any = None, padding: Any = 0, _: Any = 1, ceil_mode: bool = False,
+    *_rest: Any, **named: Any,
+) -> Tensor:  # fmt: skip
+    """A maximum over places as their mean."""
+    ceil_mode = named.get("ceil_mode", ceil_mode)
+    return functional.avg_pool2d(x, size, stride, padding, ceil_mode)
+
+
+def pooled_to(x: Tensor, size: Any, *_rest: Any, **_named: Any) -> Tensor:
+    """A maximum over as many places as give a size, as their mean."""
+    return functional.adaptive_avg_pool2d(x, size)
+
+
 _INSTEAD: Mapping[str, Callable[..., Any]] = {
+    "neg": unsigned,
+    "sub": together,
+    "subtract": together,
+    "__rsub__": together,
+    **dict.fromkeys(
+        ("layer_norm", "batch_norm", "group_norm", "instance_norm", "local_response_norm"), as_is
+    ),
+    "max_pool2d": pooled,
+    "adaptive_max_pool2d": pooled_to,
     "softmax": even,
     "log_softmax": as_is,
     "normalize": unit,
