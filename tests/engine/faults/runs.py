@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tostdsl.compile.compiler import compile_source
-from tostdsl.engine.checkpoint import FOLDER, KEEP, Checkpoints
+from tostdsl.engine.checkpoint import FOLDER
 from tostdsl.engine.keeper import Every, Keeper
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.resume import ResumeOptions, resume
@@ -139,12 +139,8 @@ def checkpoints(path: Path) -> list[Path]:
 
 def with_disk(patch: pytest.MonkeyPatch, disk: Disk) -> None:
     """Runs and resumed runs write their checkpoints to this disk from now on."""
-
-    def made(path: Path, keep: int = KEEP) -> Checkpoints:
-        return Checkpoints(path, keep, disk)
-
-    patch.setattr("tostdsl.engine.run.Checkpoints", made)
-    patch.setattr("tostdsl.engine.resume.Checkpoints", made)
+    patch.setattr("tostdsl.engine.run.Disk", lambda: disk)
+    patch.setattr("tostdsl.engine.resume.Disk", lambda: disk)
 
 
 def at_step(patch: pytest.MonkeyPatch, step: int, act: Callable[[], object]) -> None:
