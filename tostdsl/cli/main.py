@@ -1,7 +1,8 @@
 """`tost`: finds the command, and turns whatever goes wrong into a message and an exit status.
 
 0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
-4 an expectation was missed, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
+4 an expectation was missed, 75 another process has
+the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def entry() -> NoReturn:
         stopped = getattr(error, "status", None)  # of `engine.stops.StoppedRun`
         if stopped is not None:
             sys.exit(stopped)
+        if any(d.code == "R204" for d in error.diagnostics):
+            sys.exit(75)
         running = all(d.code.startswith("R") for d in error.diagnostics)
         sys.exit(1 if running else status(error.diagnostics))
     except BrokenPipeError:

@@ -12,6 +12,7 @@ import click
 
 from tostdsl.cli.every import NONE, checkpoint_option, interval
 from tostdsl.cli.files import compiled
+from tostdsl.cli.how import how_options
 from tostdsl.cli.report import (
     Named,
     code_option,
@@ -70,6 +71,7 @@ class Steps(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="Where to compute.",
 )
+@how_options
 @click.option("--data-root", type=Named(), help="Where data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @click.option("--fake-data", is_flag=True, help="Random images of the data set's shape instead.")
@@ -85,6 +87,7 @@ def command(
     full: bool,
     checkpoint: tuple[float, str] | None,
     device: str,
+    how: dict[str, bool],
     data_root: Path | None,
     download: bool,
     fake_data: bool,
@@ -114,6 +117,7 @@ def command(
 
     refuse_code(made.plans, allow_code, data=not fake_data)
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `tost run` does
+    from tostdsl.engine.execution import Execution
     from tostdsl.engine.run import RunOptions
     from tostdsl.engine.trial import EPOCH, KILLS, REHEARSED, Trial
 
@@ -129,6 +133,7 @@ def command(
         allow_ghosts=True,
         allow_code=allow_code,
         checkpoint=every,
+        execution=Execution(**how),
     )
     with _scratch(keep_folders) as scratch:
         trial = Trial(variant.plan, Path(scratch), options, kills or KILLS, draw, steps or (), say)

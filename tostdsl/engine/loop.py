@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
@@ -22,68 +22,23 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine import memory, randomness
 from tostdsl.engine.boundary import cross, leave
-from tostdsl.engine.certificate import Certificate
-from tostdsl.engine.dead import Units
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.execution import failure
-from tostdsl.engine.feed import Feed
 from tostdsl.engine.hooks import Batch, Hook
-from tostdsl.engine.masked import Masked
 from tostdsl.engine.measure import Meter, evaluate
-from tostdsl.engine.observer import Glimpse, Observer
-from tostdsl.engine.seams import Seam
+from tostdsl.engine.observer import Glimpse
 from tostdsl.engine.seeds import derive
-from tostdsl.engine.surgery import Attached, Surgeon
+from tostdsl.engine.surgery import Attached
 from tostdsl.plan.masking import Update
-from tostdsl.plan.plan import Plan, StagePlan, stage_names
+from tostdsl.plan.plan import StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
-    from tostdsl.engine.compiled import Compiler, Forward
-    from tostdsl.engine.keeper import Keeper
-    from tostdsl.engine.trace import Tracer
-    from tostdsl.engine.watch import Watch
+    from tostdsl.engine.compiled import Forward
 
 GLIMPSE_SECONDS = 0.2
 BLOCK = 4096
 """Steps whose scalars are computed ahead at a time."""
-
-
-@dataclass
-class Equipment:
-    """What a phase works with."""
-
-    plan: Plan
-    model: nn.Module
-    masked: Masked | None
-    surgeon: Surgeon
-    feed: Feed
-    device: torch.device
-    observer: Observer
-    certificate: Certificate
-    log: Callable[[Mapping[str, Any]], None]
-    may_keep: bool = False
-    """Whether stages may stay in the network, where the recipe says so."""
-    kept: list[Attached] = field(default_factory=list)
-    """Stages that stayed when training ended, in the order they entered."""
-    unreal: str = ""
-    """Why the figures mean nothing, in words; empty for a real run."""
-    tracer: Tracer | None = None
-    """Looks at gradients from time to time, where the run was asked to."""
-    seams: list[Seam] = field(default_factory=list)
-    """Where stages left the network, in order."""
-    validation: float | None = None
-    """Accuracy on the images held out, as last measured."""
-    compiler: Compiler | None = None
-    """Compiles training passes, where the run was asked to."""
-    keeper: Keeper | None = None
-    """Keeps the run's state from time to time, where it is kept at all."""
-    watch: Watch | None = None
-    """Looks at what must hold, where the run is watched."""
-
-    @cached_property
-    def units(self) -> Units:
-        """The units that may be dead."""
-        return Units(self.surgeon)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import reference
 from tostdsl.engine.certificate import number
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.kept import count, take_out
-from tostdsl.engine.loop import Equipment
 from tostdsl.engine.measure import evaluate
 from tostdsl.engine.observer import Kept, Result
 from tostdsl.engine.watch import Watching

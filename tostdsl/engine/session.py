@@ -19,11 +19,12 @@ from tostdsl.engine import snapshots
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
 from tostdsl.engine.compiled import Compiler
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.execution import PLAIN, Execution
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every, Keeper
-from tostdsl.engine.loop import Equipment, Loop, instants_of
+from tostdsl.engine.loop import Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import finish, prove

@@ -14,8 +14,9 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import state
 from tostdsl.engine.blobs import blob
 from tostdsl.engine.checkpoint import Snapshot
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.folder import TRACE
-from tostdsl.engine.loop import Begin, Equipment, Loop
+from tostdsl.engine.loop import Begin, Loop
 from tostdsl.engine.record import SCHEMA, FileEntry, Position, Record
 
 if TYPE_CHECKING:
