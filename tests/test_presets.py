@@ -23,7 +23,7 @@ PUBLISHED = ["published_ghost", "published_skip"]
 MASKS = [name for name in ALL if name.startswith("mask_")]
 PATTERNED = {"mask_nm": 0.5, "mask_vnm": 0.75}
 """Masks whose pattern says what share they prune."""
-LONG = {"mask_force", "mask_iterative_snip", *(n for n in MASKS if n.endswith("_conv"))}
+LONG = {"mask_force", "mask_snip_steps", *(n for n in MASKS if n.endswith("_conv"))}
 """Those that take long, or differ from others only in their scope."""
 OTHERS = [name for name in ALL if name not in PUBLISHED]
 SMALL = 'extends "{name}.tost"\nmodel cifar_resnet(8)\ndata digits(validation=10%)\n'
