@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -135,15 +135,17 @@ def checkup(
     device: str = "auto",
     *,
     allow_code: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Checkup:
     """Choose the mask of a plan without training, and look at its health.
 
     Layer collapse is among the findings; `TostError` for whatever keeps the mask from being chosen,
-    T550 for Python code that the plan names unless `allow_code` lets it run.
+    T550 for Python code that the plan names unless `allow_code` lets it run. What the method tells
+    goes to `say` at once.
     """
     from tostdsl.engine.checkup import checkup as engine_checkup
 
-    return engine_checkup(plan, data, device, allow_code=allow_code)
+    return engine_checkup(plan, data, device, allow_code=allow_code, say=say)
 
 
 def checkup_run(folder: Path, *, allow_code: bool = False) -> Checkup:

@@ -47,7 +47,8 @@ def test_the_report(tost: Tost) -> None:
         "60.00%: 45,859 of the 76,432 weights",
         "groups of 4 input channels keep at most 2",
         "multiply-adds for the forward pass of an image, dense",
-        "leaves dense: ",
+        "of 9 layers dense: conv1, ",
+        "no layer is empty up to a sparsity of ",
         "looked at   no images",
     ):
         assert words in " ".join(found.out.split()) or words in found.out, words
@@ -191,3 +192,13 @@ def test_a_first_word_may_be_a_subcommand(tost: Tost, monkeypatch: pytest.Monkey
     assert 0 == tost("mask", "other", "r.tost").code
     assert ["r.tost"] == got
     assert "other   Does something else." in tost("mask", "--help").out
+
+
+def test_what_takes_long_is_said_before(tost: Tost, folder: Path) -> None:
+    """The line comes on stderr, outside of the report; JSON has it, too."""
+    text = RECIPE.replace("random(", "synflow(iterations=3, ").replace("=erk", "=global")
+    (folder / "s.tost").write_text(text)
+    found = tost("mask", "s.tost", "--format", "json")
+    line = "synflow: scores are taken 3 times"
+    assert line == found.err.splitlines()[0]
+    assert [line] == json.loads(found.out)["told"]

@@ -11,8 +11,8 @@ from torch import nn
 
 from tostdsl.compile.compiler import compile_source
 from tostdsl.engine.certificate import Certificate, Shape
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.feed import Feed
-from tostdsl.engine.loop import Equipment
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer
 from tostdsl.engine.surgery import Surgeon

@@ -159,3 +159,17 @@ def test_a_run_with_damaged_masks(trained: Path, tmp_path: Path) -> None:
     edit_json(copy / "plan.json", lambda content: content["plan"].update(seed="x"))
     with pytest.raises(TostError, match=r"R411.*plan\.json holds no plan"):
         checkup_run(copy)
+
+
+@pytest.mark.parametrize("name", ["gradual", "dynamic"])
+def test_a_run_says_what_its_last_update_leaves(name: str, tmp_path: Path) -> None:
+    """Six weights of a classifier of ten classes reach six at most, and the run says so."""
+    made = plan(f"mask {name}(sparsity=99%, distribution=uniform, every=2 steps)\n")
+    result = run(made, RunOptions(out=tmp_path / "run", smoke=True))
+    rows = (result.folder / "metrics.jsonl").read_text("utf-8").splitlines()
+    found = [json.loads(row) for row in rows]
+    last = max(i for i, row in enumerate(found) if row["kind"] == "mask")
+    said = [row["text"] for row in found[last - 3 : last] if row["kind"] == "message"]
+    (line,) = [text for text in said if "nothing of the image reaches" in text]
+    assert line.endswith("of 10 outputs")
+    assert 4 <= int(line.split("reaches ")[1].split()[0]) < 10

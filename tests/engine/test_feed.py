@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 from tostdsl.data.augment import Crop, Cutout, Flip
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.ahead import Ahead, Ask, Reading
 from tostdsl.engine.feed import Feed
 from tostdsl.plan.bases import DataFacts, DataSet, Images, Split
 from tostdsl.units import Percent
@@ -192,6 +195,108 @@ def test_fetching_by_the_batch_gives_the_same_bits(mapped: bool, tmp_path: Any) 
             expected, actual = held.train_batch(1, index), fetched.train_batch(1, index)
             assert torch.equal(expected.images, actual.images)
             assert torch.equal(expected.labels, actual.labels)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_evaluation_by_the_batch_gives_the_same_bits(part: Any) -> None:
+    """Every image once, in order, whether it is on the device or read for the batch."""
+    held, read = feed(validation=20), feed(validation=20, max_device_bytes=0)
+    assert (True, False) == (held.resident, read.resident)
+    expected, actual = list(held.evaluation(part, 7)), list(read.evaluation(part, 7))
+    assert len(expected) == len(actual) > 1
+    assert all(torch.equal(a, b) for one, two in zip(expected, actual, strict=True)
+               for a, b in zip(one, two, strict=True))  # fmt: skip
+    assert [] == reading()
+
+
+def reading() -> list[threading.Thread]:
+    """Threads that read ahead; one that was told to end has a moment for it."""
+    until = time.monotonic() + 5
+    while True:
+        found = [each for each in threading.enumerate() if each.name == "ahead"]
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.01)
+
+
+def test_streamed_batches_may_be_asked_for_in_any_order() -> None:
+    """What was read ahead and is not asked for is dropped; epochs border on one another."""
+    held, read = feed(augment=AUGMENT), feed(augment=AUGMENT, max_device_bytes=0)
+    asked = [(0, 0), (0, 1), (0, 7), (0, 7), (0, 9), (1, 0), (4, 2), (0, 0), (0, 9), (1, 0), (1, 1)]
+    for place in asked:
+        assert torch.equal(held.train_batch(*place).images, read.train_batch(*place).images), place
+    read.close()
+    assert torch.equal(held.train_batch(2, 2).images, read.train_batch(2, 2).images)
+    read.close()
+    assert [] == reading()
+
+
+class Damaged(np.ndarray):  # type: ignore[type-arg]
+    """An array of which some of the images cannot be read."""
+
+    bad: ClassVar[set[int]] = set()
+
+    def take(self, indices: Any, *args: Any, **named: Any) -> Any:
+        if self.bad & set(np.asarray(indices).tolist()):
+            raise OSError(5, "Input/output error")
+        return np.asarray(self).take(indices, *args, **named)
+
+
+def damaged(bad: set[int]) -> Feed:
+    loaded = images()
+    Damaged.bad = bad
+    train = Split(loaded.train.images.view(Damaged), loaded.train.labels)
+    loaded = Images(loaded.facts, train, loaded.test, loaded.mean, loaded.std, "there")
+    return Feed(loaded, Small(batch=10), "cpu", 1, max_device_bytes=0)
+
+
+def test_an_image_that_cannot_be_read_is_an_error_of_its_own_batch() -> None:
+    """The batch before it, while which it is read, is whole; the error says where it is."""
+    held = feed()
+    source = damaged({numbers(held.train_batch(0, 2).images)[4]})
+    for index in range(2):
+        assert torch.equal(held.train_batch(0, index).images, source.train_batch(0, index).images)
+    for _ in range(2):
+        with pytest.raises(TostError) as caught:
+            source.train_batch(0, 2)
+        assert ["R333"] == [d.code for d in caught.value.diagnostics]
+        said = caught.value.diagnostics[0].message
+        assert "batch 2 of epoch 0 cannot be read: input/output error" == said
+    assert torch.equal(held.train_batch(0, 3).images, source.train_batch(0, 3).images)
+    source.close()
+
+
+def test_a_reader_that_does_not_answer_is_not_waited_for_for_ever() -> None:
+    """After its patience the one who waits is told; so it is when the thread is gone."""
+    never = threading.Event()
+    ahead = Ahead[bool](patience=0.2)
+    with pytest.raises(Reading, match=r"nothing came in 0\.2 seconds"):
+        ahead.take(Ask("a", never.wait))
+    never.set()
+    ahead.close()
+    assert [] == reading()
+    gone = Ahead[int]()
+    assert 1 == gone.take(Ask("a", lambda: 1))
+    gone._asks.put(None)
+    assert [] == reading()
+    with pytest.raises(Reading, match="the thread that reads has ended"):
+        gone.take(Ask("b", lambda: 2))
+
+
+def test_the_next_is_fetched_while_the_last_is_in_use() -> None:
+    """It is there before anybody asks for it, and is fetched once."""
+    fetched, there = [], threading.Event()
+
+    def second() -> int:
+        fetched.append(2)
+        there.set()
+        return 2
+
+    with Ahead[int]() as ahead:
+        assert 1 == ahead.take(Ask(1, lambda: 1), Ask(2, second))
+        assert there.wait(5)
+        assert 2 == ahead.take(Ask(2, second))
+    assert [2] == fetched
 
 
 def test_channels_last_changes_the_layout_only() -> None:

@@ -201,6 +201,7 @@ def test_unbound_masks_nothing() -> None:
     second.step()
     assert [] == masked.violations()
     masked.unbind()
+    backward(model)
     second.step()
     assert NAMES == masked.violations()
     assert (0, 0) == (len(first._optimizer_step_post_hooks), len(second._optimizer_step_post_hooks))

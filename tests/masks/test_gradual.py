@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tostdsl.diagnostics import TostError
 from tostdsl.masks.gradual import Gradual
 from tostdsl.plan.masking import Update
 from tostdsl.plan.spec import CheckSite
@@ -79,3 +80,25 @@ def test_it_must_rise(initial: str, codes: list[str]) -> None:
     """The sparsity at the start lies below the wanted one."""
     method = gradual(initial=Percent(Decimal(initial)))
     assert codes == [problem.code for problem in method.check(CheckSite())]
+
+
+def test_fewer_weights_than_layers_are_refused_before_training(
+    make_site: Callable[..., Any],
+) -> None:
+    """Shapes alone tell that a layer will be empty; at the sparsity named each can keep one."""
+    site = make_site({f"{i}.weight": (10, 10) for i in range(12)})
+    method = gradual("99.1")
+    with pytest.raises(TostError, match=r"T505.*keeps 11 of 1,200 weights.* 12 layers") as e:
+        method.choose(site, method.first())
+    assert "sparsity=99%" in (e.value.diagnostics[0].help or "")
+    for fine in (gradual("99"), gradual("99.1", allow="collapse")):
+        assert all(bool(mask.all()) for mask in fine.choose(site, fine.first()).values())
+
+
+def test_no_highest_of_weights_that_are_not_trained(make_site: Callable[..., Any]) -> None:
+    """Over all layers only training tells; a law goes by shapes, and holds then, too."""
+    site = make_site(SHAPES)
+    assert gradual().highest(site) is None
+    highest = gradual(distribution="uniform").highest(site)
+    assert highest is not None
+    assert 0.99 < float(highest) < 1

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tostdsl.diagnostics import TostError
 from tostdsl.masks.blocks import columns_of_blocks, transposable
 from tostdsl.masks.nm import NM, VNM
 from tostdsl.plan.spec import CheckSite
@@ -71,7 +72,8 @@ def test_what_is_not_divided_stays_dense(make_site: Callable[..., Any]) -> None:
     counts = {name: int(mask.sum()) for name, mask in masks.items()}
     assert {"stem.weight": 216, "deep.weight": 72, "body.weight": 24} == counts
     assert counts == method.shared_out(shapes, None)
-    assert 48 == int(nm(2, 4, True).choose(make_site(shapes), None)["body.weight"].sum())
+    both = make_site({**shapes, "square.weight": (8, 8, 1, 1)})
+    assert 48 == int(nm(2, 4, True).choose(both, None)["body.weight"].sum())
 
 
 @settings(deadline=None, max_examples=30)
@@ -152,3 +154,24 @@ def test_patterns_are_checked(method: NM | VNM, fits: bool) -> None:
     found = list(method.check(CheckSite()))
     assert ([] if fits else ["T504"]) == [problem.code for problem in found]
     assert all(method.form in (problem.help or "") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        (nm(3, 7), r"`nm\(3:7\)` prunes nothing: 7 would .* inputs, which are 16, 24$"),
+        (nm(2, 5, True), r"5 would .* outputs, which are 6, 10; 5 would .* inputs"),
+        (vnm(4, 2, 8), r"4 would have to divide a layer's outputs, which are 6, 10$"),
+    ],
+)
+def test_a_pattern_that_divides_no_layer_is_refused(
+    make_site: Callable[..., Any], method: Any, why: str
+) -> None:
+    """A mask under which every layer would stay dense is an error that says which sizes it met."""
+    site = make_site({"a.weight": (6, 16, 3, 3), "b.weight": (10, 24)})
+    with pytest.raises(TostError, match=f"T563.*{why}"):
+        method.choose(site, None)
+    more = make_site({"a.weight": (6, 16, 3, 3), "c.weight": (280, 280)})
+    masks = method.choose(more, None)
+    assert bool(masks["a.weight"].all())
+    assert not bool(masks["c.weight"].all())

@@ -214,6 +214,46 @@ def test_a_live_zero() -> None:
     assert "4 kept weights are exactly 0" in said["W053"]
     zeros = {layer.name: layer.zeros for layer in report(model, masks).layers if layer.zeros}
     assert {"stem": 2, "fc": 2} == zeros
+    helps = {
+        trained: next(findings(report(model, masks), masks, trained=trained)).help or ""
+        for trained in (True, False)
+    }
+    assert "prune them" in helps[True]
+    assert "prune" not in helps[False]
+    assert "train as any other" in helps[False]
+
+
+def test_what_the_network_does_not_use_is_told_apart() -> None:
+    """On a feature map of one place a padded kernel uses its middle only, mask or none."""
+    pool = nn.AdaptiveAvgPool2d(1)
+    model = nn.Sequential(pool, nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(4, 5))
+    masks = dense(model)
+    masks["3.weight"][:, 1] = False
+    found = report(model, masks)
+    assert (96, 0) == tuple(layer.idle for layer in found.layers)
+    (said,) = findings(found, masks)
+    assert said.message.endswith(
+        "99 kept weights lead nowhere, 96 of these in the dense network, too"
+    )
+    assert "lower the sparsity" in (said.help or "")
+    assert "without a mask, too, comes of the network" in (said.help or "")
+
+
+def test_every_parameter_is_in_one_list() -> None:
+    """In scope, in a layer outside of it, or no layer's weight: attention's projection is there."""
+    model = nn.Sequential(
+        nn.Flatten(2),
+        nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
+        nn.Flatten(),
+        nn.Linear(12, 5),
+    )
+    masks = {"1.linear1.weight": torch.ones(6, 4, dtype=torch.bool)}
+    found = report(model, masks, (3, 2, 2))
+    assert {"1.self_attn.out_proj": 16, "1.linear2": 24, "3": 60} == dict(found.outside)
+    assert 48 == found.others["1.self_attn.in_proj_weight"]
+    listed = found.total + sum(found.outside.values()) + sum(found.others.values())
+    assert listed == found.parameters == sum(p.numel() for p in model.parameters())
+    assert "1.self_attn.out_proj" in found.uncounted
 
 
 class Single(nn.Module):

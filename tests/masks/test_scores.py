@@ -20,6 +20,7 @@ from torch.func import functional_call
 from tests.nets import Residual
 from tostdsl.diagnostics import TostError
 from tostdsl.masks.grasp import Grasp
+from tostdsl.masks.magnitude import Magnitude
 from tostdsl.masks.scored import Iterated
 from tostdsl.masks.snip import Snip
 from tostdsl.masks.synflow import SynFlow
@@ -39,6 +40,7 @@ class Bare:
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     facts: DataFacts = FACTS
     seen: tuple[Tensor, Tensor] | None = None
+    told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.weights = {n: p for n, p in self.model.named_parameters() if p.dim() > 1}
@@ -50,6 +52,9 @@ class Bare:
         assert self.seen is not None
         assert 2 == each
         return self.seen
+
+    def tell(self, text: str) -> None:
+        self.told.append(text)
 
 
 def perceptron(bias: bool = True) -> nn.Module:
@@ -255,6 +260,62 @@ def test_synflow_refuses_a_silent_layer() -> None:
     site = Bare(model, facts=DataFacts(3, 2, 2, 5, 64, 64))
     with pytest.raises(TostError, match=r"T504.*every weight of `1` and 1 more scores 0"):
         method(SynFlow).choose(site, Fraction(1, 2))
+
+
+def halved(model: nn.Module, silent: str) -> nn.Module:
+    with torch.no_grad():
+        model.get_parameter(silent).zero_()
+    return model
+
+
+@pytest.mark.parametrize("distribution", ["global", "uniform", "erk"])
+@pytest.mark.parametrize("cls", [Snip, Taylor, Grasp, Magnitude])
+def test_a_layer_of_zeros_is_not_pruned_by_its_order(cls: type[Any], distribution: str) -> None:
+    """A classifier that starts with zeros is named, with what to do, and no mask comes of it."""
+    site = Bare(halved(perceptron(), "5.weight"), seen=small_images())
+    named = {"distribution": distribution, **({} if cls is Magnitude else {"per_class": 2})}
+    chooser = cls(sparsity=Percent(Decimal(50)), **named)
+    with pytest.raises(TostError, match=r"T504.*scores 0, so nothing ranks them: .*0 before") as e:
+        chooser.choose(site, Fraction(1, 2))
+    help = e.value.diagnostics[0].help
+    assert help is not None
+    if cls is Magnitude:
+        assert 'leave dense what scores 0: `except "5"`' == help
+        site.weights = {n: w for n, w in site.weights.items() if n != "5.weight"}
+        kept = chooser.choose(site, Fraction(1, 2))
+        assert 63 == sum(int(mask.sum()) for mask in kept.values())
+    else:
+        assert "start `5` from other weights" in help
+
+
+@pytest.mark.parametrize("cls", [Snip, Taylor])
+def test_a_layer_that_no_gradient_reaches_is_left_out_as_told(cls: type[Iterated]) -> None:
+    """Behind a ReLU that is always off nothing ranks a layer; without it in scope all is well."""
+    model = perceptron(bias=True)
+    model[2], model[4] = nn.ReLU(), nn.ReLU()
+    with torch.no_grad():
+        model[3].bias.fill_(-1e6)
+    site = Bare(model, seen=small_images())
+    with pytest.raises(TostError, match=r"`1` and 2 more scores 0.*: no gradient") as error:
+        method(cls).choose(site, Fraction(1, 2))
+    assert 'leave dense what scores 0: `except "1", "3", "5"`' == error.value.diagnostics[0].help
+
+
+def test_a_silent_layer_that_stays_dense_is_no_error() -> None:
+    """Where the law leaves it dense, nothing has to rank it."""
+    site = Bare(halved(perceptron(), "5.weight"))
+    chooser = Magnitude(sparsity=Percent(Decimal(20)), distribution="balanced")
+    masks = chooser.choose(site, Fraction(1, 5))
+    assert bool(masks["5.weight"].all())
+    assert not bool(masks["1.weight"].all())
+
+
+@pytest.mark.parametrize(("iterations", "words"), [(1, "once"), (7, "7 times")])
+def test_what_takes_long_says_so(iterations: int, words: str) -> None:
+    """One line, the same at every run, that says how often scores are taken."""
+    site = Bare(perceptron(), seen=small_images())
+    method(Snip, iterations=iterations).choose(site, Fraction(3, 5))
+    assert [f"snip: scores are taken {words}"] == site.told
 
 
 @pytest.mark.parametrize("cls", [Snip, Grasp, Taylor])

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from tostdsl.masks.dynamic import Dynamic
+from tostdsl.masks.gradual import Gradual
 from tostdsl.masks.lottery import Lottery
 from tostdsl.masks.magnitude import Magnitude
 from tostdsl.masks.shuffle import Shuffle
@@ -90,3 +92,14 @@ def test_of_a_lottery_only_the_last_mask_is_mixed(make_site: Callable[..., Any])
     ticket, mixed = lottery.choose(site, last), method.choose(site, last)
     assert all(int(ticket[n].sum()) == int(mixed[n].sum()) for n in SHAPES)
     assert not all(torch.equal(ticket[n], mixed[n]) for n in SHAPES)
+
+
+@pytest.mark.parametrize("moving", [Gradual, Dynamic])
+def test_a_mask_that_moves_is_not_mixed(moving: type[Any]) -> None:
+    """Mixing one would keep only its first mask, another method: it is refused where it stands."""
+    for of in (moving(sparsity=Percent(Decimal(80))), magnitude()):
+        (*problems,) = shuffled(of).check(None)  # type: ignore[arg-type]
+        assert (["of"] if of.moves else []) == [problem.values["name"] for problem in problems]
+        for problem in problems:
+            assert ("of",) == problem.fields
+            assert "moves its mask" in problem.values["reason"]

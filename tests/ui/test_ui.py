@@ -48,6 +48,7 @@ NO_RECIPE = {
     "T560": "only known once the file is read",
     "T561": "only known once the file is read",
     "T562": "only known once the file is read",
+    "T563": "only known once the network is built",
     "W004": "needs a broken plug-in",
     "W050": "only known once the network is built",
     "W051": "only known once the network is built",

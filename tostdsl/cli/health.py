@@ -44,8 +44,6 @@ def health_lines(found: Checkup, width: int) -> list[str]:
     plan, report = found.plan, found.report
     assert plan.mask is not None
     lines = [screen.printable(f"{plan.name}  plan {plan.short}"), ""]
-    if found.told:
-        lines += [*map(screen.printable, found.told), ""]
     if found.found:
         lines += [*table(report.layers, width), ""]
     rows = [("mask", call_text(plan.mask.method)), *_moves(found), *_scope(found)]
@@ -119,8 +117,20 @@ def _scope(found: Checkup) -> list[tuple[str, str]]:
     rows = [("scope", text)]
     if report.outside:
         names = _names([f"{name} ({size:,})" for name, size in report.outside.items()])
-        rows.append(("", f"not in it: {names}"))
+        share = _of_all(sum(report.outside.values()), report)
+        count = f"{len(report.outside)} layers, {share}: " if len(report.outside) > 1 else ""
+        rows.append(("", f"not in it: {count}{names}"))
+    if report.others:
+        largest = sorted(report.others.items(), key=lambda each: -each[1])
+        names = _names([f"{name} ({size:,})" for name, size in largest])
+        share = _of_all(sum(report.others.values()), report)
+        text = f"no layer's weights, so never in it: {len(largest)} parameters, {share}: {names}"
+        rows.append(("", text))
     return rows
+
+
+def _of_all(entries: int, report: MaskReport) -> str:
+    return f"{entries / report.parameters:.2%} of all {report.parameters:,}"
 
 
 def _moves(found: Checkup) -> list[tuple[str, str]]:
@@ -176,12 +186,14 @@ def _paths(report: MaskReport) -> list[tuple[str, str]]:
 def _law(found: Checkup) -> list[tuple[str, str]]:
     rows = []
     if found.law is not None:
-        dense = _names(found.law.dense)
-        text = f"leaves dense: {dense}" if dense else "leaves no layer dense"
+        dense, layers = found.law.dense, len(found.report.layers)
+        text = f"leaves {len(dense)} of {layers} layers dense: {_names(dense)}"
+        text = text if dense else "leaves no layer dense"
         rows.append(("law", text))
     if found.highest is not None:
         most = f"{int(found.highest * 10000) / 100:g}%"
-        rows.append(("", f"every layer keeps a weight up to a sparsity of {most}"))
+        text = f"no layer is empty up to a sparsity of {most}; paths may be cut before that"
+        rows.append(("", text))
     return rows if not rows or rows[0][0] else [("highest", rows[0][1])]
 
 
@@ -217,7 +229,11 @@ def _computing(found: Checkup) -> str:
             f"{amount(report.ideal)} ({report.ideal / max(1, report.dense):.1%}), kept weights only"
         )
     if report.uncounted:
-        text += f"; not counted: {_names(report.uncounted)}"
+        share = _of_all(sum(report.uncounted.values()), report)
+        text += (
+            f"; not counted: {len(report.uncounted)} layers, {share} parameters: "
+            f"{_names(list(report.uncounted))}, and the attention that they are called in"
+        )
     return text
 
 

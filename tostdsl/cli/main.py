@@ -1,7 +1,8 @@
 """`tost`: finds the command, and turns whatever goes wrong into a message and an exit status.
 
 0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
-4 an expectation was missed, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
+4 an expectation was missed, 75 another process has
+the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COMMANDS = {
     "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
     "resume": "Go on with a run that was stopped.",
+    "verify-resume": "Kill a recipe's run at random steps, resume it, and compare.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",
@@ -47,7 +49,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tostdsl.cli.{cmd_name}")
+        module = importlib.import_module(f"tostdsl.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -91,6 +93,8 @@ def entry() -> NoReturn:
         stopped = getattr(error, "status", None)  # of `engine.stops.StoppedRun`
         if stopped is not None:
             sys.exit(stopped)
+        if any(d.code == "R204" for d in error.diagnostics):
+            sys.exit(75)
         running = all(d.code.startswith("R") for d in error.diagnostics)
         sys.exit(1 if running else status(error.diagnostics))
     except BrokenPipeError:

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,12 +127,15 @@ def command(
     gc.enable()
     from tostdsl.engine.start import DataOptions
 
+    at_once = partial(say, err=True)  # some scores take minutes
     data = DataOptions(data_root, download, fake_data)
     found = []
     for variant in made.variants:
         assert variant.plan is not None
         values = ", ".join(f"{name} = {text}" for name, text in variant.values.items())
-        found.append((values, checkup(variant.plan, data, device, allow_code=allow_code)))
+        found.append(
+            (values, checkup(variant.plan, data, device, allow_code=allow_code, say=at_once))
+        )
     return _told(found, form, picture)
 
 

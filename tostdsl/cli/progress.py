@@ -105,6 +105,10 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
         costs = f"{cost} of them cost{'s' if cost == 1 else ''}" if cost else "none costs"
         judged = "not judged" if result.unreal else costs
         rows.append(("seams", f"{result.seams}, {judged}"))
+    if result.watching is not None:
+        watching = result.watching
+        took = f"{watching.seconds:.2f} s, {watching.share:.1%} of the time"
+        rows.append(("watched", f"{_count(watching.looks, 'look')} at what must hold: {took}"))
     verdict = f"passed: {result.checks} checks, nothing left behind"
     if kept is not None:
         verdict = f"passed, with {', '.join(kept.names)} left in as the recipe says"

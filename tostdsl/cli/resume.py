@@ -10,6 +10,7 @@ import click
 
 from tostdsl.cli.every import checkpoint_option, interval
 from tostdsl.cli.files import compiled
+from tostdsl.cli.how import how_options
 from tostdsl.cli.progress import screen, verdicts
 from tostdsl.cli.report import Named, code_option, set_option, show, status
 
@@ -32,6 +33,7 @@ from tostdsl.cli.report import Named, code_option, set_option, show, status
 @click.option("--download", is_flag=True, help="Fetch the data set if it is not there.")
 @code_option
 @checkpoint_option
+@how_options
 def command(
     run: Path,
     recipe: Path | None,
@@ -41,6 +43,7 @@ def command(
     download: bool,
     allow_code: bool,
     checkpoint: tuple[float, str] | None,
+    how: dict[str, bool],
 ) -> int:
     """Go on with the run in the folder RUN from its newest sound checkpoint.
 
@@ -63,7 +66,7 @@ def command(
     from tostdsl.engine.resume import ResumeOptions
 
     options = ResumeOptions(
-        device, data_root, download, allow_code, interval(checkpoint) if checkpoint else None
+        device, data_root, download, allow_code, interval(checkpoint) if checkpoint else None, how
     )
     observer = screen()
     result = resume(run, options, observer, edited)

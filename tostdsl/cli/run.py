@@ -12,6 +12,7 @@ import click
 
 from tostdsl.cli.every import checkpoint_option, interval
 from tostdsl.cli.files import compiled
+from tostdsl.cli.how import how_options
 from tostdsl.cli.progress import screen, sweep_lines, verdicts
 from tostdsl.cli.report import (
     Named,
@@ -74,6 +75,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many checkpoints stay, besides the best on held-out images.",
 )
+@click.option(
+    "--paranoid",
+    is_flag=True,
+    help="Look at masks, gradients, moments and weights of stages after every step, not every 100.",
+)
+@how_options
 @click.option("--smoke", is_flag=True, help="Rehearse: cross every phase and segment in seconds.")
 def command(
     recipe: Path,
@@ -91,6 +98,8 @@ def command(
     trace_every: int | None,
     checkpoint: tuple[float, str] | None,
     keep: int,
+    paranoid: bool,
+    how: dict[str, bool],
     smoke: bool,
 ) -> int:
     """Train a recipe and leave a run folder that proves what happened."""
@@ -112,7 +121,9 @@ def command(
     from tostdsl.api import given, run
 
     gc.enable()  # from here on there is enough to collect
+    from tostdsl.engine.execution import Execution
     from tostdsl.engine.run import RunOptions
+    from tostdsl.engine.watch import EVERY
 
     results: list[tuple[str, Result]] = []
     for index, variant in enumerate(made.variants, 1):
@@ -124,6 +135,8 @@ def command(
         options = RunOptions(
             where, device, data_root, download, fake_data, smoke, allow_ghosts,
             (trace_every or 0) if trace else None, allow_code, interval(checkpoint), keep,
+            1 if paranoid else EVERY,
+            Execution(**how),
         )  # fmt: skip
         observer = screen()
         said = given(made.recipe, seed)

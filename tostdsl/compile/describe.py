@@ -185,7 +185,8 @@ def _window(cls: type[Spec]) -> str | None:
 
 def _targets(cls: type[Spec]) -> str | None:
     if issubclass(cls, MaskMethod):
-        return "`on` and `except` choose the layers whose weights it may prune"
+        layers = "`on` and `except` choose the convolutions and linear layers that it may prune"
+        return f"{layers}; what multi-head attention projects with (`in_proj`) is none, and dense"
     if not issubclass(cls, Technique) or not cls.targeted:
         return None
     alone = f"; without `on`: {', '.join(cls.default_on)}" if cls.default_on else ""

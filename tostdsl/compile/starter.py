@@ -117,7 +117,7 @@ def _calls(kind: str, wish: str) -> Iterator[str]:
         yield from wished[:1]
     yield _call(cls.name, {**given, **required})
     # a short training may end before a length that is meant for long ones
-    short = {n: "1 step" for n, info in cls.model_fields.items() if info.annotation is Duration}
+    short = {n: "2 steps" for n, info in cls.model_fields.items() if info.annotation is Duration}
     if short:
         yield _call(cls.name, {**given, **required, **short})
 

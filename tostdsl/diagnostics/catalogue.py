@@ -215,8 +215,7 @@ CATALOGUE: dict[str, Entry] = {
     "T506": Entry("`{model}` does not take images of {shape}: {reason}"),
     "T507": Entry(
         "layer collapse: a sparsity of {sparsity} {what}",
-        "{lower}, leave small layers dense with `except`, share it out by layer "
-        "(`distribution=erk`), or go on all the same with `allow=collapse`",
+        "{remedy}, or go on all the same with `allow=collapse`",
     ),
     "T508": Entry("these masks do not fit the network: {reason}"),
     "T510": Entry(
@@ -262,6 +261,11 @@ CATALOGUE: dict[str, Entry] = {
     "T562": Entry(
         "`{name}` in `{path}` holds {value} at [{place}]: a mask is made of 0 and 1",
         "write `carrier=zeros` if it is a checkpoint whose zeros are its mask",
+    ),
+    "T563": Entry(
+        "`{name}({pattern})` prunes nothing: {reason}",
+        "choose a pattern whose numbers divide the layers' channels, as powers of two often do, or "
+        "leave `mask` out to train dense",
     ),
     # -- warnings
     "W001": _warning("`{name}` is a percent, written as a fraction", "write `{write}`"),
@@ -313,12 +317,12 @@ CATALOGUE: dict[str, Entry] = {
     "W052": Entry(
         "{inputs} of {all_inputs} input channels and {outputs} of {all_outputs} output channels "
         "are dead{waste}",
-        "if that is too many, lower the sparsity, or share it out by layer where the mask can",
+        "{help}",
         "note",
     ),
     "W053": _warning(
         "{count} kept {weights} exactly 0, most in `{layer}`",
-        "they count as kept and compute nothing: prune them, or start them from other values",
+        "{help}",
     ),
     "W060": _warning(
         "what is in the file of `{name}` is no part of the plan: without `sha256` it may change",
@@ -355,7 +359,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
-    "R303": Entry("out of memory on {device}", "lower the batch size"),
+    "R303": Entry("out of memory on {device}{fits}", "lower the batch size{write}"),
     "R304": Entry("interrupted by {signal}; {path} holds what ran until then"),
     "R305": Entry(
         "the scores of `{layer}` are not numbers, so its weights cannot be ranked",
@@ -371,9 +375,46 @@ CATALOGUE: dict[str, Entry] = {
         "weights or moments are no numbers any more after step {step} of {phase}",
         "lower the learning rate; the last checkpoint is from before that",
     ),
+    "R310": Entry(
+        "masked weights of {layer} are not zero after step {step} of {phase}",
+        "something beside the engine wrote to them; the last checkpoint is from before that was "
+        "seen",
+    ),
+    "R311": Entry(
+        "gradients of masked weights of {layer} reached the optimizer at step {step} of {phase}",
+        "something beside the engine wrote to them; the last checkpoint is from before that was "
+        "seen",
+    ),
+    "R312": Entry(
+        "the optimizer's `{buffer}` of {layer} is not zero where the mask is, after step {step} of "
+        "{phase}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
+    "R313": Entry(
+        "`{name}` of `{stage}` is {value} at step {step} of {phase}, the plan says {planned}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
+    "R314": Entry(
+        "the mask of {layer} is not the one that was put in force, after step {step} of {phase}",
+        "something beside the engine wrote to it; the last checkpoint is from before that was seen",
+    ),
     "R320": Entry(
         "`init(rescale=learned)` met a gradient of norm {size}, which no scale can be learned from",
         "check that the mask leaves a way from the images to the classes, or another `rescale`",
+    ),
+    "R330": Entry("`{option}` cannot be had on {device}: {reason}", "leave `{option}` out{more}"),
+    "R331": Entry(
+        "the network cannot be compiled: {reason}",
+        "run without `--compile`; a run that has begun goes on with `tost resume --no-compile`",
+    ),
+    "R332": Entry(
+        "{operation} gives other bits each time on {device}, which `--deterministic` rules out",
+        "run without `--deterministic`, or on the CPU, or change the network so that it does "
+        "without",
+    ),
+    "R333": Entry(
+        "{what} cannot be read: {reason}",
+        "bring back the file that it lies in; what was kept before is untouched",
     ),
     "R340": Entry("`{function}` {what}{where}: {reason}"),
     "R341": Entry("`{function}` gives no {what}: {reason}"),
@@ -411,7 +452,7 @@ CATALOGUE: dict[str, Entry] = {
         "run with `--checkpoint none`; the run then cannot be resumed",
     ),
     "R704": Entry(
-        "no checkpoint in {path} can be used, so the run cannot go on",
+        "the run in {path} cannot go on: {reason}",
         "bring the files back as they were, or start anew in another folder",
     ),
     "R705": Entry(
@@ -425,5 +466,10 @@ CATALOGUE: dict[str, Entry] = {
         "the recipe means another plan than the one that is running: {changes}",
         "take the change back, or start a run of its own",
     ),
+    "R720": Entry(
+        "the run that was killed and resumed is not the one that was never stopped: {what}",
+        "do not resume runs of this recipe; please report it with the recipe",
+    ),
+    "R721": Entry("{what} did not come to its end: {reason}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -47,8 +48,13 @@ class Blobs:
         temporary = self._root / f".tmp-{digest}"
         if temporary.exists():
             self._disk.remove(temporary)
-        self._disk.write(temporary, content)
-        self._disk.rename(temporary, path)
+        try:
+            self._disk.write(temporary, content)
+            self._disk.rename(temporary, path)
+        except OSError:
+            with suppress(OSError):  # half of it would take what room is left
+                self._disk.remove(temporary)
+            raise
         self._disk.sync(self._root)
 
     def gap(self, digest: str) -> str:
@@ -71,6 +77,11 @@ class Blobs:
         except (OSError, SafetensorError) as error:
             raise ValueError(f"{FOLDER}/{digest[:8]}… cannot be read: {error}") from None
         return found
+
+    def drop(self, digest: str) -> None:
+        """Remove a blob that is not as it was written, if it is still there."""
+        with suppress(FileNotFoundError):
+            self._disk.remove(self._root / digest)
 
     def sweep(self, wanted: set[str]) -> None:
         """Remove all blobs but the wanted ones, and what was half written."""

@@ -21,7 +21,8 @@ from tostdsl.plan.plan import stage_names
 from tostdsl.plan.program import Segment
 
 if TYPE_CHECKING:
-    from tostdsl.engine.loop import Equipment, Loop
+    from tostdsl.engine.equipment import Equipment
+    from tostdsl.engine.loop import Loop
 
 
 def cross(loop: Loop, segment: Segment) -> None:

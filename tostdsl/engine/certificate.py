@@ -24,10 +24,16 @@ __all__ = ["Certificate", "Check", "Jump", "Shape"]
 
 MOVED = "the mask moved when planned and keeps as many weights as planned"
 ENTERED = "stages entered without changing a weight or a statistic"
+WATCHED = "loss, masks, gradients, moments and weights of stages sound at every look"
 
 
 Witnessed = dict[str, list[tuple[int, bool]]]
 """By phase: steps, and whether what was looked at then was right."""
+
+
+def looked_at(times: int) -> str:
+    """How often, in words."""
+    return f"{times:,} look{'' if times == 1 else 's'}"
 
 
 def number(value: float) -> float | None:
@@ -88,6 +94,7 @@ class Certificate:
     _entered: Witnessed = field(default_factory=dict)
     _masked: Witnessed = field(default_factory=dict)
     _moved: Witnessed = field(default_factory=dict)
+    _looks: dict[str, int] = field(default_factory=dict)
     _chosen: str | None = None
 
     @property
@@ -151,11 +158,19 @@ class Certificate:
         self._moved.setdefault(phase, []).append((step, right))
         self._chosen = masked.digest()
 
-    def close(self, phase: str, moving: Sequence[int] = ()) -> None:
+    def watched(self, phase: str) -> None:
+        """Take down a look at what must hold at every step, at which all of it did."""
+        self._looks[phase] = self._looks.get(phase, 0) + 1
+
+    def close(self, phase: str, moving: Sequence[int] = (), looks: int | None = None) -> None:
         """End a phase: a check of presence, one of entering, one of masks, over its segments.
 
-        `moving` are the steps after which masks were to move.
+        `moving` are the steps after which masks were to move, `looks` how many looks at what must
+        hold there were to be, if any.
         """
+        looked = self._looks.pop(phase, 0)
+        if looks is not None:
+            self.add(f"{WATCHED}, in {phase}", looked == looks, looked_at(looked))
         moved = self._moved.pop(phase, [])
         if moving or moved:
             when = [step for step, _ in moved] == list(moving)
@@ -216,6 +231,7 @@ class Certificate:
             "entered": deepcopy(self._entered),
             "masked": deepcopy(self._masked),
             "moved": deepcopy(self._moved),
+            "looks": dict(self._looks),
             "chosen": self._chosen,
         }
 
@@ -225,11 +241,13 @@ class Certificate:
         entered: Witnessed,
         masked: Witnessed,
         moved: Witnessed,
+        looks: Mapping[str, int],
         chosen: str | None,
     ) -> None:
         """Take back what `open_parts` gave."""
         self._present, self._entered = deepcopy(present), deepcopy(entered)
         self._masked, self._moved, self._chosen = deepcopy(masked), deepcopy(moved), chosen
+        self._looks = dict(looks)
 
     def to_json(self) -> dict[str, Any]:
         """The content of certificate.json."""

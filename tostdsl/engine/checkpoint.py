@@ -14,10 +14,12 @@ name is believed without its manifest, and nothing is unpickled.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,9 +100,12 @@ class Checkpoints:
         target = self.root / name
         if name in self.valid:  # the same step of the same run: the same state
             return target
+        if not self.run.is_dir():  # made anew, it would hold a part of the run
+            raise FileNotFoundError(errno.ENOENT, "the run folder is gone")
         disk.make(self.root)
         for digest, content in snapshot.blobs.items():
             self.blobs.put(digest, content)
+        self._refuse_altered(snapshot.record.blobs - snapshot.blobs.keys())
         if target.exists():  # proven to be none, else it would be known
             self._discard(target)
         temporary = self.root / f".tmp-{name}-{os.getpid()}"
@@ -119,6 +124,13 @@ class Checkpoints:
         self._rotate()
         return target
 
+    def _refuse_altered(self, digests: set[str]) -> None:
+        """Blobs that lie there must be sound; one that is not goes, and the next writes it anew."""
+        for digest in sorted(digests):
+            if gap := self.blobs.gap(digest):
+                self.blobs.drop(digest)
+                raise OSError(errno.EIO, gap)
+
     def _fill(self, folder: Path, snapshot: Snapshot) -> None:
         record = snapshot.record.model_dump()
         contents = {
@@ -132,20 +144,21 @@ class Checkpoints:
 
     def _rotate(self) -> None:
         """Remove what is not kept: neither the newest few nor the best. Broken ones stay."""
-        names = sorted(self.valid)
+        names = sorted(self.valid, key=_age)
         best = best_of(self.valid)
-        for name in names[: -self.keep]:
-            if name != best:
-                self._discard(self.root / name)
-                del self.valid[name]
-        others = [path for path in self._all() if path.name not in self.valid]
-        if not others:  # a broken one may want its blobs again when it is mended
-            self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
+        with suppress(OSError):  # the new one stands; what is too much goes with a later one
+            self.clear()
+            for name in names[: -self.keep]:
+                if name != best:
+                    self._discard(self.root / name)
+            if self.names() <= self.valid.keys():  # a broken one may want its blobs when mended
+                self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
 
     def _discard(self, path: Path) -> None:
         """Rename, then remove: a kill in between leaves nothing that looks like a checkpoint."""
         trash = self.root / f".trash-{path.name}-{os.getpid()}"
         self.disk.rename(path, trash)
+        self.valid.pop(path.name, None)
         self.disk.remove(trash)
 
     def _forget(self, path: Path) -> None:
@@ -170,19 +183,21 @@ class Checkpoints:
         """
         found: Snapshot | None = None
         skipped = []
-        for path in sorted(self._all(), key=lambda path: path.name, reverse=True):
+        for name in sorted(self.names(), key=_age, reverse=True):
             try:
-                snapshot = self._read(path, found is None)
+                snapshot = self._read(self.root / name, found is None)
             except Unusable as error:
-                skipped.append(Skipped(path.name, str(error)))
+                skipped.append(Skipped(name, str(error)))
                 continue
-            self.valid[path.name] = snapshot.record
+            self.valid[name] = snapshot.record
             found = found or snapshot
         return found, skipped
 
-    def _all(self) -> Iterator[Path]:
-        if self.root.is_dir():
-            yield from (path for path in self.root.iterdir() if _NAME.fullmatch(path.name))
+    def names(self) -> set[str]:
+        """Those that are there, sound or not."""
+        if not self.root.is_dir():
+            return set()
+        return {path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name)}
 
     def _read(self, path: Path, tensors: bool = True) -> Snapshot:
         contents = self._proven(path)
@@ -229,6 +244,11 @@ class Checkpoints:
         return contents
 
 
+def _age(name: str) -> tuple[int, str]:
+    """What sorts names by their steps, of however many digits."""
+    return len(name), name
+
+
 def _manifest(entries: Mapping[str, Entry]) -> bytes:
     return json.dumps(manifest(entries), indent=1).encode()
 
@@ -248,8 +268,8 @@ def _changed(said: bytes, entries: Mapping[str, Entry]) -> str:
 def best_of(records: Mapping[str, Record]) -> str | None:
     """The one with the best accuracy on the images held out, the latest of equals."""
     measured = [
-        (record.validation, name)
+        (record.validation, _age(name))
         for name, record in records.items()
         if record.validation is not None
     ]
-    return max(measured)[1] if measured else None
+    return max(measured)[1][1] if measured else None

@@ -7,7 +7,7 @@ same images, which are loaded only if the method looks at some.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,7 @@ from tostdsl.engine.verify.records import (
 from tostdsl.engine.verify.weights import MASKS, MODEL
 from tostdsl.masks.findings import findings
 from tostdsl.masks.health import layer_of
+from tostdsl.masks.remedy import remedy
 from tostdsl.masks.report import MaskReport, examine
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.code import refuse_code
@@ -121,8 +122,11 @@ def checkup(
     device: str = "auto",
     *,
     allow_code: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Checkup:
     """Choose the mask of a plan and look at it; nothing is trained and nothing is written.
+
+    What the method tells while it works goes to `say` at once, too.
 
     `TostError` T540 without a mask, T550 for code that `allow_code` does not let run, and whatever
     keeps the mask from being chosen; layer collapse is no exception here, but among the findings.
@@ -143,18 +147,26 @@ def checkup(
         report = _examine(model, whole, facts)
         return Checkup(plan, report, str(where), time.perf_counter() - started, phases=phases)
     told: list[str] = []
-    weights = masked.weights
-    site = Scope(model, weights, masked.masks, facts, plan.seed, feed, say=told.append)
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if say is not None:
+            say(text)
+
+    site = Scope(model, masked.weights, masked.masks, facts, plan.seed, feed, say=tell)
     try:
         masks = method.choose(site, method.first())
         report = _examine(model, masks, facts)
         law = _law(method, masks, method.first())
         # where images decide, to rank all anew only for this would take as long again
-        asked = report.collapsed or feed.images is None or law is not None
+        asked = feed.images is None or law is not None
         highest = method.highest(site) if asked else None
+        allowed = method.allow == "collapse"
+        lost = report.collapsed and not allowed
+        help = remedy(method, site, method.first()) if lost else ""
     except torch.OutOfMemoryError:
-        raise TostError.of("R303", device=where) from None
-    said = tuple(findings(report, masks, method.allow == "collapse", highest))
+        raise TostError.of("R303", device=where, fits="", write="") from None
+    said = tuple(findings(report, masks, allowed, help, trained=False))
     masked.set(masks)
     return Checkup(
         plan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -40,6 +41,20 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def scaler(device: torch.device, precision: Precision) -> torch.amp.GradScaler:
     """The loss scaler, which does something for fp16 only."""
     return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+
+def overflowed(scaler: torch.amp.GradScaler, parameters: Sequence[torch.Tensor]) -> bool:
+    """Whether gradients are no numbers for the loss scale's sake, which is lower after that.
+
+    False where there is no scale, or where it cannot be blamed any more, being below 1.
+    """
+    if not scaler.is_enabled() or scaler.get_scale() < 1:
+        return False
+    slopes = [p.grad for p in parameters if p.grad is not None]
+    if not slopes or bool(torch.stack([slope.isfinite().all() for slope in slopes]).all()):
+        return False
+    scaler.update(scaler.get_scale() * scaler.get_backoff_factor())
+    return True
 
 
 def settle(optimizer: torch.optim.Optimizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from tostdsl.data.subset import slice_of
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.ahead import Ahead, Ask, Reading
 from tostdsl.engine.hooks import Batch
 from tostdsl.engine.seeds import generator
 from tostdsl.plan.bases import DataSet, Images, Split
@@ -23,13 +25,18 @@ GPU_SHARE = 4
 """On a GPU: up to this part (one in four) of its memory."""
 
 
+def resident(split: Split, device: torch.device, most: int | None = None) -> bool:
+    """Whether a split's images are kept on the device, being at most `most` bytes."""
+    return bool(split.images.nbytes <= (_most(device) if most is None else most))
+
+
 class _Shelf:
     """The images of one split: on the device, or left in their array and fetched by the batch."""
 
     def __init__(self, split: Split, device: torch.device, most: int) -> None:
         self.device = device
         self.labels = torch.from_numpy(split.labels).to(device)
-        self.resident = split.images.nbytes <= most
+        self.resident = resident(split, device, most)
         self._array = split.images
         if self.resident:
             # a mapped file cannot be written to, which torch wants of what it shares
@@ -40,7 +47,20 @@ class _Shelf:
         """The images (uint8, on the device) at `places`, which are given on both sides."""
         if self.resident:
             return self._images.index_select(0, on_device)
-        return torch.from_numpy(self._array[places.numpy()]).to(self.device)
+        return self.send(self.read(places))
+
+    def read(self, places: Tensor) -> Tensor:
+        """The images at `places` out of their array; for a GPU in memory that it reads itself."""
+        shape = (len(places), *self._array.shape[1:])
+        pinned = self.device.type == "cuda"
+        images = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+        # "raise" would take them twice; the places are the feed's own
+        np.take(self._array, places.numpy(), axis=0, out=images.numpy(), mode="clip")
+        return images
+
+    def send(self, images: Tensor) -> Tensor:
+        """Images of `read` on the device, without waiting for it."""
+        return images.to(self.device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +137,36 @@ class Feed:
         if spec.batch > self.size("train"):
             raise TostError.of("T510", batch=spec.batch, count=self.size("train"))
         self._epoch: _Epoch | None = None
+        self._ahead: Ahead[Tensor] = Ahead()
+
+    @property
+    def resident(self) -> bool:
+        """Whether all images are on the device; else they stream there batch by batch."""
+        return self._train.resident and self._test.resident
+
+    def close(self) -> None:
+        """End what fetches batches ahead, if anything does."""
+        self._ahead.close()
 
     def size(self, part: Part) -> int:
         """How many images a part has; `train` is without those held out."""
         return len(self._members[part])
 
     def train_batch(self, epoch: int, index: int) -> Batch:
-        """The batch at an index (below `steps_per_epoch`) of an epoch (from 0)."""
+        """The batch at an index (below `steps_per_epoch`) of an epoch (from 0).
+
+        Where images stream the batch after it is read meanwhile. `TostError` R333 where they
+        cannot be read.
+        """
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"batch {index} of {self.steps_per_epoch}")
         tables = self._tables(epoch)
         here = slice(index * self.batch_size, (index + 1) * self.batch_size)
         places = tables.order_on_device[here]
-        images = self._floats(self._train.take(tables.order[here], places))
+        if self._train.resident:
+            images = self._floats(self._train.take(tables.order[here], places))
+        else:
+            images = self._floats(self._streamed(epoch, index))
         if self.spec.augment:
             draws, start = tables.draws.index_select(0, places), 0
             for change in self.spec.augment:
@@ -179,17 +216,44 @@ class Feed:
         """Images and labels of a part in order, without augmentation, `size` at a time."""
         shelf = self._test if part == "test" else self._train
         members = self._members[part]
-        for start in range(0, len(members), size):
-            places = members[start : start + size]
-            there = places.to(self.device)
-            images = self._normal(self._floats(shelf.take(places, there)))
-            yield images, shelf.labels.index_select(0, there)
+        pieces = torch.split(members, size) if len(members) else ()
+        asks = [Ask(number, partial(shelf.read, places)) for number, places in enumerate(pieces)]
+        with Ahead[Tensor]() as ahead:
+            for number, places in enumerate(pieces):
+                there = places.to(self.device)
+                if shelf.resident:
+                    taken = shelf.take(places, there)
+                else:
+                    where = f"{part} images {number * size} to {number * size + len(places) - 1}"
+                    following = asks[number + 1] if number + 1 < len(asks) else None
+                    taken = shelf.send(_read(ahead, asks[number], following, where))
+                yield self._normal(self._floats(taken)), shelf.labels.index_select(0, there)
+
+    def _streamed(self, epoch: int, index: int) -> Tensor:
+        """The images of a training batch, and those of the next from here on."""
+        last = index + 1 == self.steps_per_epoch
+        following = (epoch + 1, 0) if last else (epoch, index + 1)
+        where = f"batch {index} of epoch {epoch}"
+        return self._train.send(
+            _read(self._ahead, self._asked(epoch, index), self._asked(*following), where)
+        )
+
+    def _asked(self, epoch: int, index: int) -> Ask[Tensor]:
+        def fetch() -> Tensor:
+            held = self._epoch
+            order = held.order if held and held.number == epoch else self._order(epoch)
+            here = slice(index * self.batch_size, (index + 1) * self.batch_size)
+            return self._train.read(order[here])
+
+        return Ask((epoch, index), fetch)
+
+    def _order(self, epoch: int) -> Tensor:
+        members = self._members["train"]
+        return members[torch.randperm(len(members), generator=generator(self.seed, "order", epoch))]
 
     def _tables(self, epoch: int) -> _Epoch:
         if self._epoch is None or self._epoch.number != epoch:
-            members = self._members["train"]
-            mixed = torch.randperm(len(members), generator=generator(self.seed, "order", epoch))
-            order = members[mixed]
+            order = self._order(epoch)
             draws = self._draws(epoch).to(self.device)
             self._epoch = _Epoch(epoch, order, order.to(self.device), draws)
         return self._epoch
@@ -210,6 +274,15 @@ class Feed:
     def _normal(self, images: Tensor) -> Tensor:
         normal = images.sub(self._mean).div_(self._std)
         return normal.contiguous(memory_format=self._layout)
+
+
+def _read(
+    ahead: Ahead[Tensor], ask: Ask[Tensor], following: Ask[Tensor] | None, what: str
+) -> Tensor:
+    try:
+        return ahead.take(ask, following)
+    except Reading as error:
+        raise TostError.of("R333", what=what, reason=str(error)) from error
 
 
 def _most(device: torch.device) -> int:

@@ -4,7 +4,8 @@ recipe.tost          the recipe's text as it was; what it extends lies where it 
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
 plan.json            the canonical plan with its fingerprint
 environment.json     versions, device, threads, data, files of the user's own functions,
-                     `trace_every` (null for a run not traced)
+                     `trace_every` (null for a run not traced), `options` that the run was started
+                     with, and how the device computed, `in_force` (see `execution`)
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
 lives.jsonl          a line each time the run was started, resumed or stopped
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
@@ -26,6 +27,10 @@ with the weights of their last step), and `before`, `after` and `recalibrated` (
 them has `recalibrate=yes`), each with `loss`, `accuracy`, `dead` (share of dead units by layer) and
 `norms` (by normalisation, how far its input lies from its running statistics; see `engine.shifts`).
 `costs` says whether the network is worse for it by more than the thresholds in `engine.seams`.
+
+`watching` of result.json tells what looking at what must hold cost (`engine.watch`): `every`,
+`looks`, `seconds` and their `share` of the run's; null where nobody looked. A run that such a look
+ended has a certificate.json, too, with the checks so far and the one that failed.
 
 A `step` of trace.jsonl has `phase`, `step`, `stages` (weights and ramps of those at work), `with`
 and `without` (by stage that adds to the network), each with `loss`, `gradients` (by layer, the norm
@@ -173,6 +178,8 @@ class RunFolder:
             except OSError as error:
                 reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             if reason:
+                for lines in self._lines.values():
+                    lines.close()
                 raise TostError.of("R706", path=self.path / name, reason=reason)
             self._written[name] = entry
         self._metrics = self._lines[METRICS]
@@ -236,7 +243,14 @@ class RunFolder:
     def seal(self) -> None:
         """Write the manifest over everything written so far; nothing comes after it."""
         files = {**self.entries, LIVES: self.lines(LIVES).entry}
-        self.write_json(MANIFEST, manifest(files))
+        content = json.dumps(manifest(files), indent=2, sort_keys=True) + "\n"
+        name = f".{MANIFEST}"  # whole or not there: it says that the run has come to its end
+        self._write(name, content.encode())
+        del self._written[name]
+        try:
+            (self.path / name).rename(self.path / MANIFEST)
+        except OSError as error:
+            raise _unwritable(self.path / MANIFEST, error) from None
 
     def close(self) -> None:
         """Close what is open, and let others into the folder."""
@@ -247,6 +261,8 @@ class RunFolder:
     def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
         try:
+            if not self.path.is_dir():  # made anew, it would hold a part of the run
+                raise FileNotFoundError(None, "the run folder is gone")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         except OSError as error:

@@ -192,7 +192,7 @@ class Hook(Generic[T]):
         return loss
 
     def grads(self) -> None:
-        """Gradients have been computed (and masked, where anything reads their norm)."""
+        """Gradients have been computed; they are masked after this, right before the step."""
 
     def stepped(self) -> None:
         """The optimizer has stepped and the masks are applied."""

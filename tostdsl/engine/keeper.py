@@ -69,6 +69,7 @@ class Keeper:
     def stepped(self, loop: Loop, segment: int, offset: int) -> None:
         """A step has run, and all that happens after it."""
         self.done += 1
+        self.stops.stepped(self.done)
         if self.stops.asked is not None:
             self.stop(loop, segment, offset)
         if self._pending is not None and self._pending.done():
@@ -80,8 +81,8 @@ class Keeper:
         """A phase is about to begin."""
         if self.stops.asked is not None:
             self.stop(None, None, 0)
-        if self.every is not None:
-            self._keep(None, None, 0, wait=False)
+        if self.every is not None:  # the first says at once whether any can be written
+            self._keep(None, None, 0, wait=self.done == 0 and self.written == 0)
 
     def stop(self, loop: Loop | None, segment: int | None, offset: int) -> None:
         """Keep the state and raise `Stop`; R205 where it cannot be kept."""
@@ -146,7 +147,7 @@ class Keeper:
             self.written += 1
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            if final:
+            if final or not self.checkpoints.run.is_dir():
                 raise TostError.of("R205", path=self.checkpoints.root, reason=reason) from None
             warning = diagnose("R206", path=self.checkpoints.root, reason=reason)
             self.say(f"{warning.severity}[{warning.code}]: {warning.message}")

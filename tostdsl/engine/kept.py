@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tostdsl.engine.equipment import Equipment
     from tostdsl.engine.folder import RunFolder
-    from tostdsl.engine.loop import Equipment
     from tostdsl.engine.surgery import Attached
 
 FILE = "ghosts.safetensors"

@@ -8,75 +8,37 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
-from tostdsl.engine import randomness
+from tostdsl.engine import memory, randomness
 from tostdsl.engine.boundary import cross, leave
-from tostdsl.engine.certificate import Certificate
-from tostdsl.engine.dead import Units
-from tostdsl.engine.feed import Feed
+from tostdsl.engine.equipment import Equipment
+from tostdsl.engine.execution import failure
 from tostdsl.engine.hooks import Batch, Hook
-from tostdsl.engine.masked import Masked
 from tostdsl.engine.measure import Meter, evaluate
-from tostdsl.engine.observer import Glimpse, Observer
-from tostdsl.engine.seams import Seam
+from tostdsl.engine.observer import Glimpse
 from tostdsl.engine.seeds import derive
-from tostdsl.engine.surgery import Attached, Surgeon
+from tostdsl.engine.surgery import Attached
 from tostdsl.plan.masking import Update
-from tostdsl.plan.plan import Plan, StagePlan, stage_names
+from tostdsl.plan.plan import StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Segment
 
 if TYPE_CHECKING:
-    from tostdsl.engine.keeper import Keeper
-    from tostdsl.engine.trace import Tracer
+    from tostdsl.engine.compiled import Forward
 
 GLIMPSE_SECONDS = 0.2
 BLOCK = 4096
 """Steps whose scalars are computed ahead at a time."""
-
-
-@dataclass
-class Equipment:
-    """What a phase works with."""
-
-    plan: Plan
-    model: nn.Module
-    masked: Masked | None
-    surgeon: Surgeon
-    feed: Feed
-    device: torch.device
-    observer: Observer
-    certificate: Certificate
-    log: Callable[[Mapping[str, Any]], None]
-    may_keep: bool = False
-    """Whether stages may stay in the network, where the recipe says so."""
-    kept: list[Attached] = field(default_factory=list)
-    """Stages that stayed when training ended, in the order they entered."""
-    unreal: str = ""
-    """Why the figures mean nothing, in words; empty for a real run."""
-    tracer: Tracer | None = None
-    """Looks at gradients from time to time, where the run was asked to."""
-    seams: list[Seam] = field(default_factory=list)
-    """Where stages left the network, in order."""
-    validation: float | None = None
-    """Accuracy on the images held out, as last measured."""
-    keeper: Keeper | None = None
-    """Keeps the run's state from time to time, where it is kept at all."""
-
-    @cached_property
-    def units(self) -> Units:
-        """The units that may be dead."""
-        return Units(self.surgeon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +96,7 @@ class Loop:
         kit = self.kit
         kit.surgeon.train(True)
         if kit.masked is not None:
-            kit.masked.bind(self.optimizer)
+            kit.masked.bind(self.optimizer, self._used)
         for event in self.phase.events.get(0, ()) if begin is None else ():
             self._occasion(event)
         first, offset = (0, 0) if begin is None else (begin.segment, begin.offset)
@@ -176,8 +138,10 @@ class Loop:
 
     def _failed(self, error: Exception) -> TostError:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said:
-            return TostError.of("R303", device=self.kit.device)
+        if memory.is_full(error):
+            return memory.told(self, error)
+        if found := failure(error, self.kit.device):
+            return found
         return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
 
     # -- steps
@@ -195,10 +159,14 @@ class Loop:
             devices.settle(optimizer)
         on_epoch = _bound(hooks[::-1], "epoch")
         vectors = [self.attached[index].vector for index in segment.attached]
+        forward: Forward = kit.model if kit.compiler is None else kit.compiler.forward()
         turns = {step: partial(self._turn, update) for step, update in self.phase.updates.items()}
-        precision, per_epoch = kit.plan.precision, self.phase.clock.steps_per_epoch
+        per_epoch = self.phase.clock.steps_per_epoch
+        watch = kit.watch
         for place, (step, scalars) in enumerate(self._scalars_of(segment, offset), offset + 1):
             self.step = step
+            if watch is not None:
+                watch.begin(step, segment)
             for vector, row in zip(vectors, scalars, strict=True):
                 vector.copy_(row)
             rate = self._rate(step)
@@ -210,13 +178,9 @@ class Loop:
             batch.step = step
             for change in on_batch:
                 change(batch)
-            with devices.autocast(kit.device, precision):
-                outputs = kit.model(batch.images)
-            loss = functional.cross_entropy(outputs.float(), batch.targets)
-            for change in on_loss:
-                loss = change(loss)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            loss, outputs = self._pass(forward, batch, on_loss)
+            while step in turns and devices.overflowed(scaler, self.trained):  # masks rank by them
+                loss, outputs = self._pass(forward, batch, on_loss)
             for act in on_grads:
                 act()
             turns.get(step, self._advance)()
@@ -224,6 +188,9 @@ class Loop:
                 act()
             self.meter.add(loss, outputs, batch.labels)
             self.done += 1
+            if watch is not None and watch.looking:
+                watch.look(self, loss)
+                kit.certificate.watched(self.phase.name)
             if time.perf_counter() - self.last_glimpse > GLIMPSE_SECONDS:
                 self._glimpse(loss)
             for event in self.phase.occasions(step + 1):
@@ -233,6 +200,19 @@ class Loop:
             if kit.keeper is not None:
                 kit.keeper.stepped(self, number, place)
 
+    def _pass(
+        self, forward: Forward, batch: Batch, on_loss: list[Callable[..., Any]]
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and outputs of a batch; the gradients are new."""
+        with devices.autocast(self.kit.device, self.kit.plan.precision):
+            outputs = forward(batch.images)
+        loss = functional.cross_entropy(outputs.float(), batch.targets)
+        for change in on_loss:
+            loss = change(loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss, outputs
+
     def _advance(self) -> None:
         """A training step from the gradients at hand."""
         self.scaler.step(self.optimizer)
@@ -240,9 +220,16 @@ class Loop:
 
     def _turn(self, update: Update) -> None:
         """A step at which the mask moves: after it, or in its place."""
-        if update.step != self.step:
-            self._advance()
-        self.remask(self.phase, update)
+        assert self.kit.masked is not None
+        with self.kit.masked.keeping_gradients():  # those of masked weights decide what grows
+            if update.step != self.step:
+                self._advance()
+            self.remask(self.phase, update)
+
+    def _used(self) -> None:
+        """The optimizer has stepped on the gradients that are there."""
+        if self.kit.watch is not None and self.kit.masked is not None:
+            self.kit.watch.used(self.kit.masked, scaled=self.scaler.is_enabled())
 
     def _scalars_of(
         self, segment: Segment, offset: int

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from tostdsl.diagnostics import TostError
+from tostdsl.engine.checksums import checksums
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,12 @@ class Masked:
         self._masks: dict[str, Tensor] = {}
         self._parameters: list[Tensor] = list(found.values())
         self._factors: list[Tensor] = []
+        self._checksums: list[int] = []
         self._optimizer: Optimizer | None = None
-        self._handle: RemovableHandle | None = None
+        self._handles: list[RemovableHandle] = []
+        self._after: Callable[[], None] | None = None
+        self._keeping = False
+        self._gradients: dict[str, Tensor] = {}
 
     @property
     def weights(self) -> Mapping[str, nn.Parameter]:
@@ -79,6 +85,16 @@ class Masked:
     def masks(self) -> Mapping[str, Tensor]:
         """The masks in force by name, in the network's order; empty before the first."""
         return MappingProxyType(self._masks)
+
+    @property
+    def factors(self) -> Mapping[str, Tensor]:
+        """What weights and gradients are multiplied by: the masks as numbers, by name."""
+        return MappingProxyType(dict(zip(self._masks, self._factors, strict=True)))
+
+    @property
+    def checksums(self) -> list[int]:
+        """A number for each mask, from when it was put in force (`engine.checksums`)."""
+        return list(self._checksums)
 
     # -- changing
 
@@ -108,6 +124,7 @@ class Masked:
             torch.empty_like(weight, requires_grad=False).copy_(self._masks[name])
             for name, weight in self._weights.items()
         ]
+        self._checksums = checksums(list(self._masks.values())).tolist()
 
     def _refuse_misfits(self, masks: Mapping[str, Tensor]) -> None:
         wrong = [f"`{name}` has none" for name in self._weights if name not in masks]
@@ -135,25 +152,64 @@ class Masked:
 
     # -- at work
 
-    def bind(self, optimizer: Optimizer) -> None:
-        """Apply the masks after every step of this optimizer, and of no other.
+    def bind(self, optimizer: Optimizer, after: Callable[[], None] | None = None) -> None:
+        """Mask gradients before and weights after every step of this optimizer, and of no other.
 
-        Moments that it comes with are cleared where a weight is masked.
+        A masked weight's gradient never reaches the optimizer, so that moments stay 0 there, too.
+        Moments that it comes with are cleared where a weight is masked. `after` is called after
+        each step, with the gradients that it used still there. A gradient that is infinite or not
+        a number where masked becomes not a number (0 times infinity); a loss scaler has looked for
+        those before.
         """
         self.unbind()
         self._optimizer = optimizer
         for name, mask in self._masks.items():
             self._clear_moments(self._weights[name], ~mask)
-        self._handle = optimizer.register_step_post_hook(self._stepped)
+        self._after = after
+        self._handles = [
+            optimizer.register_step_pre_hook(self._stepping),
+            optimizer.register_step_post_hook(self._stepped),
+        ]
 
     def unbind(self) -> None:
         """Let go of the optimizer; nothing is applied any more until `bind`."""
-        if self._handle is not None:
-            self._handle.remove()
-        self._handle = self._optimizer = None
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._optimizer = self._after = None
+
+    def _stepping(self, _optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if self._keeping:
+            self._gradients = {name: grad.clone() for name, grad in self.gradients().items()}
+        self.mask_gradients()
 
     def _stepped(self, _optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         self.apply()
+        if self._after is not None:
+            self._after()
+
+    @contextmanager
+    def keeping_gradients(self) -> Iterator[None]:
+        """Keep what a step meanwhile masks of the gradients, for `gradients`."""
+        self._keeping = True
+        try:
+            yield
+        finally:
+            self._keeping, self._gradients = False, {}
+
+    def gradients(self) -> dict[str, Tensor]:
+        """The weights' gradients by name, as computed, if they were kept; empty before the first.
+
+        Zero for a weight that the loss does not depend on.
+        """
+        own = {n: weight.grad for n, weight in self._weights.items() if weight.grad is not None}
+        found = self._gradients or own
+        if not found:
+            return {}
+        return {
+            name: found[name] if name in found else torch.zeros_like(weight)
+            for name, weight in self._weights.items()
+        }
 
     @torch.no_grad()
     def apply(self) -> None:
@@ -163,7 +219,7 @@ class Masked:
 
     @torch.no_grad()
     def mask_gradients(self) -> None:
-        """Set masked weights' gradients to zero, for whatever reads gradients' norms."""
+        """Set masked weights' gradients to zero: one multiplication over all layers."""
         pairs = [
             (weight.grad, factor)
             for weight, factor in zip(self._parameters, self._factors, strict=False)
@@ -218,7 +274,7 @@ class Masked:
         holds anything but 0 and 1 or does not fit the scope.
         """
         if not state:
-            self._masks, self._factors = {}, []
+            self._masks, self._factors, self._checksums = {}, [], []
             return
         # a bool tensor read from a file may hold any byte
         raw = {n: m.view(torch.uint8) if m.dtype == torch.bool else m for n, m in state.items()}

@@ -14,7 +14,7 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.feed import Part
 
 if TYPE_CHECKING:
-    from tostdsl.engine.loop import Equipment
+    from tostdsl.engine.equipment import Equipment
 
 
 @dataclass(slots=True)

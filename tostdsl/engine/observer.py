@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tostdsl.diagnostics import Diagnostic
+    from tostdsl.engine.watch import Watching
     from tostdsl.plan.program import Phase, Program
 
 
@@ -81,6 +82,8 @@ class Result:
     """What the recipe left in the network, where it did."""
     validation: float | None = None
     """Share of held-out images classified rightly after the last epoch; None where none are."""
+    watching: Watching | None = None
+    """What looking at what must hold at every step cost; None where nobody looked."""
 
     @property
     def sparsity_kept(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -15,11 +16,12 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import reference
 from tostdsl.engine.certificate import number
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.kept import count, take_out
-from tostdsl.engine.loop import Equipment
 from tostdsl.engine.measure import evaluate
 from tostdsl.engine.observer import Kept, Result
+from tostdsl.engine.watch import Watching
 from tostdsl.plan.bases import Images
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
@@ -79,20 +81,32 @@ def finish(
         facts={"data": images.origin},
         kept=kept,
         validation=kit.validation,
+        watching=Watching.of(kit.watch, program, seconds) if kit.watch is not None else None,
     )
+    prove(kit, folder, unreal, kept, {"data": digest_of(images), **files})
+    folder.write_json("result.json", _figures(result))
+    folder.seal()
+    return result
+
+
+def prove(
+    kit: Equipment,
+    folder: RunFolder,
+    unreal: str,
+    kept: Kept | None = None,
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Write the certificate; a run that did not come to its end has no `files`."""
     proof = {
-        "fingerprint": result.fingerprint,
+        "fingerprint": kit.plan.fingerprint,
         "unreal": unreal,
         "kept": list(kept.names) if kept else [],
         "allow_ghosts": kit.may_keep,
-        "sha256": {"data": digest_of(images), **files},
+        "sha256": dict(files or {}),
         "mask_digest": kit.masked.digest() if kit.masked is not None else None,
         **kit.certificate.to_json(),
     }
     folder.write_json("certificate.json", proof)
-    folder.write_json("result.json", _figures(result))
-    folder.seal()
-    return result
 
 
 def _without_kept(kit: Equipment, folder: RunFolder) -> Kept | None:
@@ -160,6 +174,7 @@ def _figures(result: Result) -> dict[str, Any]:
         "missed_expectations": list(result.misses),
         "kept": _kept(result),
         "seams": result.seams,
+        "watching": asdict(result.watching) if result.watching is not None else None,
         "costly_seams": [cost.message for cost in result.costs],
     }
 

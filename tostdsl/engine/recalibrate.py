@@ -15,7 +15,7 @@ from tostdsl.engine.seeds import derive
 from tostdsl.engine.shifts import norms
 
 if TYPE_CHECKING:
-    from tostdsl.engine.loop import Equipment
+    from tostdsl.engine.equipment import Equipment
     from tostdsl.plan.plan import Plan
 
 BATCHES = 32

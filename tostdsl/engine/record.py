@@ -50,6 +50,8 @@ class Proof(_Part):
     entered: Witnessed
     masked: Witnessed
     moved: Witnessed
+    looks: dict[str, int]
+    """Looks at what must hold at every step, by phase."""
     chosen: Digest | None
 
 
@@ -98,6 +100,8 @@ class Record(_Part):
     """The names of all tensors beside it, sorted."""
     seconds: float
     """How long the run had been at work."""
+    watching: float
+    """Seconds of them that were spent on looking at what must hold at every step."""
     validation: float | None
     """Accuracy on the images held out, last measured."""
 

@@ -7,7 +7,7 @@ cannot be made the same (another device, other versions) is said, and taken down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import torch
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import Checkpoints, Skipped
+from tostdsl.engine.execution import NAMES, Execution
+from tostdsl.engine.execution import differences as differences_of
 from tostdsl.engine.folder import RunFolder, is_text
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.lock import Lock
@@ -25,6 +27,7 @@ from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.run import Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
+from tostdsl.engine.storage import Disk
 from tostdsl.engine.verify.plans import plan_of
 from tostdsl.engine.verify.records import StoredEnvironment, StoredPlan, Unfit, read_record
 from tostdsl.plan.code import refuse_code
@@ -32,7 +35,7 @@ from tostdsl.plan.differences import differences, few
 from tostdsl.plan.marker import MARKER, end_of, holds_run
 from tostdsl.plan.plan import Plan
 
-ENVIRONMENT, RESULT = "environment.json", "result.json"
+ENVIRONMENT, RESULT, CERTIFICATE = "environment.json", "result.json", "certificate.json"
 TEXTS = ("recipe.tost", "plan.tost")
 Recompile = Callable[[Path, Mapping[str, str], int | None], Sequence[Plan]]
 """Plans of a recipe of a run folder, given its path, params and seed; `TostError` for mistakes."""
@@ -49,6 +52,8 @@ class ResumeOptions:
     allow_code: bool = False
     checkpoint: Every | None = None
     """How often to keep the state from here on; None for as before."""
+    execution: Mapping[str, bool] = field(default_factory=dict)
+    """What of `Execution` is to be otherwise from here on."""
 
 
 def resume(
@@ -57,25 +62,65 @@ def resume(
     observer: Observer | None = None,
     recompile: Recompile | None = None,
     edited: Sequence[Plan] | None = None,
+    *,
+    stops: Stops | None = None,
+    disk: Disk | None = None,
 ) -> Result:
     """Go on with the run in a folder; `TostError` for whatever keeps it from that.
 
     `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
-    one must mean the same as the run's.
+    one must mean the same as the run's. `stops` and `disk` are as for `run`.
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
         raise TostError.of("R701", path=path, reason="it holds no run")
     if end_of(path) == "finished":
         raise TostError.of("R701", path=path, reason="the run in it has come to its end")
-    stored, plan, environment = _stored(path)
-    if edited is not None:
-        _refuse_changed(plan, edited)
-    said, fake = environment.options, environment.data.fake
-    refuse_code([plan], options.allow_code, data=not fake)
-    device = devices.choose(options.device or environment.device)
-    checkpoints = Checkpoints(path, said.keep)
     lock = Lock(path)  # before anything is looked at that another process could still write
+    try:
+        if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
+            raise _refused(path, ())
+        stored, plan, environment = _stored(path)
+        if edited is not None:
+            _refuse_changed(plan, edited)
+        refuse_code([plan], options.allow_code, data=not environment.data.fake)
+        device = devices.choose(options.device or environment.device)
+        Execution(**options.execution).refuse(device, plan.precision)
+        before = {name: getattr(environment.options, name) for name in NAMES}
+        execution = Execution(**{**before, **options.execution}).fitting(device)
+    except BaseException:
+        lock.release()
+        raise
+    with execution.in_force():
+        begun = _Begun(path, stored, plan, environment, device, execution, lock)
+        return _go_on(begun, options, observer, recompile, stops, disk or Disk())
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run as it was begun, and how it goes on."""
+
+    path: Path
+    stored: StoredPlan
+    plan: Plan
+    environment: StoredEnvironment
+    device: torch.device
+    execution: Execution
+    lock: Lock
+
+
+def _go_on(
+    begun: _Begun,
+    options: ResumeOptions,
+    observer: Observer,
+    recompile: Recompile | None,
+    stops: Stops | None,
+    disk: Disk,
+) -> Result:
+    path, plan, device, execution = begun.path, begun.plan, begun.device, begun.execution
+    environment, lock = begun.environment, begun.lock
+    said, fake = environment.options, environment.data.fake
+    checkpoints = Checkpoints(path, said.keep, disk)
     try:
         checkpoints.clear()
         snapshot, skipped = checkpoints.newest()
@@ -84,7 +129,7 @@ def resume(
         if snapshot.record.plan != plan.fingerprint:
             raise TostError.of("R702", reason="it is of another plan")
         files = {n: Entry(e.bytes, e.sha256) for n, e in snapshot.record.files.items()}
-        files |= _edited(path, files, plan, stored, recompile)
+        files |= _edited(path, files, plan, begun.stored, recompile)
         source = DataOptions(options.data_root, options.download, fake)
         made = Made.of(plan, source, device, smoke=said.smoke)
         if digest_of(made.images) != environment.data.sha256:
@@ -94,10 +139,13 @@ def resume(
     except BaseException:
         lock.release()
         raise
-    with Stops() as stops, told(folder, device, observer):
-        (path / RESULT).unlink(missing_ok=True)
+    with stops or Stops() as listening, told(folder, device, observer):
+        for name in (RESULT, CERTIFICATE):  # of the life before
+            (path / name).unlink(missing_ok=True)
         done = snapshot.record.position.done
         others = _others(environment, device)
+        now = execution.described(plan, made.images, device)
+        others += differences_of(environment.in_force, now)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
         live(folder, "resumed", done=done, device=str(device), passed=passed, others=others)
         observer.started(made.program, path, made.images.origin, str(device))
@@ -106,12 +154,12 @@ def resume(
         if others:
             observer.message(_line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
-        how = RunOptions(allow_ghosts=said.allow_ghosts)
+        how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch, execution=execution)
         kept = said.checkpoint
         before = Every(kept.value, kept.unit) if kept is not None else None
         every = options.checkpoint or before
         session = session_of(
-            made, folder, observer, stops, every, how, environment.trace_every, checkpoints
+            made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
         return session.run(snapshot)
 
@@ -136,7 +184,11 @@ def _stored(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
 
 def _refused(path: Path, skipped: Sequence[Skipped]) -> TostError:
     found = [diagnose("R707", name=each.name, reason=each.reason) for each in skipped]
-    return TostError([*found, diagnose("R704", path=path)])
+    if not found:
+        help = "start anew in another folder, without `--checkpoint none`"
+        return TostError([diagnose("R704", path=path, reason="it has no checkpoint", help=help)])
+    reason = "none of its checkpoints can be used"
+    return TostError([*found, diagnose("R704", path=path, reason=reason)])
 
 
 def _refuse_changed(plan: Plan, others: Sequence[Plan]) -> None:

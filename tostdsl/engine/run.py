@@ -15,6 +15,7 @@ import torch
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import KEEP, Checkpoints
+from tostdsl.engine.execution import NAMES, PLAIN, Execution, failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import LIVES, RunFolder, default_path
 from tostdsl.engine.keeper import DEFAULT, Every
@@ -24,6 +25,8 @@ from tostdsl.engine.prepare import prepare
 from tostdsl.engine.session import Session
 from tostdsl.engine.start import DataOptions, images_of, sources_of
 from tostdsl.engine.stops import Stop, StoppedRun, Stops
+from tostdsl.engine.storage import Disk
+from tostdsl.engine.watch import EVERY
 from tostdsl.plan.bases import DataFacts, DataSet, Images
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.plan import Plan
@@ -62,6 +65,11 @@ class RunOptions:
     for never. A rehearsal keeps none at the default."""
     keep: int = KEEP
     """How many of the newest checkpoints stay, besides the best."""
+    watch: int | None = EVERY
+    """Look at what must hold (`engine.watch`) every so many steps and at the end of each segment;
+    None for never."""
+    execution: Execution = PLAIN
+    """How the device computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,45 +108,69 @@ def run(
     observer: Observer | None = None,
     texts: Mapping[str, str] | None = None,
     given: Mapping[str, Any] | None = None,
+    *,
+    stops: Stops | None = None,
+    disk: Disk | None = None,
 ) -> Result:
     """Run a plan; `TostError` for whatever stops it. The folder says how far it came.
 
     `texts` are the recipe's, by the name that each gets in the run folder; `given` is what was set
-    from outside of them (`RunFolder.write_recipe`).
+    from outside of them (`RunFolder.write_recipe`). Others may stand in for what `stops` it, and
+    for the `disk` that checkpoints are written to.
     """
     options, observer = options or RunOptions(), observer or Observer()
     refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
-    source = DataOptions(options.data_root, options.download, options.fake_data)
-    made = Made.of(plan, source, device, smoke=options.smoke)
+    options.execution.refuse(device, plan.precision)
+    with options.execution.in_force():
+        source = DataOptions(options.data_root, options.download, options.fake_data)
+        made = Made.of(plan, source, device, smoke=options.smoke)
+        folder = RunFolder(options.out or default_path(plan))
+        kept = Checkpoints(folder.path, options.keep, disk or Disk())
+        with stops or Stops() as listening, told(folder, device, observer):
+            folder.write_recipe(plan, texts or {}, given)
+            return _run(made, options, observer, folder, listening, kept)
+
+
+def _run(
+    made: Made,
+    options: RunOptions,
+    observer: Observer,
+    folder: RunFolder,
+    stops: Stops,
+    checkpoints: Checkpoints,
+) -> Result:
+    """Say in the folder what is about to run and how, and run it."""
+    plan, device = made.plan, made.device
     every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
-    folder = RunFolder(options.out or default_path(plan))
-    with Stops() as stops, told(folder, device, observer):
-        folder.write_recipe(plan, texts or {}, given)
-        traced = _every(options.trace_every, made.program)
-        data = {
-            "origin": made.images.origin,
-            "sha256": digest_of(made.images),
-            "facts": asdict(made.facts),
-            "fake": options.fake_data,
-            "limit": REHEARSAL_IMAGES if options.smoke else None,
-        }
-        environment = {
-            **devices.environment(device),
-            "data": data,
-            "code": sources_of(plan, data=not options.fake_data),
-            "trace_every": traced,
-            "options": {
-                "smoke": options.smoke,
-                "allow_ghosts": options.allow_ghosts,
-                "checkpoint": asdict(every) if every is not None else None,
-                "keep": options.keep,
-            },
-        }
-        folder.write_json("environment.json", environment)
-        live(folder, "started", device=str(device))
-        observer.started(made.program, folder.path, made.images.origin, str(device))
-        return session_of(made, folder, observer, stops, every, options, traced).run()
+    traced = _every(options.trace_every, made.program)
+    data = {
+        "origin": made.images.origin,
+        "sha256": digest_of(made.images),
+        "facts": asdict(made.facts),
+        "fake": options.fake_data,
+        "limit": REHEARSAL_IMAGES if options.smoke else None,
+    }
+    environment = {
+        **devices.environment(device),
+        "data": data,
+        "code": sources_of(plan, data=not options.fake_data),
+        "trace_every": traced,
+        "options": {
+            "smoke": options.smoke,
+            "allow_ghosts": options.allow_ghosts,
+            "checkpoint": asdict(every) if every is not None else None,
+            "keep": options.keep,
+            "watch": options.watch,
+            **{name: getattr(options.execution, name) for name in NAMES},
+        },
+        "in_force": options.execution.described(plan, made.images, device),
+    }
+    folder.write_json("environment.json", environment)
+    live(folder, "started", device=str(device))
+    observer.started(made.program, folder.path, made.images.origin, str(device))
+    session = session_of(made, folder, observer, stops, every, options, traced, checkpoints)
+    return session.run()
 
 
 def session_of(
@@ -149,7 +181,7 @@ def session_of(
     every: Every | None,
     options: RunOptions,
     traced: int | None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints,
 ) -> Session:
     """What trains, ready to begin."""
     return Session(
@@ -161,11 +193,13 @@ def session_of(
         observer,
         folder,
         made.unreal,
-        checkpoints or Checkpoints(folder.path, options.keep),
+        checkpoints,
         every,
         stops,
         options.allow_ghosts,
         traced,
+        options.watch,
+        options.execution,
     )
 
 
@@ -186,12 +220,14 @@ def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterato
         raise StoppedRun.by(stop.name, code, folder.path) from None
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
-        raise TostError.of("R303", device=device) from None
+        raise TostError.of("R303", device=device, fits="", write="") from None
     except KeyboardInterrupt as error:
         _record(folder, "interrupted", error)
         raise StoppedRun.by("SIGINT", "R304", folder.path) from None
     except BaseException as error:
         _record(folder, "failed", error)
+        if found := failure(error, device):
+            raise found from error
         raise
     finally:
         observer.finished()

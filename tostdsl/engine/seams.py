@@ -24,7 +24,7 @@ from tostdsl.engine.recalibrate import recalibrate
 from tostdsl.engine.shifts import Shift
 
 if TYPE_CHECKING:
-    from tostdsl.engine.loop import Equipment
+    from tostdsl.engine.equipment import Equipment
 
 IMAGES = 256
 """Training images that every seam of a run is measured on, not augmented, drawn by the seed."""

@@ -18,18 +18,24 @@ from torch.optim import Optimizer
 from tostdsl.engine import snapshots
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
+from tostdsl.engine.compiled import Compiler
+from tostdsl.engine.equipment import Equipment
+from tostdsl.engine.execution import PLAIN, Execution
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every, Keeper
-from tostdsl.engine.loop import Equipment, Loop, instants_of
+from tostdsl.engine.loop import Loop, instants_of
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.observer import Observer, Result
-from tostdsl.engine.outcome import finish
+from tostdsl.engine.outcome import finish, prove
+from tostdsl.engine.room import ask_for_room
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.stops import Stops
+from tostdsl.engine.stopwatch import Stopwatch
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.engine.trace import Tracer
+from tostdsl.engine.watch import Violation, Watch, looks
 from tostdsl.masks.health import refuse_collapse
 from tostdsl.plan.bases import DataSet, Images
 from tostdsl.plan.masking import Update, shapes_of
@@ -64,6 +70,9 @@ class Session:
     stops: Stops
     allow_ghosts: bool = False
     trace_every: int | None = None
+    watch_every: int | None = None
+    """Steps from one look at what must hold to the next; None for no look at all."""
+    execution: Execution = PLAIN
     rewind: dict[str, Tensor] = field(default_factory=dict)
     moments: list[dict[str, Any]] | None = None
     """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
@@ -82,6 +91,8 @@ class Session:
         keeper, first, going_on = kit.keeper, 0, False
         assert keeper is not None
         try:
+            if begin is None and self.every is not None:
+                ask_for_room(self.checkpoints, self.plan, kit.model)
             if begin is not None:
                 snapshots.restore(self, kit, begin)
                 first = begin.record.position.phase
@@ -98,19 +109,29 @@ class Session:
                 kit.tracer.close()
             seconds = time.perf_counter() - self.started
             return finish(kit, self.program, self.folder, self.images, seconds, self.unreal)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Violation):
+                with suppress(Exception):
+                    prove(kit, self.folder, self.unreal)
             with suppress(Exception):  # of all of them, the reason why training ended is told
                 keeper.close()
             if kit.tracer is not None:
                 with suppress(Exception):
                     kit.tracer.close()
             raise
+        finally:
+            kit.feed.close()
+            if kit.compiler is not None:
+                kit.compiler.close()
 
     def _equipment(self, begin: Snapshot | None) -> Equipment:
         plan, device = self.plan, self.device
-        model = network(plan, self.images.facts).to(device)
+        last = self.execution.channels_last
+        layout = torch.channels_last if last else torch.preserve_format
+        model: nn.Module = network(plan, self.images.facts).to(device)
+        model = model.to(memory_format=layout)  # type: ignore[call-overload]
         masked = masked_of(plan, model)
-        feed = Feed(self.images, self.spec, device, plan.seed)
+        feed = Feed(self.images, self.spec, device, plan.seed, channels_last=last)
         surgeon = Surgeon(
             model,
             self.images.facts,
@@ -127,7 +148,10 @@ class Session:
             plan, model, masked, surgeon, feed, device, self.observer,
             Certificate(Shape.of(model)), self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
+            watch=self._watch(begin),
         )  # fmt: skip
+        if self.execution.compile:
+            kit.compiler = Compiler(model, surgeon, self.observer.message)
         kit.keeper = Keeper(
             self.checkpoints,
             self.every,
@@ -144,6 +168,11 @@ class Session:
         if self.trace_every is None:
             return None
         return Tracer(self.folder, self.plan, self.trace_every, self.observer)
+
+    def _watch(self, begin: Snapshot | None) -> Watch | None:
+        if self.watch_every is None:
+            return None
+        return Watch(self.watch_every, Stopwatch(begin.record.watching if begin else 0.0))
 
     def _say(self, text: str) -> None:
         self.folder.log({"kind": "message", "text": text})
@@ -171,7 +200,9 @@ class Session:
         instants = instants_of(self.plan.stages, phase) if loop.staged else []
         acted = f"{phase.name}: what acts at one moment acted then, once"
         kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
-        kit.certificate.close(phase.name, [u.step for u in phase.updates.values()])
+        planned_looks = looks(phase, kit.watch.every) if kit.watch is not None else None
+        moving = [update.step for update in phase.updates.values()]
+        kit.certificate.close(phase.name, moving, planned_looks)
         if not kit.kept:
             kit.certificate.shape(kit.model, f"after {phase.name}")
         if phase.kind == "round" and phase.prunes:
@@ -216,24 +247,20 @@ class Session:
         assert masked is not None
         site = self._scope(kit, masked)
         masks = mask.method.choose(site, sparsity)
-        cut = refuse_collapse(mask.method, site, masks)
+        lines = refuse_collapse(mask.method, site, masks, sparsity)
         masked.set(masks)
         self.digests.pop("masks", None)
         kit.certificate.chosen(masked)
         counts = masked.counts()
         share = float(counts.sparsity)
         self._say(f"mask: {counts.zero:,} of {counts.total:,} weights pruned ({share:.2%})")
-        if cut:
-            more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
-            self._say(f"mask: no weight is left in {', '.join(cut[:3])}{more}")
+        for line in lines:
+            self._say(f"mask: {line}")
 
     def _scope(self, kit: Equipment, masked: Masked) -> Scope:
         facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
         weights = masked.weights
-        slopes = {}
-        if any(weight.grad is not None for weight in weights.values()):
-            for name, weight in weights.items():  # no gradient reaches a layer that is not used
-                slopes[name] = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        slopes = masked.gradients()
         return Scope(
             kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
             self._say, self.folder.write_json,
@@ -247,7 +274,8 @@ class Session:
         before, site = masked.masks, self._scope(kit, masked)
         masks = mask.method.update(site, update)
         if update is list(phase.updates.values())[-1]:
-            refuse_collapse(mask.method, site, masks)
+            for line in refuse_collapse(mask.method, site, masks):
+                self._say(f"mask: {line}")
         dropped = sum(int((before[name] & ~new).sum()) for name, new in masks.items())
         grown = sum(int((new & ~before[name]).sum()) for name, new in masks.items())
         masked.set(masks)

@@ -14,8 +14,9 @@ from tostdsl.diagnostics import TostError
 from tostdsl.engine import state
 from tostdsl.engine.blobs import blob
 from tostdsl.engine.checkpoint import Snapshot
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.folder import TRACE
-from tostdsl.engine.loop import Begin, Equipment, Loop
+from tostdsl.engine.loop import Begin, Loop
 from tostdsl.engine.record import SCHEMA, FileEntry, Position, Record
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 def take(
     session: Session, kit: Equipment, loop: Loop | None, segment: int | None, offset: int
 ) -> Snapshot:
-    """The state as it is; R302 or R309 where it holds what is no number."""
+    """The state as it is; R302, R309 to R314 where it holds what it must not."""
     assert kit.keeper is not None
     tensors, training = state.take_network(kit.model), None
     if loop is not None:
         loop.refuse_infinite()
+        if kit.watch is not None:
+            kit.watch.look(loop)
         training, more = state.take_training(loop)
         tensors |= more
     blobs: dict[str, bytes] = {}
@@ -53,6 +56,7 @@ def take(
         trace=TRACE in entries,
         tensors=sorted(tensors),
         seconds=time.perf_counter() - session.started,
+        watching=kit.watch.spent.seconds if kit.watch is not None else 0.0,
         validation=kit.validation,
     )
     return Snapshot(record, tensors, blobs)

@@ -158,16 +158,17 @@ def put_training(loop: Loop, training: Training, state: Mapping[str, Tensor]) ->
         for index in training.attached:
             stage = kit.plan.stages[index]
             loop.attached[index] = kit.surgeon.enter(index, stage, loop.optimizer)
+    cells = {str(attached.index): attached.vector for attached in kit.surgeon.attached}
+    _write(cells, below(state, "cells:"), "the scalars of stages")
     for attached in kit.surgeon.attached:
-        _write({"": attached.vector}, {"": state[f"cells:{attached.index}"]}, "a stage's scalars")
         given = below(state, f"stage:{attached.index}:")
         if attached.state_dict().keys() != given.keys():
             raise _unfit(f"what {attached.site.name} added is not what the checkpoint has of it")
         attached.load_state_dict(given)
     _put_optimizer(loop.optimizer, dict(_named(loop)), training, below(state, "optimizer:"))
     loop.scaler.load_state_dict(training.scaler)
-    loop.meter.loss.copy_(state["meter:loss"])
-    loop.meter.right.copy_(state["meter:right"])
+    sums = {"loss": loop.meter.loss, "right": loop.meter.right}
+    _write(sums, below(state, "meter:"), "the figures of the epoch")
     loop.meter.images = loop.seen = training.images
     loop.acted = [(step, index) for step, index in training.acted]
     loop.done, loop.step = training.done, training.step
@@ -232,4 +233,6 @@ def put_proof(certificate: Certificate, proof: Proof) -> None:
     """Put the certificate back as it was."""
     certificate.checks[:] = proof.checks
     certificate.jumps[:] = proof.jumps
-    certificate.reopen(proof.present, proof.entered, proof.masked, proof.moved, proof.chosen)
+    certificate.reopen(
+        proof.present, proof.entered, proof.masked, proof.moved, proof.looks, proof.chosen
+    )

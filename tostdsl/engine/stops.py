@@ -71,6 +71,9 @@ class Stops:
             with contextlib.suppress(TypeError):  # of a handler that was not set from Python
                 signal.signal(number, handler)
 
+    def stepped(self, done: int) -> None:
+        """So many steps of the program have run; whoever stops a run by itself listens here."""
+
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name == "SIGINT" and self.asked == "SIGINT":

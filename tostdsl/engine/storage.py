@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 from pathlib import Path
+
+UNKNOWN = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What file systems say that cannot set room aside."""
 
 
 class Disk:
@@ -56,11 +60,17 @@ class Disk:
             return file.read()
 
     def reserve(self, path: Path, size: int) -> None:
-        """Find out whether so many bytes can be written: a file of that size, made and removed."""
+        """Find out whether so many bytes can be written: a file of that size, made and removed.
+
+        Nothing is found out on a file system that cannot set room aside.
+        """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(descriptor, 0, max(1, size))
+        except OSError as error:
+            if error.errno not in UNKNOWN:
+                raise
         finally:
             os.close(descriptor)
             path.unlink()

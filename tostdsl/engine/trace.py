@@ -22,9 +22,9 @@ from torch.nn import functional
 
 from tostdsl.engine import device as devices
 from tostdsl.engine import nodes, randomness
+from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.folder import TRACE, RunFolder
 from tostdsl.engine.hooks import Batch
-from tostdsl.engine.loop import Equipment
 from tostdsl.engine.observer import Observer
 from tostdsl.engine.picture import picture
 from tostdsl.engine.surgery import Attached

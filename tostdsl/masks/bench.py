@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tostdsl.diagnostics import TostError
 from tostdsl.plan.masking import MaskSite
 
 CHUNK = 128
@@ -40,14 +39,11 @@ class Bench:
         for parameter in every.values():
             parameter.requires_grad_(False)
         self.weights: dict[str, Tensor] = {n: every[n].requires_grad_() for n in site.weights}
-        self.pruned = False
-        """Whether masks have been put on."""
         self.original = {name: weight.detach().clone() for name, weight in self.weights.items()}
 
     @torch.no_grad()
     def prune(self, masks: Mapping[str, Tensor]) -> None:
         """Set the weights to their original values, those masked to zero."""
-        self.pruned = True
         for name, weight in self.weights.items():
             torch.mul(self.original[name], masks[name], out=weight)
 
@@ -73,16 +69,6 @@ class Bench:
             value, list(self.weights.values()), create_graph=create_graph, materialize_grads=True
         )
         return dict(zip(self.weights, found, strict=True))
-
-
-def refuse_silence(scores: Mapping[str, Tensor], method: str, why: str) -> None:
-    """Raise T504 where every weight of a layer in scope scores 0: nothing ranks them."""
-    dead = [name for name, score in scores.items() if not bool(score.any())]
-    if dead:
-        layer = dead[0].rpartition(".")[0] or dead[0]
-        more = f" and {len(dead) - 1} more" if len(dead) > 1 else ""
-        reason = f"every weight of `{layer}`{more} scores 0, so nothing ranks them: {why}"
-        raise TostError.of("T504", name=method, reason=reason)
 
 
 def halves(images: Tensor, labels: Tensor) -> Iterable[tuple[Tensor, Tensor]]:

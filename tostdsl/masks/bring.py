@@ -11,7 +11,7 @@ from torch import Tensor
 from tostdsl.diagnostics import TostError
 from tostdsl.masks.carriers import Carried, Entry, as_mask, carried
 from tostdsl.masks.exported import KEY, gap
-from tostdsl.masks.matching import Matches, Weights, match, size
+from tostdsl.masks.matching import MOST, Matches, Weights, match, size, unknown
 from tostdsl.masks.reading import Content, Unreadable, read
 from tostdsl.plan.masking import MaskSite, shapes_of
 
@@ -27,8 +27,9 @@ def bring(spec: File, site: MaskSite) -> dict[str, Tensor]:
     """The masks (bool, True is kept) of the weights in scope, from the file of a `file(…)`.
 
     `TostError`: R160 where it cannot be read, R161 where it is another file than the recipe means,
-    T508 where it does not fit the network, T560 where it prunes nothing, T561 where it prunes
-    what is not in scope, T562 where a mask has other values than 0 and 1.
+    T508 where it does not fit the network or has masks of nothing in it, T560 where it prunes
+    nothing, T561 where it prunes what is not in scope, T562 where a mask has other values than 0
+    and 1.
     """
     content, found = _read(spec, site)
     weights = _weights(site)
@@ -37,10 +38,12 @@ def bring(spec: File, site: MaskSite) -> dict[str, Tensor]:
         name: _mask(spec, found, matches.of[name].entry).to(weight.device)
         for name, weight in site.weights.items()
     }
-    ignored = _outside(spec, found, matches, weights, masks)
+    _agree(spec, found, weights, masks)
+    ignored = _outside(spec, found, matches, masks, weights)
+    strays = _strays(spec, found, matches, weights)
     if all(bool(mask.all()) for mask in masks.values()):
         raise TostError.of("T560", path=spec.path, carrier=found.said)
-    _tell(spec, site, content, found, matches, masks, ignored)
+    _tell(spec, site, content, found, matches, masks, ignored, strays)
     return masks
 
 
@@ -85,6 +88,10 @@ def _mask(spec: File, found: Carried, entry: Entry) -> Tensor:
         return mask
     value, place = mask
     where = ", ".join(map(str, place))
+    if found.zeros:
+        reason = f"`{entry.source}` holds {value} at [{where}], so its zeros say nothing"
+        help = "name a checkpoint from before its weights were lost"
+        raise TostError.of("R160", path=spec.path, reason=reason, help=help)
     raise TostError.of("T562", name=entry.source, path=spec.path, value=value, place=where)
 
 
@@ -92,8 +99,8 @@ def _outside(
     spec: File,
     found: Carried,
     matches: Matches,
-    weights: Weights,
     masks: Mapping[str, Tensor],
+    weights: Weights,
 ) -> list[str]:
     """What the file prunes that the scope leaves dense; `TostError` T561 unless that is meant."""
     for each in matches.again:
@@ -103,7 +110,7 @@ def _outside(
             raise TostError.of("T508", reason=f"{both} are of one weight, and differ")
     rest = [matches.of[name].entry for name in matches.of if name in weights.outside]
     pruned = []
-    for entry in [*rest, *matches.left]:
+    for entry in [*rest, *matches.plain]:
         zeros = int((~_mask(spec, found, entry)).sum())
         if zeros:
             of = f"{zeros:,} of {entry.tensor.numel():,}"
@@ -114,6 +121,48 @@ def _outside(
     return pruned
 
 
+def _strays(spec: File, found: Carried, matches: Matches, weights: Weights) -> list[str]:
+    """What the file has for nothing in the network; `TostError` T508 where it is a mask.
+
+    A tensor of a checkpoint is none unless it has zeros, nor is a row of ones, which other
+    implementations of a network have for biases under names of their own.
+    """
+    strays, masks = [], []
+    for entry in matches.left:
+        zeros = not bool(_mask(spec, found, entry).all())
+        if zeros or len(entry.shape) > 1:
+            strays.append(entry.source)
+            masks += [entry] if zeros or not found.zeros else []
+    if masks and spec.outside == "refuse":
+        raise unknown(masks, weights)
+    return strays
+
+
+def _agree(spec: File, found: Carried, weights: Weights, masks: Mapping[str, Tensor]) -> None:
+    """Hold masks against what else the file says is pruned; `TostError` R160 where they differ.
+
+    A checkpoint that prunes nothing says nothing: its weights are those from before the masks.
+    """
+    if (other := found.beside) is None:
+        return
+    try:
+        matches = match(other.entries, weights, other.ordered)
+        theirs = {name: _mask(spec, other, matches.of[name].entry) for name in masks}
+    except TostError:
+        return  # of another network, or no masks
+    if all(bool(mask.all()) for mask in theirs.values()):
+        return
+    wrong = next((n for n, mask in masks.items() if not theirs[n].equal(mask.cpu())), None)
+    if wrong is None:
+        return
+    first = f"`{found.where}` ({int(masks[wrong].sum()):,} of {masks[wrong].numel():,} kept)"
+    second = f"{other.said} ({int(theirs[wrong].sum()):,})"
+    reason = f"{first} and {second} in it differ about `{wrong}`"
+    help = f"say which ones count: `carrier={found.carrier}`"
+    help += " or `carrier=zeros`" if other.zeros else ", or take the others out of the file"
+    raise TostError.of("R160", path=spec.path, reason=reason, help=help)
+
+
 def _tell(
     spec: File,
     site: MaskSite,
@@ -122,6 +171,7 @@ def _tell(
     matches: Matches,
     masks: Mapping[str, Tensor],
     ignored: list[str],
+    strays: list[str],
 ) -> None:
     """The match report: lines for whoever watches, a JSON file for the run folder."""
     layers: dict[str, dict[str, Any]] = {}
@@ -145,6 +195,10 @@ def _tell(
         site.tell(f"  {name:<{wide}}  {shapes[name]:<{deep}}  {density}  {matched}")
     if ignored:
         site.tell(f"mask file: outside of the scope, and left dense: {', '.join(ignored)}")
+    if strays:
+        more = f" and {len(strays) - MOST} more" if len(strays) > MOST else ""
+        names = ", ".join(f"`{name}`" for name in strays[:MOST])
+        site.tell(f"mask file: not in the network, and left aside: {names}{more}")
     report = {
         "path": spec.path,
         "sha256": content.sha256,
@@ -152,6 +206,7 @@ def _tell(
         "carrier": found.carrier,
         "what": found.said,
         "ignored": ignored,
+        "strays": strays,
         "layers": layers,
     }
     assert spec.report is not None

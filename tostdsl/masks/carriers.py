@@ -6,8 +6,8 @@ What comes out is one list of tensors, each with the name of the weight that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,8 @@ OF_MASKS = WRAPPERS[:2]
 DEPTH = 4
 """How deep such dicts may stand in one another."""
 PARAMETRIZED = re.compile(r"^(?:(.*)\.)?parametrizations\.(\w+)\.(\d+)\.(?:\w+_)?mask$")
+OWN_PART = re.compile(r"^((?:.*\.)?parametrizations\.\w+)\.\d+\.")
+"""What a parametrization keeps beside the original weight."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,10 @@ class Carried:
     entries: tuple[Entry, ...]
     ordered: bool
     """Whether entries stand in the order of the network they were made for."""
+    where: str = ""
+    """Under what names they stand in the file; empty at its top."""
+    beside: Carried | None = None
+    """What stands next to the masks in the file and may tell others, such as a checkpoint."""
 
     @property
     def zeros(self) -> bool:
@@ -69,22 +75,46 @@ def carried(content: Content, carrier: str) -> Carried:
             raise Unreadable(f"its tensors have no names, so it has no `{carrier}`")
         values = list(tree.values() if isinstance(tree, Mapping) else tree)
         entries = [Entry(f"number {i}", None, each) for i, each in enumerate(values, 1)]
-        return Carried("list", f"a list of masks{under}", _dense(entries), True)
+        beside = _beside(content, where) if carrier == "auto" else None
+        return Carried("list", f"a list of masks{under}", _dense(entries), True, where, beside)
     if carrier == "list":
         raise Unreadable("its tensors have names, so it is no list")
     named = {str(name): each for name, each in tree.items() if isinstance(each, Tensor)}
     if not content.ordered:
         named = dict(sorted(named.items()))  # as good an order as any, the same every time
     kind = carrier if carrier != "auto" else _told(named)
+    if carrier == "zeros" and (orig := next((n for n in named if n.endswith("_orig")), "")):
+        raise Unreadable(
+            f"`{orig}` in it is a weight before it is masked, whose zeros say nothing",
+            "write `carrier=buffers` to read the masks beside such weights",
+        )
     entries = list(KINDS[kind](named))
     if not entries:
+        if kind == "parametrizations":
+            _refuse_other_buffers(named)
         raise Unreadable(f"it has no {WORDS[kind]}", f"it has {_sample(named)}")
     said = WORDS[kind]
     if kind == "buffers" and any(name.endswith("_orig") for name in named):
         said += " of `torch.nn.utils.prune`"
     if kind == "masks" and "tostdsl" in content.notes:
         said += ", exported by `tost mask export`"
-    return Carried(kind, said + under, _dense(entries), content.ordered)
+    beside = _beside(content, where) if carrier == "auto" else None
+    return Carried(kind, said + under, _dense(entries), content.ordered, where, beside)
+
+
+def _beside(content: Content, where: str) -> Carried | None:
+    """What else in a file may say what is pruned, where its masks stand under a name of their own.
+
+    Only asked of files whose carrier is told by what is in them.
+    """
+    taken = where.partition(".")[0]
+    if taken not in OF_MASKS:
+        return None
+    rest = {name: each for name, each in content.tree.items() if name != taken}
+    try:
+        return carried(replace(content, tree=rest), "auto")
+    except Unreadable:
+        return None
 
 
 WORDS = {
@@ -140,6 +170,7 @@ def _told(named: Mapping[str, Tensor]) -> str:
     if found:
         words = " and ".join(WORDS[kind] for kind in found)
         raise Unreadable(f"it has {words}", "say which ones count, with `carrier`")
+    _refuse_other_buffers(named)
     _dense([Entry(name, name, each) for name, each in named.items()])
     matrices = {name: each for name, each in named.items() if each.dim() > 1}
     if not matrices:
@@ -167,8 +198,9 @@ def _masks(named: Mapping[str, Tensor]) -> Iterator[Entry]:
 
 
 def _zeros(named: Mapping[str, Tensor]) -> Iterator[Entry]:
+    masks = {entry.source for entry in _buffers(named)}
     for name, tensor in named.items():
-        if tensor.dim() > 1 and tensor.is_floating_point():
+        if name not in masks and tensor.dim() > 1 and tensor.is_floating_point():
             yield Entry(name, name, tensor)
 
 
@@ -191,6 +223,24 @@ def _parametrizations(named: Mapping[str, Tensor]) -> Iterator[Entry]:
             yield Entry(name, weight, tensor)
 
 
+def _refuse_other_buffers(named: Mapping[str, Tensor]) -> None:
+    """`Unreadable` where parametrizations keep something of the weight's shape, but no `mask`."""
+    strange = [
+        name
+        for name, tensor in named.items()
+        if (part := OWN_PART.match(name))
+        and tensor.dim() > 1
+        and (original := named.get(f"{part[1]}.original")) is not None
+        and original.shape == tensor.shape
+    ]
+    if strange:
+        raise Unreadable(
+            f"no buffer of its parametrizations is called `mask` or `…_mask`: {_sample(strange)}",
+            "rename the buffers, or save each mask by the name of its weight "
+            "(`conv1.weight`), and nothing else",
+        )
+
+
 KINDS: dict[str, Callable[[Mapping[str, Tensor]], Iterator[Entry]]] = {
     "masks": _masks,
     "buffers": _buffers,
@@ -207,24 +257,27 @@ def _dense(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _sample(names: Mapping[Any, Any]) -> str:
+def _sample(names: Collection[Any]) -> str:
     shown = ", ".join(f"`{name}`" for name in list(names)[:3])
     return (shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or "nothing"
 
 
 def as_mask(entry: Entry, zeros: bool, ones: str) -> Tensor | tuple[str, tuple[int, ...]]:
-    """The mask of an entry (bool, True is kept), or its first value that is not 0 or 1, and where.
+    """The mask of an entry (bool, True is kept), or its first value that makes none, and where.
 
-    With `zeros` every value but 0 is kept; else `ones` says what a 1 means: `kept`, `pruned`.
+    With `zeros` every number but 0 is kept, and only what is no finite number makes no mask; else
+    all but 0 and 1, and `ones` says what a 1 means: `kept`, `pruned`.
     """
     tensor = entry.tensor.detach()
     if tensor.dtype == torch.bool:  # its bytes may be of any value
         tensor = tensor.contiguous().view(torch.uint8)
-    if zeros:
-        return tensor != 0
-    wrong = (tensor != 0) & (tensor != 1)
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        tensor = tensor.float()  # torch does little with eight bits
+    wrong = ~tensor.isfinite() if zeros else (tensor != 0) & (tensor != 1)
     if bool(wrong.any()):
         flat = int(wrong.reshape(-1).to(torch.uint8).argmax())
         place = tuple(int(each) for each in torch.unravel_index(torch.tensor(flat), wrong.shape))
         return f"{tensor[place].item():g}", place
+    if zeros:
+        return tensor != 0
     return tensor == (1 if ones == "kept" else 0)

@@ -1,7 +1,7 @@
 """The mask `dynamic`."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from types import MappingProxyType
@@ -99,6 +99,10 @@ class Dynamic(Drawn):
         if self.decay == "cosine":
             return share / 2 * (1 + math.cos(math.pi * p))
         return share * (1 - p) if self.decay == "linear" else share
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, torch.Tensor]] | None":
+        """None once it has moved: where it would have gone at another sparsity nobody knows."""
+        return None if site.masks else super().masks_at(site)
 
     def update(self, site: MaskSite, update: Update) -> "dict[str, torch.Tensor]":
         import torch

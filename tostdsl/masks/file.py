@@ -20,6 +20,9 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 class File(MaskMethod):
     """A mask of your own, from a file: found elsewhere, or exported by `tost mask export`.
 
+    Only masks are taken from the file, no weights: training starts from the recipe's own initial
+    ones. Of a lottery ticket that is the mask without the weights it was rewound to.
+
     With `sha256` the plan means what is in the file, wherever it lies, and a file that is another
     is refused. Without it the plan holds only the path, and the run records what it read. `tost
     mask export`, every run of this mask and `sha256sum` print the digest. A file is opened by runs
@@ -40,7 +43,8 @@ class File(MaskMethod):
     without the prefixes that wrappers add (`module.`, `model.`, `_orig_mod.`); then by shape and
     order, where only one way fits. The run prints the match of each layer, and its folder keeps it
     in `mask_file.json`. A weight in scope without a mask, a mask that fits nowhere, values other
-    than 0 and 1, and a mask that prunes nothing are errors.
+    than 0 and 1, and a mask that prunes nothing are errors; so are masks that a checkpoint beside
+    them in the file contradicts, until `carrier` says which of the two counts.
 
     Here 1 is kept. Some libraries write 1 where a weight is pruned, which no file can tell:
     `ones=pruned` reads those.
@@ -93,7 +97,8 @@ class File(MaskMethod):
     ones: Literal["kept", "pruned"] = arg("kept", "what a 1 in the file means for its weight")
     outside: Literal["refuse", "ignore"] = arg(
         "refuse",
-        "what becomes of masks that prune outside of the scope: `ignore` leaves that dense",
+        "what becomes of masks that prune outside of the scope: `ignore` leaves that dense, and "
+        "masks of nothing in the network aside",
     )
 
     def check(self, site: CheckSite) -> Iterable[Problem]:

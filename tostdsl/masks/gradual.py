@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tostdsl.diagnostics import TostError
+from tostdsl.masks.allocate import percent_below
 from tostdsl.masks.scored import Scored, Scores
-from tostdsl.plan.masking import MaskSite, Update, kept_total
+from tostdsl.plan.masking import MaskSite, Update, kept_total, shapes_of
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.units import Clock, Duration, Percent
@@ -25,7 +28,8 @@ class Gradual(Scored):
     prunes until 75% of training; what is left of it lets the network recover.
 
     Weights are ranked by absolute value, over all layers together or layer by layer
-    (`distribution`).
+    (`distribution`). How high a sparsity the network stands only training tells; what is left
+    without a path is refused after the last prune. Fewer weights than layers are refused before.
 
     Zhu and Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
     compression", 2018.
@@ -69,6 +73,29 @@ class Gradual(Scored):
         final, first = self.sparsity.fraction, self.initial.fraction
         return final + (first - final) * (1 - progress) ** 3
 
+    def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
+        self._refuse_too_few(site)
+        return super().choose(site, sparsity)
+
+    def _refuse_too_few(self, site: MaskSite) -> None:
+        """Raise T505 where in the end fewer weights would be kept than there are layers."""
+        total = sum(map(prod, shapes_of(site.weights).values()))
+        kept, layers = kept_total(total, self.sparsity.fraction), len(site.weights)
+        if kept < layers and self.allow != "collapse":
+            reason = (
+                f"in the end it keeps {kept} of {total:,} weights, and there are {layers} layers"
+            )
+            most = percent_below(1 - Fraction(layers, total))
+            help = f"write `sparsity={most}` at most, better far less, or `allow=collapse`"
+            raise TostError.of("T505", wanted=str(self.sparsity), reason=reason, help=help)
+
+    def highest(self, site: MaskSite) -> Fraction | None:
+        # what the weights are worth by then only training tells; a law goes by shapes
+        return None if self.distribution == "global" else super().highest(site)
+
+    def masks_at(self, site: MaskSite) -> None:
+        """None: at another sparsity training would have gone another way."""
+
     def scores(self, site: MaskSite) -> Scores:
         return {name: weight.detach().abs() for name, weight in site.weights.items()}
 
@@ -79,6 +106,4 @@ class Gradual(Scored):
     def kept_at(self, shapes: Mapping[str, Sequence[int]], update: Update) -> int | None:
         if self.distribution != "global":
             return None
-        from math import prod
-
         return kept_total(sum(map(prod, shapes.values())), self.sparsity_at(update.progress))

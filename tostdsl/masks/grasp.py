@@ -31,6 +31,7 @@ class Grasp(Iterated):
     other_arguments = MappingProxyType(
         {"samples_per_class": "per_class", "t": "temperature", "steps": "iterations"}
     )
+    silence = "no gradient reaches them"
 
     per_class: int = arg(10, "training images of every class that the loss is taken on", ge=1)
     temperature: float = arg(200, "what the logits are divided by", gt=0)

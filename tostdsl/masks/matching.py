@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tostdsl.diagnostics import TostError
 from tostdsl.masks.carriers import Entry
@@ -53,8 +55,10 @@ class Matches:
     """By weight."""
     again: list[Match] = field(default_factory=list)
     """Of shared weights that have a mask already."""
+    plain: list[Entry] = field(default_factory=list)
+    """Those for biases, normalisations and buffers, by their names."""
     left: list[Entry] = field(default_factory=list)
-    """What is for no weight."""
+    """Those that the network has nothing for."""
 
 
 def match(entries: Sequence[Entry], weights: Weights, ordered: bool) -> Matches:
@@ -67,15 +71,26 @@ def match(entries: Sequence[Entry], weights: Weights, ordered: bool) -> Matches:
         _in_order(entries, weights, found)
         return found
     sized = [entry for entry in entries if entry.tensor.dim() > 0]
-    small = [each for each in sized if _stripped(each.weight or "") in weights.plain]
-    found.left = [each for each in sized if each not in small]
+    found.plain = [each for each in sized if _stripped(each.weight or "") in weights.plain]
+    found.left = [each for each in sized if each not in found.plain]
     for how, call in WAYS:
         _named(found, weights, how, call)
-    _shaped(found, sized, weights, ordered)
-    found.left += small
+    _shaped(found, sized, weights, ordered and not _as_text(sized))
     if missing := [name for name in weights.scope if name not in found.of]:
-        raise _unmatched(missing, found.left, weights)
+        raise _unmatched(missing, found.left, weights, ordered)
     return found
+
+
+def _as_text(entries: Sequence[Entry]) -> bool:
+    """Whether numbered names stand in the order of their letters: 1, 10, 2."""
+    names = [entry.weight or "" for entry in entries]
+    return names == sorted(names) != sorted(names, key=_by_number)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """What sorts a name by its numbers, of which a stranger's may have thousands of digits."""
+    parts: list[tuple[str, str]] = re.findall(r"0*([0-9]+)|([^0-9]+)", name)
+    return [(len(digits), digits or text) for digits, text in parts]
 
 
 def _stripped(name: str) -> str:
@@ -155,27 +170,55 @@ def _in_order(entries: Sequence[Entry], weights: Weights, found: Matches) -> Non
             for name, entry in zip(names, entries, strict=True):
                 found.of[name] = Match(name, entry, "by its place in the list")
             return
-    names = list(weights.scope) if len(shapes) == len(weights.scope) else every
-    if len(shapes) != len(names):
-        counts = f"{len(weights.scope)} weights in scope and {len(every)} in all"
-        reason = f"the list has {len(shapes)} tensors, the network {counts}"
-    else:
-        place = next(i for i, name in enumerate(names) if weights.shape(name) != shapes[i])
-        name = names[place]
-        reason = f"number {place + 1} of the list is {size(shapes[place])}, "
-        reason += f"and `{name}` in its place {size(weights.shape(name))}"
+    scope = list(weights.scope)
+    if len(shapes) not in (len(scope), len(every)):
+        counts = f"{len(scope)} weights in scope and {len(every)} in all"
+        mine = _listed([f"`{name}` ({size(weights.shape(name))})" for name in every])
+        reason = f"the list has {len(shapes)} tensors, the network {counts}; in the list: "
+        reason += f"{_listed([size(shape) for shape in shapes])}; in the network: {mine}"
+        help = "choose with `on` or `except` the layers that the list is of"
+        raise TostError.of("T508", reason=reason, help=help)
+    names = scope if len(shapes) == len(scope) else every
+    place = next(i for i, name in enumerate(names) if weights.shape(name) != shapes[i])
+    name = names[place]
+    reason = f"number {place + 1} of the list is {size(shapes[place])}, "
+    reason += f"and `{name}` in its place {size(weights.shape(name))}"
     raise TostError.of("T508", reason=reason)
 
 
-def _unmatched(missing: Sequence[str], left: Sequence[Entry], weights: Weights) -> TostError:
+def _unmatched(
+    missing: Sequence[str], left: Sequence[Entry], weights: Weights, ordered: bool
+) -> TostError:
     mine = _listed([f"`{name}` ({size(weights.scope[name])})" for name in missing])
-    theirs = _listed([f"`{e.source}` ({size(e.shape)})" for e in left if len(e.shape) > 1])
+    matrices = [entry for entry in left if len(entry.shape) > 1]
     help = (
         "rename what is in the file after the network's weights"
-        if theirs
+        if matrices
         else "leave these layers out of the mask's scope, with `except` or `on`"
     )
-    reason = f"the file has no mask for {mine}; left over in it: {theirs or 'nothing'}"
+    reason = f"the file has no mask for {mine}; left over in it: {told(matrices) or 'nothing'}"
+    if {entry.shape for entry in matrices} & {weights.scope[name] for name in missing}:
+        names = [entry.weight or "" for entry in matrices]
+        if not ordered:
+            reason += "; shapes fit, but stand more than once, and this file keeps no order"
+        elif _as_text(matrices):
+            first, then = next((a, b) for a, b in pairwise(names) if _by_number(b) < _by_number(a))
+            reason += f"; shapes fit, but their order is one of letters: `{first}` before `{then}`"
+        else:
+            reason += "; shapes fit, but more than one way"
+    return TostError.of("T508", reason=reason, help=help)
+
+
+def told(entries: Sequence[Entry]) -> str:
+    """Tensors of a file by name and shape, as many as a message lists."""
+    return _listed([f"`{entry.source}` ({size(entry.shape)})" for entry in entries])
+
+
+def unknown(entries: Sequence[Entry], weights: Weights) -> TostError:
+    """The error that masks are of nothing in the network, both sides listed."""
+    mine = _listed([f"`{name}` ({size(weights.shape(name))})" for name in weights.order])
+    reason = f"the network has nothing for {told(entries)} of the file; its weights are {mine}"
+    help = "take these out of the file, or leave them aside with `outside=ignore`"
     return TostError.of("T508", reason=reason, help=help)
 
 

@@ -6,6 +6,8 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from tostdsl.diagnostics import TostError
+from tostdsl.masks.silence import refuse_silence, silent
 from tostdsl.plan.masking import MaskMethod, MaskSite, shapes_of
 from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
@@ -22,16 +24,21 @@ class Patterned(MaskMethod):
     """Base of masks that keep a fixed part of every group of weights; ranks by absolute value.
 
     Groups run along the input channels. A layer whose shape the pattern does not divide (the
-    first convolution with its three channels, a depthwise one) stays dense and counts as such.
+    first convolution with its three channels, a depthwise one) stays dense and counts as such. A
+    pattern that divides no layer is refused.
     """
 
     positional = "pattern"
     form: ClassVar[str]
     """How its pattern is written."""
 
+    def divides(self) -> tuple[int, int]:
+        """What the outputs, and what the inputs (of a group), of a layer must be divisible by."""
+        raise NotImplementedError
+
     def fits(self, shape: Sequence[int]) -> bool:
         """Whether the pattern divides a weight's shape."""
-        raise NotImplementedError
+        return not any(size % part for size, part in zip(shape, self.divides(), strict=False))
 
     def density(self) -> Fraction:
         """The share that is kept of a layer it fits."""
@@ -52,6 +59,7 @@ class Patterned(MaskMethod):
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
         import torch
 
+        self._refuse_none(list(shapes_of(site.weights).values()))
         masks = {}
         for name, shape in shapes_of(site.weights).items():
             weight = site.weights[name].detach()
@@ -64,7 +72,22 @@ class Patterned(MaskMethod):
             sizes = sizes.transpose(1, 2) if sizes.dim() == 3 else sizes.unsqueeze(1)
             mask = self.pick(sizes.contiguous()).transpose(1, 2).reshape(shape)
             masks[name] = mask.to(weight.device).contiguous()
+        refuse_silence(type(self).name, site, silent(site.weights), masks)
         return masks
+
+    def _refuse_none(self, shapes: Sequence[Sequence[int]]) -> None:
+        """Raise T563 where the pattern divides no layer, so that all would stay dense."""
+        if any(map(self.fits, shapes)):
+            return
+        missed = []
+        for side, part in enumerate(self.divides()):
+            sizes = sorted({shape[side] for shape in shapes})
+            if any(size % part for size in sizes):
+                shown = ", ".join(map(str, sizes[:6])) + (", …" if len(sizes) > 6 else "")
+                what = ("outputs", "inputs")[side]
+                missed.append(f"{part} would have to divide a layer's {what}, which are {shown}")
+        values = {"pattern": getattr(self, self.positional), "reason": "; ".join(missed)}
+        raise TostError.of("T563", name=type(self).name, **values)
 
     def _wrong(self, reason: str) -> Problem:
         help = f"write a pattern such as `{self.form}`"
@@ -114,9 +137,9 @@ class NM(Patterned):
         elif parts[1] > LARGEST:
             yield self._wrong(f"groups of {parts[1]} are larger than {LARGEST}")
 
-    def fits(self, shape: Sequence[int]) -> bool:
+    def divides(self) -> tuple[int, int]:
         m = self.pattern.parts[1]
-        return shape[1] % m == 0 and (not self.transposable or shape[0] % m == 0)
+        return (m if self.transposable else 1), m
 
     def density(self) -> Fraction:
         return Fraction(*self.pattern.parts)
@@ -163,9 +186,9 @@ class VNM(Patterned):
         elif max(parts) > 16 * LARGEST:
             yield self._wrong(f"blocks of {max(parts)} are larger than {16 * LARGEST}")
 
-    def fits(self, shape: Sequence[int]) -> bool:
+    def divides(self) -> tuple[int, int]:
         v, _, m = self.pattern.parts
-        return shape[0] % v == 0 and shape[1] % m == 0
+        return v, m
 
     def density(self) -> Fraction:
         return Fraction(self.pattern.parts[1], self.pattern.parts[2])

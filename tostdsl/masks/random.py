@@ -1,6 +1,6 @@
 """The mask `random`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -29,6 +29,9 @@ class Drawn(Sparsifier):
 
     def highest(self, site: MaskSite) -> Fraction | None:
         return highest_alive(self.distribution, shapes_of(site.weights))
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, torch.Tensor]] | None":
+        return lambda sparsity: self.choose(site, sparsity)
 
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
         return drawn(site, self.shared_out(shapes_of(site.weights), sparsity))

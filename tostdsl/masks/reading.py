@@ -27,6 +27,10 @@ from torch import Tensor
 
 MOST_HEADER = 1 << 16
 """Bytes of the header of one numpy array; real ones have about 100."""
+ZIPPED, PICKLED = b"PK\x03\x04", b"\x80"
+"""How the files of `torch.save` begin: today's, and the old ones."""
+OTHER_FORMAT = "it is in no format that holds tensors"
+FORMATS = "masks come in safetensors, in what `torch.save` wrote, or in an `.npz`"
 SAVE_AGAIN = (
     'where it was made, save its tensors alone: `torch.save(model.state_dict(), "masks.pth")`'
 )
@@ -59,7 +63,7 @@ def read(path: Path, most: int) -> Content:
     """The content of a file of at most `most` bytes; `Unreadable` where it is not known."""
     data = _bytes(path, most)
     digest, size = hashlib.sha256(data).hexdigest(), len(data)
-    if data[:4] == b"PK\x03\x04":
+    if data[:4] == ZIPPED:
         return _zipped(data, most, digest)
     if data[:6] == b"\x93NUMPY":
         raise Unreadable(
@@ -170,6 +174,8 @@ def _array(data: bytes) -> Tensor:
 
 
 def _torch(data: bytes) -> Any:
+    if data[:1] != PICKLED and data[:4] != ZIPPED:
+        raise Unreadable(OTHER_FORMAT, FORMATS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the reader's own past
@@ -179,9 +185,10 @@ def _torch(data: bytes) -> Any:
         if found is not None:
             what = f"it holds Python objects (`{found[1]}`), and loading those runs their code"
             raise Unreadable(what, SAVE_AGAIN) from None
-        help = "masks come in safetensors, in what `torch.save` wrote, or in an `.npz`"
-        raise Unreadable("it is in no format that holds tensors", help) from None
+        raise Unreadable(OTHER_FORMAT, FORMATS) from None
     except Exception as error:  # the reader's errors are of many classes
+        if isinstance(error, LookupError):  # says but a byte or a place
+            raise Unreadable("it is a damaged file of torch") from None
         raise Unreadable(f"it is a damaged file of torch: {_first(error)}") from None
 
 

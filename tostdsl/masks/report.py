@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tostdsl.masks.health import collapsed, layer_of
@@ -46,6 +47,8 @@ class LayerHealth:
     kept: int
     on_path: int | None
     """Kept weights on a path from the input to the outputs; None where paths are not known."""
+    idle: int
+    """Kept weights on no path even where nothing is masked; 0 where paths are not known."""
     zeros: int
     """Kept weights whose value is exactly 0."""
     inputs: Channels
@@ -81,6 +84,7 @@ class LayerHealth:
             "kept": self.kept,
             "density": float(self.density),
             "on_path": self.on_path,
+            "idle_when_dense": self.idle,
             "live_zeros": self.zeros,
             "inputs": self.inputs.to_json(),
             "outputs": self.outputs.to_json(),
@@ -100,6 +104,9 @@ class MaskReport:
     """Those in scope, in the network's order."""
     outside: Mapping[str, int]
     """Weights of each convolution and linear layer that is not in scope."""
+    others: Mapping[str, int]
+    """Entries of each parameter that is no weight of a convolution or linear layer: biases,
+    normalisations, what attention projects its input with, embeddings."""
     parameters: int
     """Of the whole network, biases and normalisations too."""
     connected: bool | None
@@ -108,8 +115,8 @@ class MaskReport:
     """Whether nothing gets through; where paths are not known, whether a layer is empty."""
     dense: int
     """Multiply-adds of one image's forward pass in all layers whose uses are known."""
-    uncounted: tuple[str, ...]
-    """Convolutions and linear layers whose uses are not known."""
+    uncounted: Mapping[str, int]
+    """Weights of each convolution and linear layer whose uses are not known."""
 
     @property
     def total(self) -> int:
@@ -181,6 +188,7 @@ class MaskReport:
         return {
             "layers": [layer.to_json() for layer in self.layers],
             "outside_scope": dict(self.outside),
+            "other_parameters": dict(self.others),
             "weights_in_scope": self.total,
             "kept": self.kept,
             "sparsity": float(self.sparsity),
@@ -216,33 +224,44 @@ def examine(
     linear layers by name, and `uses` says of them how often one image's forward pass uses each of
     their weights, as far as that is known.
     """
-    found = paths(model, masks, shape)
+    found, plain = paths(model, masks, shape), None
+    if found is not None and any(bool((m & ~found.on_path[n]).any()) for n, m in masks.items()):
+        plain = paths(model, {n: torch.ones_like(mask) for n, mask in masks.items()}, shape)
     values = dict(model.named_parameters(remove_duplicate=False))
     layers = []
     for name, mask in masks.items():
         layer = layer_of(name)
         groups = getattr(known.get(layer), "groups", 1)
         on_path = found.on_path[name] if found is not None else None
-        layers.append(_layer(layer, mask, on_path, values[name], groups, uses.get(layer)))
+        idle = int((mask & ~plain.on_path[name]).sum()) if plain is not None else 0
+        layers.append(_layer(layer, mask, on_path, idle, values[name], groups, uses.get(layer)))
     scope = {id(values[name]) for name in masks}
     outside: dict[str, int] = {}
     for name, module in known.items():
         if id(module.weight) not in scope and isinstance(module.weight, Tensor):
             outside[name] = module.weight.numel()
     sizes = {layer.name: layer.total for layer in layers} | outside
+    weights = scope | {id(module.weight) for module in known.values()}
     return MaskReport(
         tuple(layers),
         outside,
+        {n: p.numel() for n, p in model.named_parameters() if id(p) not in weights},
         sum(parameter.numel() for parameter in model.parameters()),
         None if found is None else found.connected,
         collapsed(masks, found),
         sum(uses[name] * size for name, size in sizes.items() if name in uses),
-        tuple(name for name in sizes if name not in uses),
+        {name: size for name, size in sizes.items() if name not in uses},
     )
 
 
 def _layer(
-    name: str, mask: Tensor, on_path: Tensor | None, value: Tensor, groups: int, uses: int | None
+    name: str,
+    mask: Tensor,
+    on_path: Tensor | None,
+    idle: int,
+    value: Tensor,
+    groups: int,
+    uses: int | None,
 ) -> LayerHealth:
     fours, conforming = two_four(mask)
     return LayerHealth(
@@ -250,6 +269,7 @@ def _layer(
         tuple(mask.shape),
         int(mask.sum()),
         None if on_path is None else int(on_path.sum()),
+        idle,
         int(((value.detach() == 0) & mask).sum()),
         _channels(mask, on_path, groups, 0),
         _channels(mask, on_path, groups, 1),

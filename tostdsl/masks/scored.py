@@ -1,12 +1,13 @@
 """Masks by score: what is kept is what scores highest, over all layers or layer by layer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tostdsl.masks.allocate import highest_of, keep_largest
 from tostdsl.masks.shares import counts, highest_alive
+from tostdsl.masks.silence import refuse_silence, silent
 from tostdsl.plan.masking import MaskSite, Sparsifier, kept_total, shapes_of
 from tostdsl.plan.spec import arg
 
@@ -23,9 +24,12 @@ class Scored(Sparsifier):
     """Base of masks that rank weights by a score taken once.
 
     The total is exact: density times the number of weights in scope, a half rounded up. Of equal
-    scores the weight earlier in the network is kept.
+    scores the weight earlier in the network is kept. A layer whose every weight scores 0 before
+    training is not pruned by its order but refused.
     """
 
+    silence: ClassVar[str] = ""
+    """What keeps a layer's scores at 0 where its weights are not; empty if nothing can."""
     distribution: Ranking = arg(
         "global", "what is ranked together: all weights, or each layer's own under a law of sizes"
     )
@@ -36,12 +40,25 @@ class Scored(Sparsifier):
 
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, Tensor]":
         assert sparsity is not None
-        return self.keep(self.scores(site), sparsity)
+        scores = self.scores(site)
+        masks = self.keep(scores, sparsity)
+        self.refuse_silence(site, silent(scores), masks)
+        return masks
+
+    def refuse_silence(
+        self, site: MaskSite, found: Sequence[str], masks: "Mapping[str, Tensor]"
+    ) -> None:
+        """Raise T504 where masks prune weights that score nothing but 0 before training."""
+        refuse_silence(type(self).name, site, found, masks, self.silence)
 
     def highest(self, site: MaskSite) -> Fraction | None:
         if self.distribution == "global":
             return highest_of(self.scores(site))
         return highest_alive(self.distribution, shapes_of(site.weights))
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, Tensor]] | None":
+        scores = self.scores(site)
+        return lambda sparsity: self.keep(scores, sparsity, dict(site.masks) or None)
 
     def shared_out(
         self, shapes: Mapping[str, Sequence[int]], sparsity: Fraction | None
@@ -112,12 +129,17 @@ class Iterated(Scored):
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, Tensor]":
         assert sparsity is not None
         bench, masks = self.bench(site), dict(site.masks)
+        times = f"{self.iterations} times" if self.iterations > 1 else "once"
+        site.tell(f"{type(self).name}: scores are taken {times}")
+        dead: tuple[str, ...] | None = None
         for now in self.sparsities(sparsity):
             if masks:
                 bench.prune(masks)
             scores = self.score(bench, site)
             among = None if self.returns() else masks or None
             masks = self.keep(scores, now, among, sparsity)
+            dead = silent(scores) if dead is None else dead  # later ones may be cut off
+            self.refuse_silence(site, dead, masks)
         return masks
 
     def scores(self, site: MaskSite) -> Scores:
@@ -126,3 +148,6 @@ class Iterated(Scored):
     def highest(self, site: MaskSite) -> Fraction | None:
         iterated = self.distribution == "global" and self.iterations > 1
         return None if iterated else super().highest(site)
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], dict[str, Tensor]] | None":
+        return None if self.iterations > 1 else super().masks_at(site)

@@ -31,6 +31,16 @@ def shares(law: Distribution, shapes: Sequence[Shape], sparsity: Fraction) -> li
 
     `TostError` T505 where the layers that the law keeps dense have more than all may keep.
     """
+    found = _shares(law, shapes, sparsity)
+    if found is None:
+        raise _cannot(law, shapes, sparsity)
+    return found
+
+
+def _shares(
+    law: Distribution, shapes: Sequence[Shape], sparsity: Fraction
+) -> list[Fraction] | None:
+    """As `shares`; None where that raises."""
     sizes = [prod(shape) for shape in shapes]
     total = (1 - sparsity) * sum(sizes)
     raw = _raw(law, shapes)
@@ -38,7 +48,7 @@ def shares(law: Distribution, shapes: Sequence[Shape], sparsity: Fraction) -> li
     free = [i for i in range(len(shapes)) if i not in held]
     left = total - sum(held.values())
     if left < 0 or (left and not free):
-        raise _cannot(law, shapes, sparsity, held)
+        return None
     rest = _fill([raw[i] for i in free], [sizes[i] for i in free], left)
     found = dict(zip(free, rest, strict=True)) | held
     return [found[i] for i in range(len(shapes))]
@@ -47,8 +57,12 @@ def shares(law: Distribution, shapes: Sequence[Shape], sparsity: Fraction) -> li
 def counts(law: Distribution, shapes: Mapping[str, Shape], sparsity: Fraction) -> dict[str, int]:
     """Whole weights each layer keeps, by name; their sum is the density times all, rounded."""
     sized = list(shapes.values())
-    total = kept_total(sum(map(prod, sized)), sparsity)
-    return dict(zip(shapes, share_out(shares(law, sized, sparsity), total), strict=True))
+    whole = _whole(shares(law, sized, sparsity), sized, sparsity)
+    return dict(zip(shapes, whole, strict=True))
+
+
+def _whole(parts: Sequence[Fraction], shapes: Sequence[Shape], sparsity: Fraction) -> list[int]:
+    return share_out(parts, kept_total(sum(map(prod, shapes)), sparsity))
 
 
 def _raw(law: Distribution, shapes: Sequence[Shape]) -> list[Fraction]:
@@ -101,12 +115,14 @@ def _fill(raw: Sequence[Fraction], sizes: Sequence[int], total: Fraction) -> lis
     return found
 
 
-def _cannot(
-    law: Distribution, shapes: Sequence[Shape], sparsity: Fraction, held: Mapping[int, Fraction]
-) -> TostError:
-    most = 1 - Fraction(sum(held.values())) / sum(map(prod, shapes))
-    reason = f"`{law}` keeps {int(sum(held.values())):,} weights in layers that it leaves denser"
-    help = f"write `sparsity={percent_below(most)}` at most, or another law"
+def _cannot(law: Distribution, shapes: Sequence[Shape], sparsity: Fraction) -> TostError:
+    held = int(sum(_held(law, shapes, 1 - sparsity).values()))
+    reason = f"`{law}` keeps {held:,} weights in layers that it leaves denser"
+    most = highest_alive(law, {str(i): shape for i, shape in enumerate(shapes)})
+    lower = "lower `sparsity`"
+    if most is not None:
+        lower = f"write `sparsity={percent_below(most)}` at most, where no layer is empty"
+    help = f"{lower}, or take another law"
     return TostError.of("T505", wanted=percent_text(sparsity), reason=reason, help=help)
 
 
@@ -123,7 +139,6 @@ def highest_alive(law: Distribution, shapes: Mapping[str, Shape]) -> Fraction | 
 
 
 def _alive(law: Distribution, shapes: Mapping[str, Shape], sparsity: Fraction) -> bool:
-    try:
-        return min(counts(law, shapes, sparsity).values(), default=0) > 0
-    except TostError:
-        return False
+    sized = list(shapes.values())
+    found = _shares(law, sized, sparsity)
+    return found is not None and min(_whole(found, sized, sparsity), default=0) > 0

@@ -1,6 +1,6 @@
 """The mask `shuffle`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import SerializeAsAny
 
 from tostdsl.plan.masking import MaskMethod, MaskSite, Round
-from tostdsl.plan.spec import arg
+from tostdsl.plan.spec import CheckSite, Problem, arg
 from tostdsl.registry import register
 from tostdsl.units import Duration, Moment
 
@@ -24,7 +24,9 @@ class Shuffle(MaskMethod):
     and only which ones is lost; `within=network` mixes over all weights in scope. A mask that
     trains no better than its shuffled self has found densities, not weights.
 
-    Of a lottery ticket the rounds are as they would be, and the last mask is mixed.
+    Of a lottery ticket the rounds are as they would be, and the last mask is mixed. A mask that
+    moves while the network trains (`gradual`, `dynamic`) cannot be mixed: of what it does only its
+    first mask would be left. To mix what such a training ends with, give `file` the run's masks.
 
     Frankle et al., "Pruning neural networks at initialization: why are we missing the mark?",
     2021. Su et al., "Sanity-checking pruning methods: random tickets can win the jackpot", 2020.
@@ -43,6 +45,14 @@ class Shuffle(MaskMethod):
         doc="the mask whose entries are mixed", example="random(sparsity=90%)"
     )
     within: Literal["layer", "network"] = arg("layer", "where entries change places")
+
+    def check(self, site: CheckSite) -> Iterable[Problem]:
+        yield from super().check(site)
+        if self.of.moves:
+            name = type(self.of).name
+            reason = f"`{name}` moves its mask while the network trains, and only one is mixed"
+            instead = "`of=magnitude(…)` or `of=random(…)`, or `of=file(…)` with a run's masks"
+            yield Problem("T504", {"name": "of", "reason": reason}, ("of",), f"write {instead}")
 
     @property
     def counted(self) -> bool:  # type: ignore[override]
@@ -88,6 +98,14 @@ class Shuffle(MaskMethod):
         masks = self.of.choose(site, sparsity)
         if self.rounds() and sparsity != self.rounds()[-1].sparsity:
             return masks
+        return self.mix(site, masks)
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], Mapping[str, Tensor]] | None":
+        plain = None if self.rounds() else self.of.masks_at(site)
+        return None if plain is None else lambda sparsity: self.mix(site, plain(sparsity))
+
+    def mix(self, site: MaskSite, masks: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+        """Masks with their entries in a random order, the same for each seed."""
         if self.within == "layer":
             return {name: mixed(m, site.generator(f"shuffle {name}")) for name, m in masks.items()}
         import torch

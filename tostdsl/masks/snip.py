@@ -41,6 +41,7 @@ class Snip(Iterated):
         }
     )
     other_arguments = MappingProxyType({"steps": "iterations", "samples_per_class": "per_class"})
+    silence = "no gradient reaches them"
 
     per_class: int = arg(10, "training images of every class that the loss is taken on", ge=1)
     statistics: Literal["running", "batch"] = arg(

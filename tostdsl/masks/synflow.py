@@ -24,7 +24,7 @@ class SynFlow(Iterated):
     layers.
 
     Activations that bend above zero (ReLU6, Hardswish, GELU) break the law that makes this work;
-    it goes on with them, and refuses a network in which a layer gets no flow at all.
+    it goes on with them, and refuses to prune a layer that gets no flow at all.
 
     Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic
     flow", 2020.
@@ -33,6 +33,8 @@ class SynFlow(Iterated):
     examples = ("synflow(sparsity=98%)",)
     other_names = MappingProxyType({"synaptic_flow": "synflow"})
     other_arguments = MappingProxyType({"steps": "iterations", "epochs": "iterations"})
+
+    silence = "an activation or a cut path stops the flow there"
 
     iterations: int = arg(
         100, "how many times scores are taken, the network pruned a bit each", ge=1
@@ -55,12 +57,7 @@ class SynFlow(Iterated):
     def score(self, bench: "Bench", site: MaskSite) -> Scores:
         import torch
 
-        from tostdsl.masks.bench import refuse_silence
-
         device = next(iter(bench.weights.values())).device
         ones = torch.ones(1, *site.facts.shape, dtype=torch.float64, device=device)
         flow = bench.derive(bench.model(ones).sum())
-        scores = {n: (weight.detach() * flow[n]).abs() for n, weight in bench.weights.items()}
-        if not bench.pruned:
-            refuse_silence(scores, "synflow", "an activation or a cut path stops the flow there")
-        return scores
+        return {n: (weight.detach() * flow[n]).abs() for n, weight in bench.weights.items()}

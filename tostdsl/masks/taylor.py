@@ -27,6 +27,7 @@ class Taylor(Iterated):
 
     examples = ("taylor(sparsity=90%)",)
     other_names = MappingProxyType({"first_order": "taylor", "fisher": "taylor"})
+    silence = "no gradient reaches them"
 
     per_class: int = arg(10, "training images of every class that the loss is taken on", ge=1)
     statistics: Literal["running", "batch"] = arg(

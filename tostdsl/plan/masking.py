@@ -15,7 +15,7 @@ from tostdsl.plan.spec import CheckSite, Problem, Spec, arg
 from tostdsl.units import Clock, Duration, Moment, Percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import torch
 
@@ -199,7 +199,14 @@ class MaskMethod(Spec):
         return ""
 
     def highest(self, site: MaskSite) -> Fraction | None:
-        """The highest sparsity at which it leaves every layer a weight; None if not known."""
+        """The highest sparsity at which it leaves every layer a weight; None if not known.
+
+        Paths may all be cut below that.
+        """
+        return None
+
+    def masks_at(self, site: MaskSite) -> "Callable[[Fraction], Mapping[str, torch.Tensor]] | None":
+        """Its masks by sparsity, once what is dear is done; None where each is dear anew."""
         return None
 
 

@@ -39,7 +39,7 @@ def test_a_run_makes_the_checks_that_are_expected(name: str, tmp_path: Path) -> 
     result = run(made, RunOptions(out=tmp_path / "run", smoke=True, allow_ghosts=True))
     checks = json.loads((result.folder / "certificate.json").read_text("utf-8"))["checks"]
     program = lower(made, made.data.steps_per_epoch(1438)).rehearse()
-    assert checks_of(program) == [check["name"] for check in checks]
+    assert checks_of(program, 100) == [check["name"] for check in checks]
     assert result.certified
 
 

@@ -41,7 +41,7 @@ def said(found: Verdict, group: str) -> str:
         (HEAD, "masks", "none, as the plan has none"),
         (HEAD + "mask magnitude(sparsity=70%, distribution=uniform)\n", "masks", "(70.00%)"),
         (HEAD + "mask magnitude(sparsity=33.3%)\n", "masks", "25,665 of 77,072"),
-        (HEAD + "mask lottery(sparsity=50%, rate=30%)\n", "certificate", "30 checks"),
+        (HEAD + "mask lottery(sparsity=50%, rate=30%)\n", "certificate", "33 checks"),
         (HEAD + "mask random(sparsity=50%) on conv except first\n", "masks", "8 masks"),
         (HEAD + "precision bf16\nskip\n", "certificate", "all that the plan calls for"),
         (HEAD.replace("digits", "digits(validation=20%, use=50%)"), "accuracy", "256 test images"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from tostdsl.engine.certificate import ENTERED, MOVED
+from tostdsl.engine.certificate import ENTERED, MOVED, WATCHED
 from tostdsl.plan.plan import Plan, StagePlan, stage_names
 from tostdsl.plan.program import Curves, Phase, Program
 
@@ -34,12 +34,15 @@ def gone(program: Program) -> list[str]:
     return [f"{stages[i].technique.name} gone at the end of training" for i in staying(program)]
 
 
-def checks_of(program: Program) -> list[str]:
-    """The names of all checks that a run of the program makes, in order."""
+def checks_of(program: Program, watch: int | None = None) -> list[str]:
+    """The names of all checks that a run of the program makes, in order.
+
+    `watch` says how often the run was looked at while it trained, None for never.
+    """
     masked = program.plan.mask is not None
     found: list[str] = []
     for phase in program.phases:
-        found += _of_phase(program, phase, masked)
+        found += _of_phase(program, phase, masked, watch is not None)
     if kept := gone(program):
         found += [*kept, *_shape("after what was left in is taken out")]
     if program.plan.mask is not None and program.plan.mask.method.counted:
@@ -65,7 +68,7 @@ def leavings(program: Program, phase: Phase) -> list[tuple[int, list[str]]]:
     return [(stop, [names[i] for _, i in sorted(found[stop])]) for stop in sorted(found)]
 
 
-def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
+def _of_phase(program: Program, phase: Phase, masked: bool, watched: bool) -> Iterator[str]:
     plan = program.plan
     final, at_work = phase.kind == "train", staged(plan, phase)
     kept = staying(program) if final else []
@@ -74,6 +77,8 @@ def _of_phase(program: Program, phase: Phase, masked: bool) -> Iterator[str]:
     steps = phase.steps if program.rehearsal else phase.length
     yield f"{phase.name} ran its {steps} steps"
     yield f"{phase.name}: what acts at one moment acted then, once"
+    if watched:
+        yield f"{WATCHED}, in {phase.name}"
     if any(step < phase.clock.total for step in phase.updates):
         yield f"{MOVED}, in {phase.name}"
     yield f"stages at work in their windows and nowhere else, in {phase.name}"

@@ -112,7 +112,9 @@ def certificate(evidence: Evidence, group: Group) -> None:
     verdict = "passed" if stored.passed else "failed"
     words = f"says the run {result.state}, the certificate {verdict}"
     group.check("result.json", right, words)
-    wanted, there = Counter(checks_of(evidence.program)), Counter(c.name for c in stored.checks)
+    every = evidence.environment.options.watch
+    wanted = Counter(checks_of(evidence.program, every))
+    there = Counter(check.name for check in stored.checks)
     for name in wanted - there:
         group.check("the certificate", False, f"lacks a check the plan calls for: {name}")
     if not wanted - there:

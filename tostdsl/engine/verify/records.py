@@ -97,6 +97,11 @@ class StoredOptions(_Record):
     allow_ghosts: bool = False
     checkpoint: StoredInterval | None = None
     keep: Annotated[int, Field(ge=1)] = 2
+    watch: Annotated[int, Field(ge=1)] | None = None
+    channels_last: bool = False
+    compile: bool = False
+    deterministic: bool = False
+    tf32: bool = False
 
 
 class StoredEnvironment(_Record):
@@ -109,6 +114,8 @@ class StoredEnvironment(_Record):
     data: StoredData
     code: list[StoredCode] = []
     versions: dict[str, str | None] = {}
+    in_force: dict[str, Any] = {}
+    """How the device computed (`engine.execution`)."""
     trace_every: Annotated[int, Field(ge=0)] | None = 0
     """Steps from one traced step to the next; None for a run that was not traced, 0 where it was
     not taken down."""
@@ -157,6 +164,15 @@ class StoredKept(_Record):
     loss_without: float | None
 
 
+class StoredWatching(_Record):
+    """What result.json says of what watching the run cost (`engine.watch.Watching`)."""
+
+    every: Annotated[int, Field(ge=1)]
+    looks: Count
+    seconds: Size
+    share: Share
+
+
 class StoredResult(_Record):
     """result.json of a run that came to its end."""
 
@@ -173,6 +189,7 @@ class StoredResult(_Record):
     rehearsal: bool
     kept: StoredKept | None
     seams: Count
+    watching: StoredWatching | None = None
     costly_seams: list[str]
     missed_expectations: list[str]
     validation_accuracy: Share | None = None
