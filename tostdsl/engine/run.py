@@ -293,7 +293,9 @@ class _Session:
     def _returned(self, kit: Equipment, what: str, wanted: Mapping[str, Tensor]) -> None:
         """The network is the one it was to go back to, to the bit, under its new masks."""
         assert kit.masked is not None
-        masks = kit.masked.masks
+        by_weight = {id(w): kit.masked.masks[n] for n, w in kit.masked.weights.items()}
+        every = kit.model.named_parameters(remove_duplicate=False)  # a shared weight has two names
+        masks = {name: by_weight[id(p)] for name, p in every if id(p) in by_weight}
         state = kit.model.state_dict()
         same = all(
             torch.equal(state[name], kept * masks[name] if name in masks else kept)
@@ -327,7 +329,10 @@ class _Session:
     def _scope(self, kit: Equipment, masked: Masked) -> Scope:
         facts, seed, rehearsal = self.images.facts, self.plan.seed, self.program.rehearsal
         weights = masked.weights
-        slopes = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+        slopes = {}
+        if any(weight.grad is not None for weight in weights.values()):
+            for name, weight in weights.items():  # no gradient reaches a layer that is not used
+                slopes[name] = torch.zeros_like(weight) if weight.grad is None else weight.grad
         return Scope(
             kit.model, weights, masked.masks, facts, seed, kit.feed, slopes, rehearsal,
             self._say, self.folder.write_json,

@@ -61,7 +61,10 @@ class MaskSite(Protocol):
 
     @property
     def gradients(self) -> "Mapping[str, torch.Tensor]":
-        """The weights' gradients of the last batch, not masked; only during an update."""
+        """The weights' gradients of the last batch, not masked; only during an update.
+
+        Zero for a weight that the loss does not depend on.
+        """
 
     def generator(self, purpose: str) -> "torch.Generator":
         """A CPU generator derived from the run's seed and a purpose."""
