@@ -17,14 +17,24 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 Write = Callable[[str, str], Path]
 
 
+@pytest.fixture(autouse=True)
+def _forgotten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forget after each test what it imported from a folder of its own: names come again."""
+    before = set(sys.modules)
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(base):
+            del sys.modules[name]
+
+
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
-    """`own(path, text)` writes a file into the current folder; what is imported there is forgotten.
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """`own(path, text)` writes a file into the current folder.
 
     The current folder is the test's own, which is not among those where Python looks.
     """
     monkeypatch.chdir(tmp_path)
-    before = set(sys.modules)
 
     def write(path: str, text: str) -> Path:
         file = tmp_path / path
@@ -32,7 +42,4 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         file.write_text(text, encoding="utf-8")
         return file
 
-    yield write
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
+    return write

@@ -94,8 +94,6 @@ class Record(_Part):
     proof: Proof
     seams: list[Seam]
     files: dict[str, FileEntry]
-    trace: bool
-    """Whether trace.jsonl was begun."""
     tensors: list[str]
     """The names of all tensors beside it, sorted."""
     seconds: float

@@ -15,7 +15,6 @@ from tostdsl.engine import state
 from tostdsl.engine.blobs import blob
 from tostdsl.engine.checkpoint import Snapshot
 from tostdsl.engine.equipment import Equipment
-from tostdsl.engine.folder import TRACE
 from tostdsl.engine.loop import Begin, Loop
 from tostdsl.engine.record import SCHEMA, FileEntry, Position, Record
 
@@ -53,7 +52,6 @@ def take(
         proof=state.take_proof(kit.certificate),
         seams=list(kit.seams),
         files={name: FileEntry(**asdict(entry)) for name, entry in entries.items()},
-        trace=TRACE in entries,
         tensors=sorted(tensors),
         seconds=time.perf_counter() - session.started,
         watching=kit.watch.spent.seconds if kit.watch is not None else 0.0,

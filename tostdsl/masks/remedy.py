@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import ceil
 from typing import TYPE_CHECKING
 
 from tostdsl.diagnostics import TostError
 from tostdsl.masks.allocate import percent_below
 from tostdsl.masks.health import collapsed
 from tostdsl.masks.paths import paths
+from tostdsl.masks.shares import highest_where
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,14 +51,7 @@ def highest_connected(chosen: Chooser, site: MaskSite, below: Fraction) -> Fract
     Found by halving, so where a higher one happens to be connected again, that is not seen; None
     where none is found.
     """
-    low, high = 0, ceil(below * 10_000)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _alive(chosen, site, Fraction(middle, 10_000)):
-            low = middle
-        else:
-            high = middle
-    return Fraction(low, 10_000) if low else None
+    return highest_where(lambda sparsity: _alive(chosen, site, sparsity), below)
 
 
 def _alive(chosen: Chooser, site: MaskSite, sparsity: Fraction) -> bool:

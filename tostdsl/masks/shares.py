@@ -7,9 +7,9 @@ network's order, each as the shape of its weight (out, in, height, width or out,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import ceil, prod
 from typing import Literal
 
 from tostdsl.diagnostics import TostError
@@ -128,10 +128,18 @@ def _cannot(law: Distribution, shapes: Sequence[Shape], sparsity: Fraction) -> T
 
 def highest_alive(law: Distribution, shapes: Mapping[str, Shape]) -> Fraction | None:
     """The highest sparsity, to a hundredth of a percent, at which every layer keeps a weight."""
-    low, high = 0, 10_000
+    return highest_where(lambda sparsity: _alive(law, shapes, sparsity), Fraction(1))
+
+
+def highest_where(holds: Callable[[Fraction], bool], below: Fraction) -> Fraction | None:
+    """The highest sparsity below another, to a hundredth of a percent, at which something holds.
+
+    Found by halving, so where it holds again higher up, that is not seen; None where none is found.
+    """
+    low, high = 0, ceil(below * 10_000)
     while high - low > 1:
         middle = (low + high) // 2
-        if _alive(law, shapes, Fraction(middle, 10_000)):
+        if holds(Fraction(middle, 10_000)):
             low = middle
         else:
             high = middle

@@ -173,6 +173,7 @@ def end(path: Path) -> dict[str, Any]:
         **{name: (path / f"{name}.safetensors").read_bytes() for name in exact},
         "certificate": (path / "certificate.json").read_bytes(),
         "metrics": rows(path),
+        "trace": trace.read_bytes() if (trace := path / "trace.jsonl").exists() else None,
         "result": _without(json.loads((path / "result.json").read_text())),
         "last": last.name,
         "state": (last / "state.safetensors").read_bytes(),

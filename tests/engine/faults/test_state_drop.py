@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import torch
 from pydantic import BaseModel
 from safetensors.torch import load_file, save
 
-from tests.engine.faults.runs import checkpoints, cut, end, resumed
+from tests.engine.faults.runs import RECIPE, begun, checkpoints, cut, end, resumed
 from tests.engine.faults.test_damage import only, signed
+from tests.engine.faults.test_steps import GROWN
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.record import Position, Proof, Record, Training
 
@@ -35,14 +36,13 @@ FIELDS = [f"{part}.{name}".lstrip(".") for part, cls in PARTS.items() for name i
 FAMILIES = ("model:", "optimizer:", "stage:", "cells:", "meter:")
 UNUSED_HERE = {
     "training.host": "names tensors that stay on the CPU beside a GPU",
-    "training.scaler": "holds something with fp16 only, which needs a GPU",
+    "training.scaler": "holds something with fp16 only; ELSEWHERE",
     "training.groups": "no optimizer that is registered changes its settings but the rate, "
     "which is a function of the step",
     "training.plain": "Adam's and SGD's state is all tensors, its keys say who has some",
-    "training.acted": "this recipe has no stage of one moment",
+    "training.acted": "this recipe has no stage of one moment; ELSEWHERE",
     "training.step": "set by the next step; in between it is for messages",
-    "proof.moved": "a lottery's mask does not move in training",
-    "trace": "this run is not traced",
+    "proof.moved": "a lottery's mask does not move in training; ELSEWHERE",
     "moments_plain": "Adam's state is all tensors",
     "seconds": "the time that a run took, which no bits depend on",
     "validation": "replaced at the next epoch's end",
@@ -50,6 +50,12 @@ UNUSED_HERE = {
 }
 """Fields whose value at the start does not show at the end of this run, and why; that they may not
 be missing holds for them, too."""
+ELSEWHERE: Mapping[str, tuple[str, Callable[[Any], object]]] = {
+    "training.scaler": (f"{RECIPE}precision fp16\n", lambda its: {**its, "scale": 2.0}),
+    "training.acted": (GROWN, lambda _: []),
+    "proof.moved": (GROWN, lambda _: {}),
+}
+"""Where some of them do show: a recipe, and what is put in the field's place."""
 
 
 def parts(record: dict[str, Any], field: str) -> tuple[dict[str, Any], str]:
@@ -131,6 +137,25 @@ def test_a_field_of_the_start_is_noticed(
         signed(checkpoints(run)[-1], "state.json", json.dumps(record).encode())
         noticed = noticed or not goes_on(run, wanted)
     assert noticed
+
+
+@pytest.mark.parametrize("field", ELSEWHERE)
+def test_a_field_is_noticed_where_it_is_used(tmp_path: Path, field: str) -> None:
+    """In another recipe's run, with another value: refused, or another end."""
+    assert field in UNUSED_HERE
+    text, changed = ELSEWHERE[field]
+    whole = tmp_path / "whole"
+    begun(whole, text=text, keep=1000)
+    run = killed(whole, tmp_path / "run", 5)
+    record = record_of(run)
+    signed(checkpoints(run)[-1], "state.json", json.dumps(record).encode())
+    assert goes_on(run, end(whole))
+    run = killed(whole, tmp_path / "run", 5)
+    holder, name = parts(record, field)
+    assert holder[name] != changed(holder[name])
+    holder[name] = changed(holder[name])
+    signed(checkpoints(run)[-1], "state.json", json.dumps(record).encode())
+    assert not goes_on(run, end(whole))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
