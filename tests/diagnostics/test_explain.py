@@ -86,6 +86,10 @@ SEEN_ONLY = {
     "R709": "needs a run that was stopped; in tests/engine/resume",
     "R720": "a mistake of the engine, which nobody knows of",
     "R721": "`tost verify-resume` is tried in its own tests",
+    "R801": "of the command line; in tests/compare/test_sides.py",
+    "R802": "needs a repository; in tests/compare/test_sides.py",
+    "R803": "needs two sides; in tests/compare/test_sides.py",
+    "R804": "needs a saved plan; in tests/compare/test_sides.py",
     "R901": "a mistake that nobody thought of",
 }
 """Codes whose page shows a message instead of examples, and why."""

@@ -97,9 +97,13 @@ def compile_source(
     sets: Mapping[str, str] | None = None,
     seed: int | None = None,
     set_file: Source | None = None,
+    resolver: Resolver | None = None,
 ) -> Compiled:
-    """Compile a recipe's text. `path` is where it lies, for `extends`."""
-    return _compile(source, path, Given(sets or {}, set_file, seed))
+    """Compile a recipe's text. `path` is where it lies, for its name and for `extends`.
+
+    Another `resolver` than the usual one finds elsewhere what is extended.
+    """
+    return _compile(source, path, Given(sets or {}, set_file, seed), resolver)
 
 
 def compile_kept(

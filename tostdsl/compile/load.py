@@ -161,7 +161,7 @@ def locate(wanted: str, here: Path, root: Path) -> Path:
     The path is relative and written with `/`, and spelled as on disk, so that the same recipe
     means the same on every system. Links are followed before it is judged where the file lies.
     """
-    reason = _unfit(wanted)
+    reason = unfit(wanted)
     if reason is not None:
         raise TostError.of("T260", path=wanted, reason=reason)
     root = root.resolve()
@@ -175,7 +175,8 @@ def locate(wanted: str, here: Path, root: Path) -> Path:
     return target
 
 
-def _unfit(wanted: str) -> str | None:
+def unfit(wanted: str) -> str | None:
+    """Why a text is no path that a recipe may extend; None where it is one."""
     if not wanted.strip():
         return "it is empty"
     if "\\" in wanted:

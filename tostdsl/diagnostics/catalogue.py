@@ -471,5 +471,14 @@ CATALOGUE: dict[str, Entry] = {
         "do not resume runs of this recipe; please report it with the recipe",
     ),
     "R721": Entry("{what} did not come to its end: {reason}"),
+    "R801": Entry(
+        "`{given}` is not `git:REVISION:PATH`", "write for example `git:HEAD~1:recipe.tost`"
+    ),
+    "R802": Entry("{given} cannot be had: {reason}"),
+    "R803": Entry(
+        "{given} stands for {count} plans, and a comparison is of one with one",
+        "choose one, for example with `{choice}`",
+    ),
+    "R804": Entry("no plan can be read from {path}: {reason}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }
