@@ -16,7 +16,7 @@ from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.plan import MaskPlan, Plan
-from tostdsl.plan.program import Program, lower
+from tostdsl.plan.program import Program, lowered
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
@@ -50,10 +50,7 @@ def load(
 
 def program(plan: Plan) -> Program | None:
     """The program of a plan, where its data's size is known without loading it."""
-    facts = plan.data.facts()
-    if facts is None:
-        return None
-    return lower(plan, plan.data.steps_per_epoch(facts.train_size))
+    return lowered(plan)
 
 
 def plan_from_json(content: Mapping[str, object]) -> Plan:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from tostdsl.cli.report import show, status
+from tostdsl.cli.report import show, status, unexpected
 from tostdsl.diagnostics import TostError
 
 COMMANDS = {
@@ -25,6 +25,7 @@ COMMANDS = {
     "fix": "Apply the fixes that messages offer.",
     "fmt": "Rewrite recipes in the one layout.",
     "plan": "Show what a recipe means: values, phases, timeline.",
+    "diff": "Tell in what recipes, plans or runs differ, and what it means.",
     "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
     "resume": "Go on with a run that was stopped.",
@@ -103,10 +104,7 @@ def entry() -> NoReturn:
     except Exception as error:  # no traceback may reach a user
         if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
             sys.exit(_output_failed(error))
-        if os.environ.get("TOST_DEBUG"):
-            raise
-        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        show(TostError.of("R901", reason=reason).diagnostics)
+        show(unexpected(error))
         sys.exit(1)
 
 
