@@ -15,7 +15,7 @@ from tostdsl.compare.git import GIT, spelled
 from tostdsl.compare.past import compile_past
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.load import read
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.plan.marker import MARKER, holds_run
 from tostdsl.plan.plan import SCHEMA, Plan
 from tostdsl.source import Source
@@ -101,13 +101,10 @@ def of(name: str, made: Compiled) -> tuple[Side, ...]:
 
 
 def several(found: tuple[Side, ...]) -> TostError:
-    """The error that a side stands for several plans, which says how to choose one."""
-    first = found[0]
-    words = [
-        f"--seed {text}" if name == "seed" else f"--set {name}={text}"
-        for name, text in first.values.items()
-    ]
-    return TostError.of("R803", given=first.name, count=len(found), choice=" ".join(words))
+    """The error that a side stands for several plans, which have no partners."""
+    names = " and ".join(f"`sweep {name}`" for name in found[0].values)
+    help = f"leave {names} out there, or have the same on both sides"
+    return TostError([diagnose("R803", given=found[0].name, count=len(found), help=help)])
 
 
 def _run(folder: Path) -> Path:
@@ -133,8 +130,7 @@ def saved(path: Path) -> Plan:
     except (ValueError, RecursionError):
         raise TostError.of("R804", path=path, reason="it is not JSON") from None
     if isinstance(content, list) and content:
-        choice = "tost plan --set NAME=VALUE --json"
-        raise TostError.of("R803", given=path, count=len(content), choice=choice)
+        raise TostError.of("R803", given=path, count=len(content))
     inner = content.get("plan") if isinstance(content, dict) else None
     if not isinstance(inner, dict):
         raise TostError.of("R804", path=path, reason="it holds no `plan`")

@@ -477,7 +477,7 @@ CATALOGUE: dict[str, Entry] = {
     "R802": Entry("{given} cannot be had: {reason}"),
     "R803": Entry(
         "{given} stands for {count} plans, and a comparison is of one with one",
-        "choose one, for example with `{choice}`",
+        "save the one that is meant by itself",
     ),
     "R804": Entry("no plan can be read from {path}: {reason}"),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
