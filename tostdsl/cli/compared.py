@@ -70,7 +70,12 @@ def _one(comparison: Comparison, width: int, paint: Paint) -> Iterator[str]:
         colour = {"yes": "green", "partly": "yellow", "unknown": "yellow"}.get(
             verdict.answer, "red"
         )
-        yield f"{verdict.question}  {paint(verdict.answer, colour)}"
+        *most, last = wrap(verdict.question, width)
+        yield from most
+        if columns(last) + 2 + len(verdict.answer) <= width:
+            yield f"{last}  {paint(verdict.answer, colour)}"
+        else:
+            yield from (last, f"  {paint(verdict.answer, colour)}")
         yield from (f"  {line}" for line in wrap(printable(verdict.why), width - 2))
 
 

@@ -77,8 +77,9 @@ def command(
         raise click.UsageError("standard input can be one of the two only")
     if against is not None and STDIN in paths:
         raise click.UsageError("standard input has no past")
+    pairs = [paths] if against is None else list(recipe_files(paths))
     sound, found = True, []
-    for pair in [paths] if against is None else recipe_files(paths):
+    for pair in pairs:
         try:
             if isinstance(pair, Diagnostic):
                 raise TostError([pair])
@@ -94,7 +95,7 @@ def command(
             sound = False
     form = "json" if as_json else form
     if found:
-        _print(found, form, several=len(paths) > 2 or len(found) > 1)
+        _print(found, form, several=len(pairs) > 1)
     if not sound:
         return TROUBLE
     return int(any(not each.same for group in found for each in group))

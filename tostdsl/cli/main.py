@@ -2,7 +2,8 @@
 
 0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
 4 an expectation was missed, 75 another process has
-the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
+the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1. `tost diff`: 1 they differ, 2 any
+trouble.
 """
 
 from __future__ import annotations
