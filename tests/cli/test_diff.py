@@ -333,6 +333,7 @@ def test_git_diff_of_new_gone_and_renamed_files(driver: Path) -> None:
     git(driver, "add", "-N", "new.tost")
     lines = git_diff(driver, "HEAD", "--no-renames")
     assert "+++ b/new.tost" in lines
+    assert 2 == sum(bool(re.match(r"index [0-9a-f]{7}\.\.[0-9a-f]{7}$", line)) for line in lines)
     assert "+seed 1" in lines
     assert "--- a/b.tost" in lines
     assert 2 == sum(line.startswith("recipe base, plan ") for line in lines)

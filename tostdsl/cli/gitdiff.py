@@ -42,9 +42,14 @@ def drive(words: list[str]) -> int:
     for line in lines:
         say(line)
     if not lines and old_hex != new_hex:
-        say(f"index {old_hex[:7]}..{new_hex[:7]}")
+        say(f"index {_short(old_hex)}..{_short(new_hex)}")
     _body(a, b)
     return 0
+
+
+def _short(digest: str) -> str:
+    """The beginning of an object's name; zeros for what is none."""
+    return "0" * 7 if digest == "." else digest[:7]
 
 
 @dataclass(frozen=True, slots=True)
