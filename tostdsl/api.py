@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
-from tostdsl.compile.compiler import Compiled, compile_file, compile_kept, compile_source
+from tostdsl.compile.compiler import Compiled, PlanFile, compile_file, compile_kept, compile_source
 from tostdsl.compile.fix import Fixed, apply_fixes
 from tostdsl.compile.kept import kept_name
 from tostdsl.compile.load import read
@@ -119,14 +120,20 @@ def resume(
     return engine_resume(folder, options, observer, _recompiled, edited)
 
 
-def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
-    """What a compiled recipe was given from outside: `params` by name as texts, and the `seed`."""
+def given(
+    recipe: Recipe, seed: int | None = None, plan_file: PlanFile | None = None
+) -> dict[str, Any]:
+    """What a compiled recipe was given from outside: `params` by name as texts, and the `seed`.
+
+    With `plan_file` it was no recipe, but that saved plan, which is then told by name and SHA-256.
+    """
     outside = {
         name: value.value.span.text
         for name, value in recipe.params.items()
         if value.by in ("--set", "--set-file")
     }
-    return {"params": outside, "seed": seed}
+    saved = {"plan_file": asdict(plan_file)} if plan_file is not None else {}
+    return {"params": outside, "seed": seed, **saved}
 
 
 def checkup(

@@ -69,7 +69,7 @@ recipe_argument = click.argument(
     "recipe",
     type=Named(),
     metavar="RECIPE",
-    shell_complete=complete.recipes,
+    shell_complete=complete.recipes_and_plans,
 )
 
 

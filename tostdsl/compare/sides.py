@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from tostdsl import registry
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.load import decode
+from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.marker import MARKER, holds_run
-from tostdsl.plan.plan import SCHEMA, Plan
+from tostdsl.plan.plan import Plan
 
 GIT = "git:"
 """Begins `git:REV:path`."""
@@ -42,9 +39,7 @@ def side(given: str, sets: Mapping[str, str] | None = None, seed: int | None = N
         return past(given, sets, seed)
     path = Path(given)
     if path.is_dir() and holds_run(path):
-        return Side(given, saved(path / MARKER))
-    if path.suffix == ".json":
-        return Side(given, saved(path))
+        return Side(given, read_saved(path / MARKER))
     return _only(given, compile_file(path, sets, seed))
 
 
@@ -53,7 +48,11 @@ def past(given: str, sets: Mapping[str, str] | None = None, seed: int | None = N
     rev, colon, name = given.removeprefix(GIT).partition(":")
     if not (rev and colon and name):
         raise TostError.of("R801", given=given)
-    command = ["git", "show", f"{rev}:{name if '/' in name or name.startswith('.') else './' + name}"]
+    command = [
+        "git",
+        "show",
+        f"{rev}:{name if '/' in name or name.startswith('.') else './' + name}",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError as error:
@@ -70,23 +69,6 @@ def _only(name: str, made: Compiled) -> Side:
     if len(made.variants) != 1:
         raise TostError.of("R803", given=name, count=len(made.variants))
     assert made.recipe is not None
-    text = made.recipe.source.text if len(made.recipe.sources) == 1 else None
+    whole = made.plan_file is None and len(made.recipe.sources) == 1
+    text = made.recipe.source.text if whole else None
     return Side(name, made.plans[0], text, made.diagnostics)
-
-
-def saved(path: Path) -> Plan:
-    """The plan of plan.json, of a run or of `tost plan --json`."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, list):
-            raise TostError.of("R803", given=path, count=len(content))
-        inner = content["plan"]
-        if type(inner["schema"]) is int and inner["schema"] != SCHEMA:
-            reason = f"it is written in schema {inner['schema']}, this version reads {SCHEMA}"
-            raise TostError.of("R804", path=path, reason=reason)
-        return Plan.from_json(inner, registry.get)
-    except OSError as error:
-        raise TostError.of("R804", path=path, reason=(error.strerror or "").lower()) from None
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TostError.of("R804", path=path, reason=reason) from None

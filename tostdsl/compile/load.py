@@ -128,8 +128,8 @@ def _beside(shown: str, name: str) -> str:
     return name if folder == "." else f"{folder.removesuffix('/')}/{name}"
 
 
-def fetch(path: Path, name: str | None = None) -> bytes:
-    """At most one byte more of a regular file than a recipe may have.
+def fetch(path: Path, name: str | None = None, limit: int = MAX_BYTES) -> bytes:
+    """At most one byte more of a regular file than the limit, which is a recipe's.
 
     What is no regular file (a pipe, a device) is not read: it could be endless, or never come.
     """
@@ -143,7 +143,7 @@ def fetch(path: Path, name: str | None = None) -> bytes:
                 raise TostError.of("T213", path=shown, reason="it is a folder")
             if not stat.S_ISREG(mode):
                 raise TostError.of("T213", path=shown, reason="it is not a regular file")
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit + 1)
     except IsADirectoryError:
         reason = "it is a folder"
     except FileNotFoundError:

@@ -2,7 +2,8 @@
 
 recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
-plan.json            the canonical plan with its fingerprint
+plan.json            the canonical plan with its fingerprint, and what was `given` from outside of
+                     the recipe, or as `plan_file` the saved plan that there was in its place
 environment.json     versions, device, threads, data, files of the user's own functions,
                      `trace_every` (null for a run not traced), `options` that the run was started
                      with, and how the device computed, `in_force` (see `execution`)
@@ -204,7 +205,8 @@ class RunFolder:
     ) -> None:
         """The plan, the texts it came from by file name, and what was set from outside of them.
 
-        `given` is None where nobody said, else `params` by name and the `seed`, null when unset.
+        `given` is None where nobody said, else `params` by name and the `seed`, null when unset,
+        and `plan_file` (name and SHA-256) where there was a saved plan in place of the texts.
         """
         content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "given": given}
         self.write_json(MARKER, content)
