@@ -193,7 +193,7 @@ def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[
 
 
 def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
-    """What a run folder keeps of a recipe: the texts as they were, and the plan as one recipe.
+    """What a run folder keeps of a recipe: its files as they were, and the plan as one recipe.
 
     The top recipe is `recipe.tost`, and what it extends lies where it finds it. Where one of those
     would lie in the place of a file of the run, or outside of the folder, all of them lie in
@@ -202,12 +202,12 @@ def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
     printed, _ = format_text(Source("plan.tost", print_plan(plan)))
     kept = {"plan.tost": printed or print_plan(plan)}
     if sources:
-        kept["recipe.tost"] = sources[0].text
+        kept["recipe.tost"] = sources[0].written
     extended = [(_from_top(source, sources[0]), source) for source in sources[1:]]
     paths = {path for path, _ in extended}
     numbered = len(paths) < len(extended) or not all(map(_free, paths))
     for index, (path, source) in enumerate(extended, 1):
-        kept[kept_name(index, path) if numbered else path] = source.text
+        kept[kept_name(index, path) if numbered else path] = source.written
     return kept
 
 

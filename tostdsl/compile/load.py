@@ -45,13 +45,14 @@ def decode(data: bytes, name: str) -> Source:
     if encoding is not None:
         raise TostError([diagnose("T158", _start(name), encoding=encoding)])
     try:
-        text = data.decode("utf-8-sig")
+        raw = data.decode("utf-8")
     except UnicodeDecodeError as error:
         byte = f"0x{data[error.start]:02x}"
         raise TostError(
             [diagnose("T106", _line(data, error.start, name), byte=byte, offset=error.start)]
         ) from None
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = raw.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return Source(name, text, None if raw == text else raw)
 
 
 def _start(name: str) -> Span:

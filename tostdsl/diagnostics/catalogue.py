@@ -459,6 +459,14 @@ CATALOGUE: dict[str, Entry] = {
         "run `tost fix` again for the next ones",
         "note",
     ),
+    "R605": Entry(
+        "no recipe can be shown of {path}: {reason}",
+        "give the folder of a run, or one of its checkpoints, such as `RUN/ckpt/step-0000120`",
+    ),
+    "R606": _warning(
+        "{path} is not as the run wrote it",
+        "`tost verify` tells whether it still means the plan that ran; `--plan` shows that",
+    ),
     "R701": Entry("there is nothing to resume in {path}: {reason}"),
     "R702": Entry("this checkpoint does not fit the run: {reason}"),
     "R703": Entry(
