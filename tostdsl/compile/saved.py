@@ -13,17 +13,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
+
 from tostdsl import registry
 from tostdsl.compile.compiler import Compiled, PlanFile, compile_source
 from tostdsl.compile.load import MAX_TOTAL, fetch
 from tostdsl.compile.print import print_plan
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
-from tostdsl.diagnostics.model import clipped
 from tostdsl.plan.differences import differences, few
 from tostdsl.plan.plan import SCHEMA, Plan
+from tostdsl.plan.spec import Spec
 from tostdsl.plan.stored import NoPlan, NotHere, plan_of
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
+
+MAX_SAID = 300
+"""Characters of a reason."""
 
 
 def saved_json(plan: Plan) -> dict[str, Any]:
@@ -34,7 +39,21 @@ def saved_json(plan: Plan) -> dict[str, Any]:
         writer: str | None = version("tostdsl")
     except PackageNotFoundError:
         writer = None
-    return {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "tostdsl": writer}
+    content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "tostdsl": writer}
+    versions, names = registry.plugins(), sorted(_plugins(plan))
+    return {**content, "plugins": {name: versions[name] for name in names}} if names else content
+
+
+def _plugins(value: object) -> set[str]:
+    """The distributions of the plug-ins that a plan, or a part of one, needs."""
+    found = set()
+    if isinstance(value, Spec):
+        found = {registry.plugin_of(value.kind, value.name)}
+    if isinstance(value, BaseModel):
+        value = [getattr(value, name) for name in type(value).model_fields]
+    for each in value if isinstance(value, list | tuple) else ():
+        found |= _plugins(each)
+    return {name for name in found if name is not None}
 
 
 def saved_text(plan: Plan) -> str:
@@ -146,14 +165,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(path: Path, reason: str, help: str | None = None) -> NoReturn:
-    raise TostError([diagnose("T270", path=path, reason=clipped(reason), help=help)])
+    raise TostError([diagnose("T270", path=path, reason=_cut(reason), help=help)])
+
+
+def _cut(text: str) -> str:
+    """What stands in a file may be of any length, a message not."""
+    return text if len(text) <= MAX_SAID else f"{text[:MAX_SAID]}…"
 
 
 def _elsewhere(content: Mapping[str, Any], path: Path, why: NotHere) -> Diagnostic:
     """The report of a plan of another installation, with what is known of that."""
     writer, schema = content.get("tostdsl"), _plan(content).get("schema")
     help = None
-    if schema != SCHEMA:
+    plugins = content.get("plugins")
+    if schema == SCHEMA and isinstance(plugins, dict) and plugins:
+        wanted = ", ".join(f"`{name}` {version}" for name, version in plugins.items())
+        help = _cut(f"it was saved with the plug-ins {wanted}: install what is missing")
+    elif schema != SCHEMA:
         known = isinstance(writer, str) and schema is not None
-        help = clipped(f"tostdsl {writer} wrote it, and reads it") if known else None
-    return diagnose("T271", path=path, reason=clipped(str(why)), help=help)
+        help = _cut(f"tostdsl {writer} wrote it, and reads it") if known else None
+    return diagnose("T271", path=path, reason=_cut(str(why)), help=help)
