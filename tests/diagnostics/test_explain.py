@@ -70,6 +70,7 @@ SEEN_ONLY = {
     "R602": "a mistake in a fix, which nobody knows of",
     "R603": "`tost new` is tried in its own tests",
     "R604": "a page is short",
+    "R606": "needs a run that was edited; in tests/cli/test_show.py",
     "R204": "needs two processes",
     "R205": "needs a full disk",
     "R206": "needs a full disk",

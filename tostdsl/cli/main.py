@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "Train a recipe and leave a run folder.",
     "resume": "Go on with a run that was stopped.",
     "verify-resume": "Kill a recipe's run at random steps, resume it, and compare.",
+    "show": "Print the recipe that a run or a checkpoint is of.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",

@@ -57,7 +57,8 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 def _unreadable(diagnostic: Diagnostic) -> bool:
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
     return diagnostic.code in ("T106", "T109", "T158") or (
-        diagnostic.code in ("T213", "R340", "R411", "R413", "R601") and not diagnostic.labels
+        diagnostic.code in ("T213", "R340", "R411", "R413", "R601", "R605")
+        and not diagnostic.labels
     )
 
 
@@ -78,7 +79,7 @@ recipe_argument = click.argument(
     "recipe",
     type=Named(),
     metavar="RECIPE",
-    shell_complete=complete.recipes,
+    shell_complete=complete.recipes_and_plans,
 )
 
 

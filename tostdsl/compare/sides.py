@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from tostdsl import registry
 from tostdsl.compare.git import GIT, spelled
 from tostdsl.compare.past import compile_past
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.load import read
+from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.plan.marker import MARKER, holds_run
-from tostdsl.plan.plan import SCHEMA, Plan
+from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 
 CHECKPOINTS = "ckpt"
@@ -65,9 +62,7 @@ def sides(
         return of(given, compile_past(parts[0], Path(parts[1]), dict(sets or {}), seed, values))
     path = Path(given)
     if path.is_dir():
-        return (Side(given, saved(_run(path) / MARKER)),)
-    if path.suffix == ".json":
-        return (Side(given, saved(path)),)
+        return (Side(given, read_saved(_run(path) / MARKER)),)
     return of(given, compile_file(path, sets, seed, set_file))
 
 
@@ -115,35 +110,3 @@ def _run(folder: Path) -> Path:
             return each
     reason = "this folder holds no run, and is no checkpoint of one"
     raise TostError.of("R804", path=folder, reason=reason)
-
-
-def saved(path: Path) -> Plan:
-    """The plan of a file: `plan.json` of a run, or what `tost plan --json` prints of one.
-
-    `TostError` R804 where there is none, R803 where there are several.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise TostError.of("R804", path=path, reason=reason) from None
-    except (ValueError, RecursionError):
-        raise TostError.of("R804", path=path, reason="it is not JSON") from None
-    if isinstance(content, list) and content:
-        raise TostError.of("R803", given=path, count=len(content))
-    inner = content.get("plan") if isinstance(content, dict) else None
-    if not isinstance(inner, dict):
-        raise TostError.of("R804", path=path, reason="it holds no `plan`")
-    schema = inner.get("schema")
-    if schema != SCHEMA:
-        reason = f"it is written in schema {schema}, this version reads {SCHEMA}"
-        raise TostError.of("R804", path=path, reason=reason)
-    try:
-        return Plan.from_json(inner, registry.get)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        reason = f"{where}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    raise TostError.of("R804", path=path, reason=reason)

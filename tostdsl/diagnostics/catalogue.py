@@ -126,6 +126,20 @@ CATALOGUE: dict[str, Entry] = {
         "give one of them another name",
     ),
     "T263": Entry("the recipe and what it extends are {size} bytes, the limit is {limit}"),
+    # -- names: saved plans
+    "T270": Entry(
+        "`{path}` holds no plan: {reason}",
+        "`tost plan RECIPE -o FILE` saves one, which nobody needs to edit: recipes are for that",
+    ),
+    "T271": Entry(
+        "the plan in `{path}` cannot be read here: {reason}",
+        "read it with the version or plug-in that it was saved with, or save its recipe's plan "
+        "again",
+    ),
+    "T272": Entry(
+        "`{option}` cannot change `{path}`: in a saved plan everything is settled",
+        "give `{option}` where the plan is made from its recipe: `tost plan RECIPE -o FILE`",
+    ),
     # -- values and units
     "T301": Entry("`{name}` wants {expected}, found {found}"),
     "T302": Entry("`{name}` wants a percent, found {found}", "write `{write}`"),
@@ -444,6 +458,14 @@ CATALOGUE: dict[str, Entry] = {
         "`{path}` is so long that there was time for {applied} only",
         "run `tost fix` again for the next ones",
         "note",
+    ),
+    "R605": Entry(
+        "no recipe can be shown of {path}: {reason}",
+        "give the folder of a run, or one of its checkpoints, such as `RUN/ckpt/step-0000120`",
+    ),
+    "R606": _warning(
+        "{path} is not as the run wrote it",
+        "`tost verify` tells whether it still means the plan that ran; `--plan` shows that",
     ),
     "R701": Entry("there is nothing to resume in {path}: {reason}"),
     "R702": Entry("this checkpoint does not fit the run: {reason}"),

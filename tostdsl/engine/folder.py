@@ -2,7 +2,8 @@
 
 recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
-plan.json            the canonical plan with its fingerprint
+plan.json            the canonical plan with its fingerprint, and what was `given` from outside of
+                     the recipe, or as `plan_file` the saved plan that there was in its place
 environment.json     versions, device, threads, data, files of the user's own functions,
                      `trace_every` (null for a run not traced), `options` that the run was started
                      with, and how the device computed, `in_force` (see `execution`)
@@ -56,14 +57,13 @@ from safetensors.torch import save
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
+from tostdsl.engine.provenance import is_text
 from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
 TRACE, LIVES = "trace.jsonl", "lives.jsonl"
 LINES = (METRICS, TRACE, LIVES)
 """The files that are written line by line."""
-OWN = (".json", ".jsonl", ".safetensors", ".svg")
-"""How the names of the files end that are no texts of the recipe."""
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -145,6 +145,8 @@ class RunFolder:
         self.path = path
         self._lines: dict[str, Lines] = {}
         self._written: dict[str, Entry] = {}
+        self.texts: dict[str, str] = {}
+        """plan.json and the texts of the recipe, by name."""
         if begun is not None:
             self._lock = lock or Lock(path)
             self._go_on(begun)
@@ -178,10 +180,11 @@ class RunFolder:
             except OSError as error:
                 reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             if reason:
-                for lines in self._lines.values():
-                    lines.close()
+                self.shut()
                 raise TostError.of("R706", path=self.path / name, reason=reason)
             self._written[name] = entry
+            if is_text(name) or name == MARKER:
+                self.texts[name] = (self.path / name).read_bytes().decode("utf-8", "replace")
         self._metrics = self._lines[METRICS]
         try:
             self._lines[LIVES] = Lines(self.path / LIVES, _whole_lines(self.path / LIVES))
@@ -204,16 +207,18 @@ class RunFolder:
     ) -> None:
         """The plan, the texts it came from by file name, and what was set from outside of them.
 
-        `given` is None where nobody said, else `params` by name and the `seed`, null when unset.
+        `given` is None where nobody said, else `params` by name and the `seed`, null when unset,
+        and `plan_file` (name and SHA-256) where there was a saved plan in place of the texts.
         """
         content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "given": given}
         self.write_json(MARKER, content)
         for name, text in texts.items():
             self.write_text(name, text)
+        self.texts = {MARKER: json_text(content), **texts}
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A JSON file, readable and sorted."""
-        self.write_text(name, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        self.write_text(name, json_text(content))
 
     def log(self, row: Mapping[str, Any]) -> None:
         """A line of metrics.jsonl, on disk at once."""
@@ -254,9 +259,13 @@ class RunFolder:
 
     def close(self) -> None:
         """Close what is open, and let others into the folder."""
+        self.shut()
+        self._lock.release()
+
+    def shut(self) -> None:
+        """Close what is open; others stay outside."""
         for lines in self._lines.values():
             lines.close()
-        self._lock.release()
 
     def _write(self, name: str, content: bytes) -> None:
         target = self.path / name
@@ -270,6 +279,11 @@ class RunFolder:
         self._written[name] = entry_of(content)
 
 
+def json_text(content: Mapping[str, Any]) -> str:
+    """A JSON file's text."""
+    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
 def _ordered(content: bytes) -> bytes:
     """A safetensors file with its notes sorted: the library writes them in any order."""
     size = int.from_bytes(content[:8], "little")
@@ -279,11 +293,6 @@ def _ordered(content: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     padded = text.ljust(-(-len(text) // 8) * 8)
     return len(padded).to_bytes(8, "little") + padded + content[8 + size :]
-
-
-def is_text(name: str) -> bool:
-    """Whether a file of a run folder is a text of the recipe, which may be edited."""
-    return not name.endswith(OWN)
 
 
 def _whole_lines(path: Path) -> Entry:

@@ -154,6 +154,8 @@ class Loop:
             on_batch.append(kit.tracer.over(kit, self.phase, segment, self.attached, self.scaler))
         on_loss = _bound(hooks[::-1], "loss")
         on_grads = _bound(hooks[::-1], "grads")
+        if on_grads and scaler.is_enabled():
+            on_grads.insert(0, self._unscale)
         on_stepped = _bound(hooks[::-1], "stepped")
         if scaler.is_enabled():  # stages may have brought parameters of their own
             devices.settle(optimizer)
@@ -217,6 +219,12 @@ class Loop:
         """A training step from the gradients at hand."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+    def _unscale(self) -> None:
+        """Take the loss scale out of the gradients that are stepped on, for hooks that see them."""
+        update = self.phase.updates.get(self.step)
+        if update is None or update.step != self.step:
+            self.scaler.unscale_(self.optimizer)
 
     def _turn(self, update: Update) -> None:
         """A step at which the mask moves: after it, or in its place."""

@@ -18,12 +18,14 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import Checkpoints, Skipped
 from tostdsl.engine.execution import NAMES, Execution
 from tostdsl.engine.execution import differences as differences_of
-from tostdsl.engine.folder import RunFolder, is_text
+from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import Entry, entry_of, gap
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of
+from tostdsl.engine.provenance import is_text
+from tostdsl.engine.record import Record
 from tostdsl.engine.run import Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
@@ -136,6 +138,11 @@ def _go_on(
             raise TostError.of("R705", origin=made.images.origin)
         _refuse_other_code(plan, environment)
         folder = RunFolder(path, files, lock)
+        try:
+            _refuse_other_texts(snapshot.record)
+        except TostError:
+            folder.shut()
+            raise
     except BaseException:
         lock.release()
         raise
@@ -224,6 +231,19 @@ def _edited(
             reason = (error.strerror or str(error)).lower()
             raise TostError.of("R706", path=path / name, reason=reason) from None
     return now
+
+
+def _refuse_other_texts(record: Record) -> None:
+    """The recipe in a checkpoint must be that of the run whose files it names."""
+    if record.texts is not None:
+        kept = {name: entry_of(text.encode()) for name, text in record.texts.items()}
+        named = {
+            name: Entry(entry.bytes, entry.sha256)
+            for name, entry in record.files.items()
+            if is_text(name) or name == MARKER
+        }
+        if kept != named:
+            raise TostError.of("R702", reason="the recipe in it is not the one of the run")
 
 
 def _refuse_other_code(plan: Plan, environment: StoredEnvironment) -> None:

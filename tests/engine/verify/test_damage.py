@@ -506,7 +506,8 @@ def test_infinity_is_no_value(run: Path) -> None:
 
     edit_json(run / "plan.json", change)
     reseal(run)
-    assert "plan: plan.json holds a plan, but not in the form that a run writes" in failures(run)
+    words = "clip` is not in the form in which a plan is written"
+    assert words in failures(run)
 
 
 @pytest.mark.parametrize(
