@@ -376,7 +376,7 @@ CATALOGUE: dict[str, Entry] = {
         "go on with `tost resume {path}`",
     ),
     "R309": Entry(
-        "weights or moments are no numbers any more after step {step} of {phase}",
+        "weights, buffers or moments are no numbers any more after step {step} of {phase}",
         "lower the learning rate; the last checkpoint is from before that",
     ),
     "R310": Entry(

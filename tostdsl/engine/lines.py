@@ -101,3 +101,4 @@ class Lines:
             pass
         finally:
             os.close(self._file)
+            self._file = -1  # a number that no later file gets, whoever still writes
