@@ -371,6 +371,10 @@ CATALOGUE: dict[str, Entry] = {
         "cannot write a checkpoint to {path}: {reason}; training goes on, the last one stays",
         "make room: without it a stop costs all steps since then",
     ),
+    "R207": _warning(
+        "cannot write {path}: {reason}; training goes on, its lines wait in memory",
+        "make room: no checkpoint is kept before they are written, and the run cannot end",
+    ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
     "R303": Entry("out of memory on {device}{fits}", "lower the batch size{write}"),
@@ -386,7 +390,7 @@ CATALOGUE: dict[str, Entry] = {
         "go on with `tost resume {path}`",
     ),
     "R309": Entry(
-        "weights or moments are no numbers any more after step {step} of {phase}",
+        "weights, buffers or moments are no numbers any more after step {step} of {phase}",
         "lower the learning rate; the last checkpoint is from before that",
     ),
     "R310": Entry(

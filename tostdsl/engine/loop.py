@@ -284,12 +284,13 @@ class Loop:
         return found
 
     def refuse_infinite(self) -> None:
-        """`TostError` R302 or R309 where loss, weights or moments are no numbers any more."""
+        """`TostError` R302 or R309 where loss, weights, buffers or moments are no numbers now."""
         self._finite(self.meter.read()[0])
         held = [p for group in self.optimizer.param_groups for p in group["params"]]
         for state in self.optimizer.state.values():
             held += [value for value in state.values() if isinstance(value, Tensor)]
         floating = [tensor.detach() for tensor in held if tensor.is_floating_point()]
+        floating += self.kit.statistics()
         sound = torch.stack([tensor.isfinite().all().to(self.kit.device) for tensor in floating])
         if not bool(sound.all()):
             raise TostError.of("R309", step=self.step, phase=self.phase.name)

@@ -111,7 +111,7 @@ def restore(session: Session, kit: Equipment, snapshot: Snapshot) -> None:
         if like.keys() != found.keys():
             raise TostError.of("R702", reason="what it goes back to is another network")
         session.rewind = {name: found[name].to(like[name].device) for name in like}
-        session.digests["rewind"] = record.rewind
+        session.digests["rewind"] = session.origin = record.rewind
     if record.moments_plain is not None:
         session.moments = _moments(kit, record, blobs.get(record.moments) if record.moments else {})
         if record.moments is not None:

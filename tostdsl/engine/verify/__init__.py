@@ -305,7 +305,7 @@ class _Verification:
         return ()
 
     def _judge(self, evidence: Evidence) -> None:
-        if wrong := lives.gap(self.folder, evidence.program.steps):
+        if wrong := lives.gap(self.folder, evidence.program.steps, evidence.environment):
             self._group("files").check(LIVES, False, wrong)
         network = weights.network(evidence, self._group("network"))
         masked = weights.masks(evidence, network, self._group("masks"))
