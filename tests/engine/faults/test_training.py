@@ -266,6 +266,17 @@ def test_the_folders_recipe_may_be_edited(tmp_path: Path) -> None:
         assert wanted == codes(error)
 
 
+@pytest.mark.parametrize("name", ["plan.json", "metrics.jsonl", "environment.json"])
+def test_a_file_that_is_lost_is_named(base: Path, tmp_path: Path, name: str) -> None:
+    """R706, and not that there is no run."""
+    again = cut(base, tmp_path / "again", 20)
+    (again / name).unlink()
+    with pytest.raises(TostError, match="missing") as error:
+        resumed(again)
+    assert ["R706"] == codes(error)
+    assert name in error.value.diagnostics[0].message
+
+
 NETS = """\
 from torch import nn
 
