@@ -40,7 +40,7 @@ from tostdsl.engine.verify.records import (
 )
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.differences import differences, few
-from tostdsl.plan.marker import MARKER, end_of, holds_run
+from tostdsl.plan.marker import MARKER, METRICS, end_of, holds_run
 from tostdsl.plan.plan import Plan
 
 ENVIRONMENT, RESULT, CERTIFICATE = "environment.json", "result.json", "certificate.json"
@@ -81,6 +81,9 @@ def resume(
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
+        lost = [name for name in (MARKER, METRICS) if not (path / name).is_file()]
+        if Checkpoints(path).names():
+            raise TostError.of("R706", path=path / lost[0], reason="is missing")
         raise TostError.of("R701", path=path, reason="it holds no run")
     if end_of(path) == "finished":
         raise TostError.of("R701", path=path, reason="the run in it has come to its end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.conftest import Write
 from tests.engine.faults.runs import (
     RECIPE,
     at_step,
@@ -25,8 +27,9 @@ from tests.engine.faults.runs import (
 from tostdsl import api
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.checkpoint import Checkpoints
-from tostdsl.engine.keeper import Keeper
+from tostdsl.engine.keeper import Every, Keeper
 from tostdsl.engine.observer import Observer
+from tostdsl.engine.run import RunOptions
 from tostdsl.models.nets.cifar_resnet import CifarResNet
 
 FITS = 40
@@ -66,28 +69,46 @@ def spoil_moments(loop: Any) -> None:
     next(iter(loop.optimizer.state.values()))["exp_avg"].fill_(float("inf"))
 
 
+@torch.no_grad()
+def spoil_statistics(loop: Any) -> None:
+    loop.kit.model.bn1.running_var.fill_(float("inf"))
+
+
+def spoil_stages_statistics(loop: Any) -> None:
+    buffers = [each for stage in loop.kit.surgeon.attached for each in stage.buffers()]
+    next(each for each in buffers if each.is_floating_point()).fill_(float("nan"))
+
+
 def spoil_loss(loop: Any) -> None:
     loop.meter.loss.fill_(float("nan"))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "code"), [(spoil_weights, "R309"), (spoil_moments, "R309"), (spoil_loss, "R302")]
+    ("spoil", "step", "code"),
+    [
+        (spoil_weights, 12, "R309"),
+        (spoil_moments, 12, "R309"),
+        (spoil_statistics, 12, "R309"),
+        (spoil_stages_statistics, 20, "R309"),
+        (spoil_loss, 12, "R302"),
+    ],
 )
 def test_what_is_no_number_replaces_no_checkpoint(
     base: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     spoil: Callable[[Any], None],
+    step: int,
     code: str,
 ) -> None:
     """The run ends at the next checkpoint, the last one is from before, and goes on soundly."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        of_loop(patch, 12, spoil)
+        of_loop(patch, step, spoil)
         with pytest.raises(TostError) as error:
             begun(out, 4)
     assert [code] == codes(error)
-    assert "step-0000008" == checkpoints(out)[-1].name
+    assert f"step-{step - 4:07}" == checkpoints(out)[-1].name
     told = json.loads((out / "result.json").read_text())
     assert ("failed", True) == (told["state"], code in told["reason"])
     resumed(out)
@@ -206,6 +227,81 @@ def test_another_recipe_is_refused_and_the_same_in_other_words_is_not(
     said = "# as before\n" + RECIPE.replace("seed 3", "seed   3 # the third")
     api.resume(again, edited=[plan_of(said)])
     assert [] == unequal(base, again)
+
+
+def test_a_name_is_no_change_of_meaning(base: Path, tmp_path: Path) -> None:
+    """Of the recipe, which is its file's where none is written, nor is a title."""
+    again = cut(base, tmp_path / "again", 20)
+    named = plan_of(f'recipe other "A title"\n{RECIPE}')
+    assert "other" == named.name != plan_of().name
+    api.resume(again, edited=[named])
+    assert [] == unequal(base, again)
+
+
+def test_the_folders_recipe_may_be_edited(tmp_path: Path) -> None:
+    """A comment goes on, another meaning does not, a text that is gone is missed."""
+    file, out = tmp_path / "mine.tost", tmp_path / "run"
+    file.write_text(RECIPE)
+    made = api.compile_file(file)
+    every = Every(4, "steps")
+    options = RunOptions(out=out, device="cpu", checkpoint=every, keep=1000)
+    assert made.recipe is not None
+    api.run(made.plans[0], options, sources=made.recipe.sources)
+    for step, change, wanted in (
+        (8, lambda text: f"# a comment\n{text}", []),
+        (12, lambda text: text.replace("seed 3", "seed 4"), ["R709"]),
+        (12, None, ["R706"]),
+    ):
+        again = cut(out, tmp_path / "again", step)
+        path = again / "recipe.tost"
+        if change is None:
+            path.unlink()
+        else:
+            path.write_text(change(path.read_text()))
+        if not wanted:
+            assert api.resume(again).certified
+            continue
+        with pytest.raises(TostError) as error:
+            api.resume(again)
+        assert wanted == codes(error)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "metrics.jsonl", "environment.json"])
+def test_a_file_that_is_lost_is_named(base: Path, tmp_path: Path, name: str) -> None:
+    """R706, and not that there is no run."""
+    again = cut(base, tmp_path / "again", 20)
+    (again / name).unlink()
+    with pytest.raises(TostError, match="missing") as error:
+        resumed(again)
+    assert ["R706"] == codes(error)
+    assert name in error.value.diagnostics[0].message
+
+
+NETS = """\
+from torch import nn
+
+
+def small(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, num_classes))
+"""
+
+
+def test_code_that_was_changed_is_refused(tmp_path: Path, own: Write) -> None:
+    """R702 names the function; as it was, the run goes on."""
+    own("nets_resumed.py", NETS)
+    text = 'model python("nets_resumed:small")\ndata digits(batch=256)\ntrain for 6 steps\nseed 1\n'
+    out = tmp_path / "run"
+    assert begun(out, 2, text=text, keep=1000, allow_code=True).certified
+    for change, right in ((NETS + "# another\n", False), (NETS, True)):
+        again = cut(out, tmp_path / "again", 4)
+        own("nets_resumed.py", change)
+        sys.modules.pop("nets_resumed")
+        if right:
+            assert resumed(again, allow_code=True).certified
+            continue
+        with pytest.raises(TostError, match="nets_resumed:small") as error:
+            resumed(again, allow_code=True)
+        assert ["R702"] == codes(error)
 
 
 def test_other_versions_are_told(base: Path, tmp_path: Path) -> None:
