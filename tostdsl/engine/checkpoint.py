@@ -18,7 +18,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,9 +177,12 @@ class Checkpoints:
                 if path.name.startswith((".tmp-", ".trash-")):
                     self.disk.remove(path)
 
-    def newest(self) -> tuple[Snapshot | None, list[Skipped]]:
+    def newest(
+        self, fits: Callable[[Record], str] = lambda _: ""
+    ) -> tuple[Snapshot | None, list[Skipped]]:
         """The newest that can be used, and those newer that cannot.
 
+        `fits` says of a sound one why the run's other files do not go with it, if they do not.
         Older ones are looked at too, so that what is removed later is only what is known.
         """
         found: Snapshot | None = None
@@ -187,6 +190,8 @@ class Checkpoints:
         for name in sorted(self.names(), key=_age, reverse=True):
             try:
                 snapshot = self._read(self.root / name, found is None)
+                if found is None and (reason := fits(snapshot.record)):
+                    raise Unusable(reason)
             except Unusable as error:
                 skipped.append(Skipped(name, str(error)))
                 continue

@@ -66,6 +66,19 @@ def gap(folder: Path, name: str, entry: Entry) -> str:
     return "" if digest == entry.sha256 else "is not as it was written (other SHA-256)"
 
 
+def beginning_gap(folder: Path, name: str, entry: Entry) -> str:
+    """How a file that grew since differs from its entry, in words; empty when it does not."""
+    try:
+        digest, size = _digest(folder / name, entry.bytes)
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except OSError as error:
+        return f"{name} cannot be read: {(error.strerror or str(error)).lower()}"
+    if size < entry.bytes:
+        return f"{name} has lost lines that it counts on"
+    return "" if digest == entry.sha256 else f"{name} has other lines than it counts on"
+
+
 def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of those of a folder's files that can be read."""
     found = {}
@@ -75,14 +88,14 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _digest(path: Path) -> tuple[str, int]:
+def _digest(path: Path, most: int | None = None) -> tuple[str, int]:
     # a pipe that nobody writes to would keep a plain open waiting
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is not a regular file")
         digest, size = hashlib.sha256(), 0
-        while block := file.read(BLOCK):
+        while block := file.read(BLOCK if most is None else min(BLOCK, most - size)):
             digest.update(block)
             size += len(block)
     return digest.hexdigest(), size

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,10 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import Checkpoints, Skipped
 from tostdsl.engine.execution import NAMES, Execution
 from tostdsl.engine.execution import differences as differences_of
-from tostdsl.engine.folder import RunFolder
+from tostdsl.engine.folder import TRACE, RunFolder
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.lock import Lock
-from tostdsl.engine.manifest import Entry, entry_of, gap
+from tostdsl.engine.manifest import Entry, beginning_gap, entry_of, gap
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.provenance import is_text
@@ -134,7 +135,7 @@ def _go_on(
     checkpoints = Checkpoints(path, said.keep, disk)
     try:
         checkpoints.clear()
-        snapshot, skipped = checkpoints.newest()
+        snapshot, skipped = checkpoints.newest(partial(_log_gap, path))
         if snapshot is None:
             raise _refused(path, skipped)
         if snapshot.record.plan != plan.fingerprint:
@@ -175,6 +176,13 @@ def _go_on(
             made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
         return session.run(snapshot)
+
+
+def _log_gap(path: Path, record: Record) -> str:
+    """Why the logs do not go with a checkpoint; an older one may need less of them."""
+    grown = {name: entry for name, entry in record.files.items() if name in (METRICS, TRACE)}
+    gaps = [beginning_gap(path, n, Entry(e.bytes, e.sha256)) for n, e in grown.items()]
+    return next(filter(None, gaps), "")
 
 
 def _every(options: ResumeOptions, said: StoredOptions) -> Every | None:

@@ -24,6 +24,7 @@ from tests.engine.faults.runs import (
     rows,
     unequal,
 )  # fmt: skip
+from tests.engine.faults.test_damage import only
 from tostdsl import api
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.checkpoint import Checkpoints
@@ -311,7 +312,7 @@ def test_other_versions_are_told(base: Path, tmp_path: Path) -> None:
     now = said["versions"]["torch"]
     said["versions"]["torch"] = "1.0.0"
     content = json.dumps(said, indent=2, sort_keys=True) + "\n"
-    from tests.engine.faults.test_damage import only, signed
+    from tests.engine.faults.test_damage import signed
     from tostdsl.engine.manifest import entry_of
 
     (again / "environment.json").write_text(content)
@@ -342,11 +343,21 @@ def test_a_torn_log_has_each_row_once(base: Path, tmp_path: Path, torn: bytes) -
         json.loads(line)
 
 
-def test_a_log_shorter_than_its_checkpoint_is_refused(base: Path, tmp_path: Path) -> None:
-    """R706: rows that were written are not there any more."""
+def test_a_log_shorter_than_its_checkpoint_is_not_gone_on_with(base: Path, tmp_path: Path) -> None:
+    """An older one that needs less goes on, and the others are named; where none does, refused."""
     again = cut(base, tmp_path / "again", 20)
-    content = (again / "metrics.jsonl").read_bytes()
-    (again / "metrics.jsonl").write_bytes(content[:200])
+    path = again / "metrics.jsonl"
+    content = path.read_bytes()
+    needed = json.loads((checkpoints(again)[-3] / "state.json").read_text())["files"][path.name]
+    path.write_bytes(content[: needed["bytes"]])
+    heard = Heard()
+    resumed(again, heard)
+    assert [] == unequal(base, again)
+    passed = [line for line in heard.lines if "R707" in line]
+    assert all("metrics.jsonl has lost lines" in line for line in passed)
+    again = cut(base, tmp_path / "again", 20)
+    only(again, 20)
+    path.write_bytes(content[:200])
     with pytest.raises(TostError, match=r"metrics\.jsonl") as error:
         resumed(again)
-    assert ["R706"] == codes(error)
+    assert {"R704", "R707"} == set(codes(error))
