@@ -84,6 +84,7 @@ SEEN_ONLY = {
     "R707": "needs a run that was stopped; in tests/engine/resume",
     "R708": "needs a run that was stopped; in tests/engine/resume",
     "R709": "needs a run that was stopped; in tests/engine/resume",
+    "R830": "is for Python; in tests/build",
     "R720": "a mistake of the engine, which nobody knows of",
     "R721": "`tost verify-resume` is tried in its own tests",
     "R901": "a mistake that nobody thought of",

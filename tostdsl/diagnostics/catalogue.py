@@ -471,5 +471,9 @@ CATALOGUE: dict[str, Entry] = {
         "do not resume runs of this recipe; please report it with the recipe",
     ),
     "R721": Entry("{what} did not come to its end: {reason}"),
+    "R830": Entry(
+        "there is no pandas here, so there are no frames",
+        "`pip install pandas`, or take the rows as they are: `run.metrics()`, `diff.changes`",
+    ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }
