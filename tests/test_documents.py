@@ -149,6 +149,25 @@ def test_the_mistake_shown_is_the_mistake_made() -> None:
     assert shown.strip() == render(found).strip()
 
 
+def test_the_comparison_shown_is_the_comparison_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the README shows of two recipes is what `tost diff` says on 80 columns."""
+    from click.testing import CliRunner
+
+    from tostdsl.cli.main import tost
+
+    recipe = next(text for text in blocks("README.md", "tost") if "cifar_resnet(8)" in text)
+    (tmp_path / "first.tost").write_text(recipe, encoding="utf-8")
+    second = recipe.replace("until epoch 2", "until epoch 4")
+    (tmp_path / "second.tost").write_text(second, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    found = CliRunner().invoke(tost, ["diff", "first.tost", "second.tost"], standalone_mode=False)
+    shown = next(text for text in blocks("README.md", "text") if "until epoch 4" in text)
+    assert (shown, 1) == (found.stdout, found.return_value)
+
+
 def rows(section: str) -> list[str]:
     """The rows of the table in a section of the language's page, below its head."""
     page = (ROOT / "grammar" / "README.md").read_text(encoding="utf-8")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
-from tostdsl.compile.compiler import Compiled, compile_file, compile_kept, compile_source
+from tostdsl.compile.compiler import Compiled, PlanFile, compile_file, compile_kept, compile_source
 from tostdsl.compile.fix import Fixed, apply_fixes
 from tostdsl.compile.kept import kept_name
 from tostdsl.compile.load import read
@@ -16,7 +17,7 @@ from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan.plan import MaskPlan, Plan
-from tostdsl.plan.program import Program, lower
+from tostdsl.plan.program import Program, lowered
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
@@ -50,10 +51,7 @@ def load(
 
 def program(plan: Plan) -> Program | None:
     """The program of a plan, where its data's size is known without loading it."""
-    facts = plan.data.facts()
-    if facts is None:
-        return None
-    return lower(plan, plan.data.steps_per_epoch(facts.train_size))
+    return lowered(plan)
 
 
 def plan_from_json(content: Mapping[str, object]) -> Plan:
@@ -119,14 +117,20 @@ def resume(
     return engine_resume(Path(folder), options, observer, _recompiled, edited)
 
 
-def given(recipe: Recipe, seed: int | None = None) -> dict[str, Any]:
-    """What a compiled recipe was given from outside: `params` by name as texts, and the `seed`."""
+def given(
+    recipe: Recipe, seed: int | None = None, plan_file: PlanFile | None = None
+) -> dict[str, Any]:
+    """What a compiled recipe was given from outside: `params` by name as texts, and the `seed`.
+
+    With `plan_file` it was no recipe, but that saved plan, which is then told by name and SHA-256.
+    """
     outside = {
         name: value.value.span.text
         for name, value in recipe.params.items()
         if value.by in ("--set", "--set-file")
     }
-    return {"params": outside, "seed": seed}
+    saved = {"plan_file": asdict(plan_file)} if plan_file is not None else {}
+    return {"params": outside, "seed": seed, **saved}
 
 
 def checkup(
@@ -186,7 +190,7 @@ def _recompiled(path: Path, sets: Mapping[str, str], seed: int | None) -> tuple[
 
 
 def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
-    """What a run folder keeps of a recipe: the texts as they were, and the plan as one recipe.
+    """What a run folder keeps of a recipe: its files as they were, and the plan as one recipe.
 
     The top recipe is `recipe.tost`, and what it extends lies where it finds it. Where one of those
     would lie in the place of a file of the run, or outside of the folder, all of them lie in
@@ -195,12 +199,12 @@ def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
     printed, _ = format_text(Source("plan.tost", print_plan(plan)))
     kept = {"plan.tost": printed or print_plan(plan)}
     if sources:
-        kept["recipe.tost"] = sources[0].text
+        kept["recipe.tost"] = sources[0].written
     extended = [(_from_top(source, sources[0]), source) for source in sources[1:]]
     paths = {path for path, _ in extended}
     numbered = len(paths) < len(extended) or not all(map(_free, paths))
     for index, (path, source) in enumerate(extended, 1):
-        kept[kept_name(index, path) if numbered else path] = source.text
+        kept[kept_name(index, path) if numbered else path] = source.written
     return kept
 
 

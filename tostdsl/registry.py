@@ -33,6 +33,10 @@ _known: dict[tuple[str, str], type[Spec]] = {}
 _later: dict[tuple[str, str], Callable[[str], type[Spec]]] = {}
 """Names whose class is made when it is asked for; making it registers it."""
 _warnings: list[Diagnostic] = []
+_plugins: dict[str, str] = {}
+"""Versions of the distributions whose plug-ins were loaded, by name."""
+_owners: dict[tuple[str, str], str] = {}
+"""The distribution of each kind and name that a plug-in has registered."""
 
 
 class DuplicateName(Exception):
@@ -97,6 +101,11 @@ def _load() -> None:
                 names.clear()
                 names.update(kept)  # type: ignore[arg-type]
             _warnings.append(diagnose("W004", name=entry.name, reason=str(error) or repr(error)))
+            continue
+        if entry.dist is not None:
+            _plugins[entry.dist.name] = entry.dist.version
+            new = (_known.keys() | _later.keys()) - before.keys() - later.keys()
+            _owners.update(dict.fromkeys(new, entry.dist.name))
 
 
 def find(kind: str, name: str) -> type[Spec] | None:
@@ -144,6 +153,18 @@ def everything() -> Iterator[type[Spec]]:
         _import(kind)
     for kind, name in sorted((*_known, *_later)):
         yield get(kind, name)
+
+
+def plugins() -> dict[str, str]:
+    """The distributions whose plug-ins are loaded, with their versions."""
+    _load()
+    return dict(_plugins)
+
+
+def plugin_of(kind: str, name: str) -> str | None:
+    """The distribution whose plug-in has registered a name; None for what is built in."""
+    _load()
+    return _owners.get((kind, name))
 
 
 def warnings() -> list[Diagnostic]:

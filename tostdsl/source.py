@@ -13,6 +13,13 @@ class Source:
 
     name: str
     text: str = field(repr=False)
+    raw: str | None = field(default=None, repr=False)
+    """The file's text with the BOM and the line ends that it has, where it has others."""
+
+    @property
+    def written(self) -> str:
+        """The text as it stands in the file, byte for byte."""
+        return self.text if self.raw is None else self.raw
 
     @cached_property
     def _starts(self) -> list[int]:

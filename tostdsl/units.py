@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
@@ -347,6 +348,7 @@ class Clock:
         total = length.value * (steps_per_epoch if length.unit == "epochs" else 1)
         return cls(steps_per_epoch, total)
 
+    @lru_cache(maxsize=1024)  # noqa: B019 - small values that hold nothing
     def step(self, moment: Moment) -> int:
         """The step a moment stands for; a fraction of a step is rounded half up."""
         match moment.unit:

@@ -80,11 +80,16 @@ def test_runs_of_files_and_plans(tmp_path: Path) -> None:
     other = tost.run(plan, options=RunOptions(out=tmp_path / "two", smoke=True))
     assert plan.fingerprint == one.fingerprint == other.fingerprint
     assert "a rehearsal" == other.unreal
+    saved = tmp_path / "plan.json"
+    saved.write_bytes((other.folder / "plan.json").read_bytes())
+    again = tost.run(saved, tmp_path / "again", smoke=True)
+    assert tost.diff(saved, again).same
+    assert tost.verify(again.folder).passed
     with pytest.raises(ValueError, match="smoke"):
         tost.run(plan, tmp_path / "three", smoke=True, options=RunOptions())
     with pytest.raises(tost.TostError, match="R201"):
         tost.run(plan, tmp_path / "one", smoke=True)
-    assert tost.diff(one, other).computes_the_same
+    assert "labels" == tost.diff(one, other).differs
 
 
 def test_what_is_no_run_or_has_not_ended_says_so(tmp_path: Path, run: tost.Run) -> None:
@@ -116,13 +121,13 @@ def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> No
         for b in (longer, path, str(path)):
             assert wanted == tost.diff(a, b).changes[-2:] == RECIPE.diff(b).changes[-2:]
     found = RECIPE.diff(longer)
-    assert (False, False) == (found.same, found.computes_the_same)
+    assert (False, "computed") == (found.same, found.differs)
     assert "mask.sparsity: 90% -> 95%" in str(found).splitlines()
     assert "<td" in found._repr_html_()
     same = RECIPE.diff(run)
-    assert (True, "no changes") == (same.same, str(same))
+    assert (True, "nothing", same.summary) == (same.same, same.differs, str(same))
     named = RECIPE.diff(RECIPE.renamed("other", "<script>"))
-    assert (False, True) == (named.same, named.computes_the_same)
+    assert (False, "labels") == (named.same, named.differs)
     assert "&lt;script&gt;" in named._repr_html_()
     assert "<script>" not in named._repr_html_()
 

@@ -60,6 +60,7 @@ def test_mistakes_are_pointed_at(tmp_path: Path, old: str, new: str, words: list
         ["fix", LTH],
         ["fmt", "--check", LTH],
         ["plan", LTH],
+        ["diff", LTH, LTH],
         ["list"],
         ["explain", "ghost", "T201"],
         ["new", "-", "--yes"],

@@ -49,7 +49,7 @@ def test_commands_and_options() -> None:
     assert ["bash", "zsh", "fish"] == completed("completion", "")
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "fix", "plan", "run"])
+@pytest.mark.parametrize("command", ["check", "fmt", "fix", "plan", "diff", "run"])
 def test_recipes_and_folders(command: str) -> None:
     """Recipes and what may hold some, nothing hidden; a folder alone is entered."""
     assert ["a b.tost", "in/"] == completed(command, "")

@@ -22,6 +22,7 @@ from tostdsl.engine.session import Session
 from tostdsl.engine.surgery import Surgeon
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
+from tostdsl.techniques.labels import LabelsHook
 from tostdsl.units import Clock
 
 SMALL = "model cifar_resnet(8)\ndata digits\ntrain for 2 epochs\nseed 3\n"
@@ -285,3 +286,25 @@ def test_expectations_compare_exactly() -> None:
     measured = {"accuracy": 100 * Fraction(57, 100), "loss": Fraction(1), "sparsity": Fraction(0)}
     assert [] == misses(made, measured)
     assert 1 == len(misses(strict, measured))
+
+
+@pytest.mark.parametrize("mask", ["random(sparsity=50%)", "dynamic(sparsity=50%, every=3 steps)"])
+def test_hooks_see_gradients_without_the_loss_scale(
+    mask: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fp16 they are as large as without; the scale is thousands."""
+    seen: list[float] = []
+
+    def grads(hook: Any) -> None:
+        seen.append(float(hook._net.module("fc").weight.grad.abs().max()))
+
+    monkeypatch.setattr(LabelsHook, "grads", grads, raising=False)
+    text = f"model cifar_resnet(8)\ndata digits\nmask {mask}\ntrain for 12 steps\nlabels\n"
+    largest = []
+    for precision in ("fp32", "fp16"):
+        assert trained(f"{text}precision {precision}\n", tmp_path / precision).certified
+        assert 12 == len(seen)
+        # where the mask moves in place of a step, nothing is stepped on and the scale stays
+        largest.append(sorted(seen)[len(seen) // 2])
+        seen.clear()
+    assert largest[0] == pytest.approx(largest[1], rel=0.5)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tostdsl import api
 from tostdsl.build.frames import frame
 from tostdsl.build.recipe import Recipe
 from tostdsl.build.runs import Run
-from tostdsl.compare.changes import KINDS, Change, changes
-from tostdsl.compare.sides import side
-from tostdsl.compare.verdicts import Verdict, verdicts
+from tostdsl.compare import sides
+from tostdsl.compare.changes import KINDS, Change
+from tostdsl.compare.comparison import Comparison
 from tostdsl.plan.html import table
 from tostdsl.plan.plan import Plan
 
@@ -20,46 +18,36 @@ Side: TypeAlias = Recipe | Plan | Run | str | Path
 """What may be compared: also the path of a recipe, a saved plan or a run, or `git:REV:path`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """The changes that make one plan another, and what they mean for who has run the first."""
+class Diff(Comparison):
+    """The `changes` that make one plan another, and `verdicts`: what they mean for its runs.
 
-    a: Plan
-    b: Plan
-    changes: tuple[Change, ...]
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing changes at all."""
-        return not self.changes
-
-    @property
-    def computes_the_same(self) -> bool:
-        """Whether the two have one fingerprint: what changes are labels."""
-        return self.a.fingerprint == self.b.fingerprint
+    `a` and `b` have the two plans. `same` tells whether these are equal, `differs` in what they
+    differ at most, `summary` says it in a sentence.
+    """
 
     def to_frame(self) -> Any:
         """The changes as a pandas frame; `TostError` R830 without pandas."""
         return frame(dict(zip(_HEAD, _row(change), strict=True)) for change in self.changes)
 
     def __str__(self) -> str:
-        if self.same:
-            return "no changes"
-        lines = [f"{path}: {_shown(old)} -> {_shown(new)}" for path, old, new, _ in self._rows()]
-        said = [f"{each.question} {each.answer}: {each.why}" for each in self.verdicts]
-        return "\n".join([*lines, "", *said])
-
-    def _rows(self) -> list[tuple[str, str | None, str | None, str]]:
-        return [_row(change) for change in self.changes]
+        lines = [self.summary]
+        for path, old, new, _ in self._rows():
+            lines.append(f"{path}: {_shown(old)} -> {_shown(new)}")
+        if not self.same:
+            lines += [f"{each.question} {each.answer}: {each.why}" for each in self.verdicts]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """The changes and the verdicts for a notebook."""
+        said = table([(self.summary,)], ("difference",))
         if self.same:
-            return table([("no changes",)], ("diff",))
+            return said
         rows = [(path, _shown(old), _shown(new), kind) for path, old, new, kind in self._rows()]
-        said = [(each.question, each.answer, each.why) for each in self.verdicts]
-        return table(rows, _HEAD) + table(said, ("question", "answer", "why"))
+        verdicts = [(each.question, each.answer, each.why) for each in self.verdicts]
+        return said + table(rows, _HEAD) + table(verdicts, ("question", "answer", "why"))
+
+    def _rows(self) -> list[tuple[str, str | None, str | None, str]]:
+        return [_row(change) for change in self.changes]
 
 
 _HEAD = ("path", "old", "new", "kind")
@@ -74,20 +62,16 @@ def _shown(value: str | None) -> str:
 
 
 def diff(a: Side, b: Side) -> Diff:
-    """What changes from `a` to `b`; `TostError` for a side that has no plan."""
-    first, second = plan_of(a), plan_of(b)
-    found = changes(first, second)
-    programs = (api.program(first), api.program(second))
-    return Diff(first, second, tuple(found), verdicts(first, second, found, programs))
+    """What changes from `a` to `b`; `TostError` for a side that is not one plan."""
+    return Diff(_side(a), _side(b))
 
 
-def plan_of(given: Side) -> Plan:
-    """The plan of whatever has one."""
+def _side(given: Side) -> sides.Side:
     match given:
         case Plan():
-            return given
+            return sides.Side(given.name, given)
         case Recipe():
-            return given.plan()
+            return sides.Side(given.name, given.plan(), (given.text,))
         case Run():
-            return given.plan
-    return side(str(given)).plan
+            return sides.Side(str(given.folder), given.plan)
+    return sides.side(str(given))

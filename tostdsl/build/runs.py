@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tostdsl import api
 from tostdsl.build.frames import flat, frame
 from tostdsl.build.recipe import Recipe, only
+from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.html import table
 from tostdsl.plan.marker import MARKER, METRICS, RESULT, end_of, holds_run
@@ -37,8 +38,8 @@ class Run:
 
     @cached_property
     def plan(self) -> Plan:
-        """What was trained."""
-        return api.plan_from_json(self._json(MARKER)["plan"])
+        """What was trained; `TostError` where that can no longer be read."""
+        return read_saved(self.folder / MARKER)
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -202,4 +203,5 @@ def _what(recipe: Recipe | Plan | str | Path) -> tuple[Plan, list[Any], Mapping[
     made = api.compile_file(Path(recipe))
     plan = only(made)
     assert made.recipe is not None
-    return plan, made.recipe.sources, api.given(made.recipe)
+    sources = made.recipe.sources if made.plan_file is None else []
+    return plan, sources, api.given(made.recipe, plan_file=made.plan_file)

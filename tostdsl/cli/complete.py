@@ -34,7 +34,12 @@ def recipes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> It
     return _items(((name, None) for name in _entries(incomplete)), incomplete)
 
 
-def _entries(incomplete: str) -> list[str]:
+def recipes_and_plans(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Recipe files, files that may be saved plans, and the folders that may hold some."""
+    return _items(((name, None) for name in _entries(incomplete, (".tost", ".json"))), incomplete)
+
+
+def _entries(incomplete: str, endings: tuple[str, ...] = (".tost",)) -> list[str]:
     """What lies in the folder being typed; one folder alone is entered, as there is no choice."""
     folder, start = os.path.split(incomplete)
     found = []
@@ -47,12 +52,12 @@ def _entries(incomplete: str) -> list[str]:
                     continue
                 if entry.is_dir():
                     found.append(os.path.join(folder, entry.name, ""))
-                elif entry.name.endswith(".tost"):
+                elif entry.name.endswith(endings):
                     found.append(os.path.join(folder, entry.name))
     except OSError:
         return []
     if len(found) == 1 and found[0].endswith(os.sep):
-        return _entries(found[0]) or found
+        return _entries(found[0], endings) or found
     return sorted(found)
 
 

@@ -160,15 +160,18 @@ def _umask() -> int:
     return umask
 
 
-def show_diff(before: str, after: str, name: str) -> None:
-    """Print what changes between two texts as a unified diff, which `patch` understands."""
+def show_diff(before: str, after: str, name: str, other: str | None = None) -> None:
+    """Print what changes between two texts as a unified diff, which `patch` understands.
+
+    The second text is called `other`, else as the first.
+    """
     import difflib
 
     from tostdsl.diagnostics.render import printable
 
     tty = sys.stdout.isatty()
     plain = not tty or "NO_COLOR" in os.environ
-    for line in difflib.unified_diff(_lines(before), _lines(after), name, name):
+    for line in difflib.unified_diff(_lines(before), _lines(after), name, other or name):
         text, end = line.removesuffix("\n"), "" if line.endswith("\n") else _NO_END
         if line.startswith(("---", "+++", "@@")):
             click.echo(text)

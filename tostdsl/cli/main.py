@@ -2,7 +2,8 @@
 
 0 done, 1 it ran and failed, 2 mistakes in a recipe or on the command line, 3 could not read,
 4 an expectation was missed, 75 another process has
-the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1.
+the run folder, 130 stopped by Ctrl-C, 143 by SIGTERM or SIGUSR1. `tost diff`: 1 they differ, 2 any
+trouble.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NoReturn
 
 import click
 
-from tostdsl.cli.report import show, status
+from tostdsl.cli.report import show, status, unexpected
 from tostdsl.diagnostics import TostError
 
 COMMANDS = {
@@ -25,10 +26,12 @@ COMMANDS = {
     "fix": "Apply the fixes that messages offer.",
     "fmt": "Rewrite recipes in the one layout.",
     "plan": "Show what a recipe means: values, phases, timeline.",
+    "diff": "Tell in what recipes, plans or runs differ, and what it means.",
     "mask": "Choose a mask without training and report its health.",
     "run": "Train a recipe and leave a run folder.",
     "resume": "Go on with a run that was stopped.",
     "verify-resume": "Kill a recipe's run at random steps, resume it, and compare.",
+    "show": "Print the recipe that a run or a checkpoint is of.",
     "verify": "Repeat a run's certificate from its files.",
     "list": "List what there is: techniques, masks, models, codes.",
     "explain": "Explain a name or the code of a message.",
@@ -103,10 +106,7 @@ def entry() -> NoReturn:
     except Exception as error:  # no traceback may reach a user
         if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
             sys.exit(_output_failed(error))
-        if os.environ.get("TOST_DEBUG"):
-            raise
-        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        show(TostError.of("R901", reason=reason).diagnostics)
+        show(unexpected(error))
         sys.exit(1)
 
 

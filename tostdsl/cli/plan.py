@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tostdsl.cli import complete
-from tostdsl.cli.files import compiled
+from tostdsl.cli.files import compiled, write_text
 from tostdsl.cli.report import (
+    Named,
     recipe_argument,
     say,
     seed_option,
@@ -22,6 +24,7 @@ from tostdsl.cli.report import (
     status,
 )
 from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.marker import MARKER, PLAN_SUFFIX, holds_run
 
 if TYPE_CHECKING:
     from tostdsl.compile.compiler import Variant
@@ -45,6 +48,13 @@ MAX_ROWS = 20
     help="Tell where a value came from, for example `stages.ghost.width`; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the canonical JSON.")
+@click.option(
+    "-o",
+    "--out",
+    type=Named(),
+    metavar="FILE.json",
+    help="Save the plan, for `tost run FILE.json`; a sweep's plans are numbered, FILE-001.json.",
+)
 def command(
     recipe: Path,
     sets: dict[str, str],
@@ -53,13 +63,20 @@ def command(
     everything: bool,
     paths: tuple[str, ...],
     as_json: bool,
+    out: Path | None,
 ) -> int:
     """Show the resolved values, the phases and the timeline of a recipe.
 
-    RECIPE may be `-` for standard input. A sweep is shown as a table of its runs. PATH is a value
-    of the plan (`train`, `data.batch`, `stages.ghost#2.until`, `params.sparsity`), the start of
-    some (`mask`), or a pattern (`stages.*.anneal`).
+    RECIPE may be `-` for standard input, or a saved plan. A sweep is shown as a table of its runs.
+    PATH is a value of the plan (`train`, `data.batch`, `stages.ghost#2.until`, `params.sparsity`),
+    the start of some (`mask`), or a pattern (`stages.*.anneal`).
     """
+    if out is not None and (everything or paths or as_json):
+        raise click.UsageError("`-o` saves the plan and shows nothing; leave the other option out")
+    if out is not None and out.suffix != PLAN_SUFFIX:
+        raise click.UsageError(
+            f"`{out}` does not end in `{PLAN_SUFFIX}`, by which `tost run` knows a saved plan"
+        )
     from tostdsl.cli.screen import plan_lines
 
     made = compiled(recipe, sets, seed, set_file)
@@ -67,6 +84,8 @@ def command(
     code = status(made.diagnostics)
     if code:
         return code
+    if out is not None:
+        return _save(made.variants, out)
     if paths:
         return _why(made.variants, paths, as_json)
     if as_json:
@@ -86,6 +105,27 @@ def command(
         if variant.plan is not None:
             click.echo("\n".join(plan_lines(variant.plan, variant.recipe, width)) + "\n")
     return 0
+
+
+def _save(variants: Sequence[Variant], out: Path) -> int:
+    """Write each plan to a file; none where one of those is there and is no plan."""
+    from tostdsl.compile.saved import holds_plan, saved_text
+
+    several = len(variants) > 1
+    names = [f"{out.stem}-{index:03d}{out.suffix}" for index in range(1, len(variants) + 1)]
+    files = [out.with_name(name) for name in names] if several else [out]
+    for file in files:
+        if os.path.lexists(file) and (_of_run(file) or not holds_plan(file)):
+            raise TostError.of("R603", path=file)
+    for variant, file in zip(variants, files, strict=True):
+        assert variant.plan is not None
+        write_text(file, saved_text(variant.plan))
+        say(f"{file}: plan {variant.plan.short}" + (f" ({_values(variant)})" if several else ""))
+    return 0
+
+
+def _of_run(file: Path) -> bool:
+    return file.name == MARKER and holds_run(file.parent)
 
 
 def _values(variant: Variant) -> str:

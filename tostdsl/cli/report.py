@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from tostdsl.cli import complete
-from tostdsl.diagnostics import Diagnostic
+from tostdsl.diagnostics import Diagnostic, TostError
 
 
 def colour() -> bool:
@@ -28,6 +29,14 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
         from tostdsl.diagnostics.render import render_all, terminal_width
 
         click.echo(render_all(found, colour(), terminal_width()), err=True, color=True)
+
+
+def unexpected(error: Exception) -> tuple[Diagnostic, ...]:
+    """What a user is told of an error that nobody thought of; `TOST_DEBUG` raises it instead."""
+    if os.environ.get("TOST_DEBUG"):
+        raise error
+    reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return TostError.of("R901", reason=reason).diagnostics
 
 
 def say(text: str, err: bool = False) -> None:
@@ -48,7 +57,8 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 def _unreadable(diagnostic: Diagnostic) -> bool:
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
     return diagnostic.code in ("T106", "T109", "T158") or (
-        diagnostic.code in ("T213", "R340", "R411", "R413", "R601") and not diagnostic.labels
+        diagnostic.code in ("T213", "R340", "R411", "R413", "R601", "R605")
+        and not diagnostic.labels
     )
 
 
@@ -69,7 +79,7 @@ recipe_argument = click.argument(
     "recipe",
     type=Named(),
     metavar="RECIPE",
-    shell_complete=complete.recipes,
+    shell_complete=complete.recipes_and_plans,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,9 +66,8 @@ def command(
     gc.enable()
     from tostdsl.engine.resume import ResumeOptions
 
-    options = ResumeOptions(
-        device, data_root, download, allow_code, interval(checkpoint) if checkpoint else None, how
-    )
+    every: Any = interval(checkpoint) or "none" if checkpoint else None
+    options = ResumeOptions(device, data_root, download, allow_code, every, how)
     observer = screen()
     result = resume(run, options, observer, edited)
     observer.summary(result)

@@ -102,7 +102,10 @@ def command(
     how: dict[str, bool],
     smoke: bool,
 ) -> int:
-    """Train a recipe and leave a run folder that proves what happened."""
+    """Train a recipe and leave a run folder that proves what happened.
+
+    RECIPE may be `-` for standard input, or a plan saved by `tost plan RECIPE -o FILE.json`.
+    """
     if trace_every is not None and trace is None:
         raise click.UsageError("`--trace-every` says how often to trace; add `--trace gradients`")
     made = compiled(recipe, sets, seed, set_file)
@@ -139,9 +142,10 @@ def command(
             Execution(**how),
         )  # fmt: skip
         observer = screen()
-        said = given(made.recipe, seed)
+        said = given(made.recipe, seed, made.plan_file)
+        sources = made.recipe.sources if made.plan_file is None else ()
         try:
-            result = run(variant.plan, options, observer, made.recipe.sources, said)
+            result = run(variant.plan, options, observer, sources, said)
         except TostError as error:
             if hasattr(error, "status"):  # it was stopped from outside
                 raise

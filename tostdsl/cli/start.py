@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 from types import ModuleType
 from typing import NoReturn
@@ -21,6 +22,8 @@ _LOADER = "pydantic.plugin._loader"
 def script() -> NoReturn:
     """Run the command line and end the process with its status; torch ends as it wishes."""
     gc.disable()  # `tost run` enables it
+    if hasattr(signal, "SIGUSR1"):  # a run hears it later; until then it ends as by SIGTERM
+        signal.signal(signal.SIGUSR1, lambda *_: os._exit(143))
     _skip_plugins()
     try:
         from tostdsl.cli.main import entry

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-
-from tostdsl import registry
+from tostdsl.compare.git import GIT, spelled
+from tostdsl.compare.past import compile_past
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
-from tostdsl.compile.load import decode
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.compile.load import read
+from tostdsl.compile.saved import read_saved
+from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.plan.marker import MARKER, holds_run
-from tostdsl.plan.plan import SCHEMA, Plan
+from tostdsl.plan.plan import Plan
+from tostdsl.source import Source
 
-GIT = "git:"
-"""Begins `git:REV:path`."""
+CHECKPOINTS = "ckpt"
+"""The folder of a run in which its checkpoints lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,66 +27,86 @@ class Side:
 
     name: str
     plan: Plan
-    text: str | None = None
-    """The recipe's, where it is one."""
-    notes: tuple[Diagnostic, ...] = ()
-    """Warnings that came with it."""
+    texts: tuple[str, ...] = ()
+    """The recipe's and those of what it extends, where it is one."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Of one run of a sweep, what it is swept over."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for programs."""
+        return {
+            "name": self.name,
+            "recipe": self.plan.name,
+            "fingerprint": self.plan.fingerprint,
+            "values": dict(self.values),
+        }
+
+
+def sides(
+    given: str,
+    sets: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    set_file: Path | None = None,
+) -> tuple[Side, ...]:
+    """The plans of what was given, one for each run where it is a recipe with sweeps.
+
+    That is a recipe file, `git:REV:path`, a saved plan (`.json`), a run folder, or a checkpoint in
+    one; a run folder is the plan that ran, whatever recipes lie in it. `sets`, `seed` and
+    `set_file` are for recipes. `TostError` for whatever keeps it from being plans.
+    """
+    if given.startswith(GIT):
+        parts = spelled(given)
+        if parts is None:
+            raise TostError.of("R801", given=given)
+        values = read(set_file, hints=False) if set_file is not None else None
+        return of(given, compile_past(parts[0], Path(parts[1]), dict(sets or {}), seed, values))
+    path = Path(given)
+    if path.is_dir():
+        return (Side(given, read_saved(_run(path) / MARKER)),)
+    return of(given, compile_file(path, sets, seed, set_file))
 
 
 def side(given: str, sets: Mapping[str, str] | None = None, seed: int | None = None) -> Side:
-    """The plan of what was given; `TostError` for whatever keeps it from being one.
-
-    `sets` and `seed` are for recipes.
-    """
-    if given.startswith(GIT):
-        return past(given, sets, seed)
-    path = Path(given)
-    if path.is_dir() and holds_run(path):
-        return Side(given, saved(path / MARKER))
-    if path.suffix == ".json":
-        return Side(given, saved(path))
-    return _only(given, compile_file(path, sets, seed))
+    """The one plan of what was given; `TostError` R803 where there are several."""
+    found = sides(given, sets, seed)
+    if len(found) != 1:
+        raise several(found)
+    return found[0]
 
 
-def past(given: str, sets: Mapping[str, str] | None = None, seed: int | None = None) -> Side:
-    """`git:REV:path`: the recipe as it was; what it extends is taken as it is now."""
-    rev, colon, name = given.removeprefix(GIT).partition(":")
-    if not (rev and colon and name):
-        raise TostError.of("R801", given=given)
-    command = ["git", "show", f"{rev}:{name if '/' in name or name.startswith('.') else './' + name}"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False)
-    except OSError as error:
-        raise TostError.of("R802", given=given, reason=str(error)) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["git failed"]
-        raise TostError.of("R802", given=given, reason=said[0].removeprefix("fatal: "))
-    return _only(given, compile_source(decode(done.stdout, given), Path(name), sets, seed))
+def of_source(given: str, source: Source, path: Path) -> tuple[Side, ...]:
+    """The plans of a recipe's text that is taken to lie at a path."""
+    return of(given, compile_source(source, path))
 
 
-def _only(name: str, made: Compiled) -> Side:
+def of(name: str, made: Compiled) -> tuple[Side, ...]:
+    """The plans of a recipe that was compiled; `TostError` with all of its mistakes."""
     if made.errors:
         raise TostError(made.diagnostics)
-    if len(made.variants) != 1:
-        raise TostError.of("R803", given=name, count=len(made.variants))
-    assert made.recipe is not None
-    text = made.recipe.source.text if len(made.recipe.sources) == 1 else None
-    return Side(name, made.plans[0], text, made.diagnostics)
+    return tuple(
+        Side(
+            name,
+            variant.plan,
+            tuple(source.text for source in variant.recipe.sources),
+            variant.values,
+        )
+        for variant in made.variants
+        if variant.plan is not None
+    )
 
 
-def saved(path: Path) -> Plan:
-    """The plan of plan.json, of a run or of `tost plan --json`."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, list):
-            raise TostError.of("R803", given=path, count=len(content))
-        inner = content["plan"]
-        if type(inner["schema"]) is int and inner["schema"] != SCHEMA:
-            reason = f"it is written in schema {inner['schema']}, this version reads {SCHEMA}"
-            raise TostError.of("R804", path=path, reason=reason)
-        return Plan.from_json(inner, registry.get)
-    except OSError as error:
-        raise TostError.of("R804", path=path, reason=(error.strerror or "").lower()) from None
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TostError.of("R804", path=path, reason=reason) from None
+def several(found: tuple[Side, ...]) -> TostError:
+    """The error that a side stands for several plans, which have no partners."""
+    names = " and ".join(f"`sweep {name}`" for name in found[0].values)
+    help = f"leave {names} out there, or have the same on both sides"
+    return TostError([diagnose("R803", given=found[0].name, count=len(found), help=help)])
+
+
+def _run(folder: Path) -> Path:
+    """The run's folder, of it or of one of its checkpoints."""
+    above = folder.resolve().parent
+    for each in (folder, above.parent) if above.name == CHECKPOINTS else (folder,):
+        if holds_run(each):
+            return each
+    reason = "this folder holds no run, and is no checkpoint of one"
+    raise TostError.of("R804", path=folder, reason=reason)

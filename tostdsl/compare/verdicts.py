@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
-from typing import Any, Literal
+from typing import Literal
 
 from tostdsl.compare.changes import Change
-from tostdsl.plan.plan import Plan, canonical_text
-from tostdsl.plan.program import Curves, Phase, Program
-from tostdsl.units import Ramp
+from tostdsl.compare.parting import parting
+from tostdsl.plan.plan import Plan
+from tostdsl.plan.program import Program
 
 Answer = Literal["yes", "partly", "no", "unknown"]
 SHAPES = ("model", "mask.on", "mask.except")
@@ -54,26 +53,36 @@ def _listed(paths: Sequence[str]) -> str:
 
 # -- masks
 
+STEPS = ("data.batch", "data.augment")
+"""What of the data a mask that is chosen before training does not look at."""
+
 
 def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
     """Whether a mask that the first plan found is one for the second."""
-    question = "is the mask still valid?"
+    question = "is the mask of a one for b?"
     if a.mask is None or b.mask is None:
         which = "neither has one" if a.mask is b.mask else "only one of them has one"
         return Verdict(question, "no", which)
     if other := _touched(found, *SHAPES):
         return Verdict(question, "no", f"it is of other weights: {_listed(other)}")
-    method, roots = a.mask.method, ["mask", "seed"]
-    if not method.seeded:
-        roots += ["data"]
-    if method.rounds() or method.moves:
-        roots += ["optimizer", "schedule", "train", "precision"]
-    if method.moves or (method.rounds() and method.stages_in_rounds()):
-        roots += ["stages"]
-    if other := _touched(found, *roots):
-        why = f"it fits, but the second would find another: {_listed(other)}; bring it with `file`"
+    data = [path for path in _touched(found, "data") if path not in STEPS]
+    shapes = [facts and (facts.shape, facts.classes) for facts in (a.data.facts(), b.data.facts())]
+    if data and shapes[0] != shapes[1]:
+        why = f"the network has other shapes, for other images or classes: {_listed(data)}"
+        return Verdict(question, "no", why)
+    method = a.mask.method
+    trained = method.moves or bool(method.rounds())
+    other = _touched(found, "mask", *(() if method.fixed else ("seed",)))
+    if trained:
+        other += _touched(found, "data", "optimizer", "schedule", "train", "precision")
+    elif not (method.seeded or method.fixed) or (data and None in shapes):
+        other += data
+    if method.moves or (trained and method.stages_in_rounds()):
+        other += _touched(found, "stages")
+    if other:
+        why = f"it fits, but b may find another itself ({_listed(other)}): give it one by `file`"
         return Verdict(question, "partly", why)
-    return Verdict(question, "yes", "the second finds the same, to the bit")
+    return Verdict(question, "yes", "b finds the same, to the bit")
 
 
 # -- checkpoints
@@ -86,7 +95,7 @@ def checkpoints(
     found: Sequence[Change], programs: tuple[Program | None, Program | None]
 ) -> Verdict:
     """Up to where a checkpoint of the first plan is one of the second, too."""
-    question = "can a checkpoint be gone on from?"
+    question = "are checkpoints of a those of b, too?"
     if all(change.kind == "labels" for change in found):
         return Verdict(question, "yes", "any of them: the same is computed")
     other = [path for path in _touched(found, *BEFORE) if path != "optimizer.lr"]
@@ -94,90 +103,17 @@ def checkpoints(
         return Verdict(question, "no", f"they differ from the first step on: {_listed(other)}")
     a, b = programs
     if a is None or b is None:
-        return Verdict(question, "unknown", "the data's size is not known without loading it")
+        return Verdict(question, "unknown", "the size of the data is known once it is loaded")
     phase, step = parting(a, b)
     if phase is None:
         return Verdict(question, "yes", "any of them: all steps are the same")
     begin = a.phases[0]
     if phase is begin and step <= begin.begin:
         return Verdict(question, "no", "they differ from the first step on")
-    epoch = step / phase.clock.steps_per_epoch
-    why = f"those up to epoch {epoch:g} of {phase.name} (step {step:,}): from there on they differ"
+    epoch, rest = divmod(step, phase.clock.steps_per_epoch)
+    until = f"step {step:,}" if rest else f"epoch {epoch:,} (step {step:,})"
+    why = f"those up to {until} of {phase.name}: from there on they differ"
     return Verdict(question, "partly", why)
-
-
-def parting(a: Program, b: Program) -> tuple[Phase | None, int]:
-    """The first phase and step at which two programs do something else; None where none is.
-
-    Both are of one network, data, seed, mask and optimizer; the step is the phase's.
-    """
-    for x, y in zip_longest(a.phases, b.phases):
-        if x is None or y is None:
-            last = x or y
-            assert last is not None
-            return last, last.begin
-        if (x.kind, x.index, x.begin, x.prunes) != (y.kind, y.index, y.begin, y.prunes):
-            return x, x.begin
-        if x.prunes and x.kind == "train" and x.sparsity != y.sparsity:
-            return x, x.begin
-        step = _parting(a.plan, b.plan, x, y)
-        if step is not None:
-            return x, step
-    return None, 0
-
-
-def _parting(a: Plan, b: Plan, x: Phase, y: Phase) -> int | None:
-    """The first step of two phases that is not the same; their common end where one goes on."""
-    end = min(x.clock.total, y.clock.total)
-    mine, theirs = _At(a, x), _At(b, y)
-    for step in range(x.begin, end):
-        if mine.does(step) != theirs.does(step):
-            return step
-    same = (x.clock.total, x.sparsity, x.events.get(end), x.updates.get(end)) == (
-        y.clock.total, y.sparsity, y.events.get(end), y.updates.get(end),
-    )  # fmt: skip
-    return None if same else end
-
-
-class _At:
-    """What a phase does, step by step."""
-
-    def __init__(self, plan: Plan, phase: Phase) -> None:
-        self._plan, self._phase = plan, phase
-        self._curves = [Curves.of(stage, phase.clock) for stage in plan.stages]
-        self._names = [_identity(plan, index) for index in range(len(plan.stages))]
-        self._staged = phase.kind == "train" or any(s.attached for s in phase.segments)
-        self._windows = [phase.window(stage.window) for stage in plan.stages]
-
-    def does(self, step: int) -> Any:
-        """The rate, what the stages at work do, what acts, and what happens before the step."""
-        plan, phase = self._plan, self._phase
-        rate = plan.optimizer.lr * plan.schedule.scale(step, phase.clock)
-        stages = sorted(self._stages(step)) if self._staged else []
-        return rate, stages, phase.events.get(step), phase.updates.get(step)
-
-    def _stages(self, step: int) -> Iterator[Any]:
-        for name, curves, (start, stop) in zip(
-            self._names, self._curves, self._windows, strict=True
-        ):
-            if start <= step < stop:
-                yield name, curves.at(step)
-            elif start == stop == step:
-                yield name, ()
-
-
-def _identity(plan: Plan, index: int) -> str:
-    """A stage without what its curves tell step by step: its law and its ramps."""
-    stage = plan.stages[index]
-    content = stage.model_dump(mode="json")
-    moving = [
-        name
-        for name, value in stage.technique.arguments().items()
-        if name == "anneal" or isinstance(value, Ramp)
-    ]
-    for name in moving:
-        content["technique"]["args"].pop(name, None)
-    return canonical_text([content["technique"], content["targets"]])
 
 
 # -- runs

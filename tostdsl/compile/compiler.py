@@ -17,6 +17,7 @@ from tostdsl.compile.resolve import Resolver
 from tostdsl.compile.sweeps import axes, chosen, combinations, idle, too_much
 from tostdsl.diagnostics import Diagnostic, TostError, diagnose
 from tostdsl.later import Later
+from tostdsl.plan.marker import PLAN_SUFFIX
 from tostdsl.plan.plan import Plan
 from tostdsl.quiet import quiet
 from tostdsl.source import Source
@@ -24,11 +25,12 @@ from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import MAX_REPORTS
 
 if TYPE_CHECKING:
-    from tostdsl.compile import kept, offers, said
+    from tostdsl.compile import kept, offers, said, saved
 else:
     kept = Later("tostdsl.compile.kept")
     offers = Later("tostdsl.compile.offers")
     said = Later("tostdsl.compile.said")
+    saved = Later("tostdsl.compile.saved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,22 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFile:
+    """The file of a saved plan, as it was read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """What compiling a recipe gave."""
 
     recipe: Recipe | None
     variants: tuple[Variant, ...]
     diagnostics: tuple[Diagnostic, ...]
+    plan_file: PlanFile | None = None
+    """Where there was a saved plan in place of a recipe; `recipe` is then that plan's text."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -77,10 +89,14 @@ def compile_file(
     seed: int | None = None,
     set_file: Path | None = None,
 ) -> Compiled:
-    """Compile a recipe file; an unreadable one is a diagnostic like any other.
+    """Compile a recipe file, or a saved plan (`.json`).
 
-    `sets` and `set_file` give values to the recipe's params, `sets` wins where both do.
+    An unreadable one is a diagnostic like any other. `sets` and `set_file` give values to the
+    recipe's params, `sets` wins where both do.
     """
+    if path.suffix == PLAN_SUFFIX:
+        given_too = {"--set": sets, "--set-file": set_file, "--seed": seed is not None}
+        return saved.compile_saved(path, [name for name, value in given_too.items() if value])
     try:
         source = read(path)
         given = Given(
@@ -97,9 +113,13 @@ def compile_source(
     sets: Mapping[str, str] | None = None,
     seed: int | None = None,
     set_file: Source | None = None,
+    resolver: Resolver | None = None,
 ) -> Compiled:
-    """Compile a recipe's text. `path` is where it lies, for `extends`."""
-    return _compile(source, path, Given(sets or {}, set_file, seed))
+    """Compile a recipe's text. `path` is where it lies, for its name and for `extends`.
+
+    Another `resolver` than the usual one finds elsewhere what is extended.
+    """
+    return _compile(source, path, Given(sets or {}, set_file, seed), resolver)
 
 
 def compile_kept(

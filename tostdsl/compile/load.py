@@ -45,13 +45,14 @@ def decode(data: bytes, name: str) -> Source:
     if encoding is not None:
         raise TostError([diagnose("T158", _start(name), encoding=encoding)])
     try:
-        text = data.decode("utf-8-sig")
+        raw = data.decode("utf-8")
     except UnicodeDecodeError as error:
         byte = f"0x{data[error.start]:02x}"
         raise TostError(
             [diagnose("T106", _line(data, error.start, name), byte=byte, offset=error.start)]
         ) from None
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = raw.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return Source(name, text, None if raw == text else raw)
 
 
 def _start(name: str) -> Span:
@@ -128,8 +129,8 @@ def _beside(shown: str, name: str) -> str:
     return name if folder == "." else f"{folder.removesuffix('/')}/{name}"
 
 
-def fetch(path: Path, name: str | None = None) -> bytes:
-    """At most one byte more of a regular file than a recipe may have.
+def fetch(path: Path, name: str | None = None, limit: int = MAX_BYTES) -> bytes:
+    """At most one byte more of a regular file than the limit, which is a recipe's.
 
     What is no regular file (a pipe, a device) is not read: it could be endless, or never come.
     """
@@ -143,7 +144,7 @@ def fetch(path: Path, name: str | None = None) -> bytes:
                 raise TostError.of("T213", path=shown, reason="it is a folder")
             if not stat.S_ISREG(mode):
                 raise TostError.of("T213", path=shown, reason="it is not a regular file")
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit + 1)
     except IsADirectoryError:
         reason = "it is a folder"
     except FileNotFoundError:
@@ -161,7 +162,7 @@ def locate(wanted: str, here: Path, root: Path) -> Path:
     The path is relative and written with `/`, and spelled as on disk, so that the same recipe
     means the same on every system. Links are followed before it is judged where the file lies.
     """
-    reason = _unfit(wanted)
+    reason = unfit(wanted)
     if reason is not None:
         raise TostError.of("T260", path=wanted, reason=reason)
     root = root.resolve()
@@ -175,7 +176,8 @@ def locate(wanted: str, here: Path, root: Path) -> Path:
     return target
 
 
-def _unfit(wanted: str) -> str | None:
+def unfit(wanted: str) -> str | None:
+    """Why a text is no path that a recipe may extend; None where it is one."""
     if not wanted.strip():
         return "it is empty"
     if "\\" in wanted:

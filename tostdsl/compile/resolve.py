@@ -60,6 +60,18 @@ class Resolver:
         self.size = len(source.text.encode(errors="replace"))
         return self._file(source, path, (), Recipe(source, ""))
 
+    def locate(self, wanted: str, here: Path, root: Path) -> Path:
+        """The file that a recipe in the folder `here` extends, within `root`."""
+        return locate(wanted, here, root)
+
+    def fetch(self, path: Path, name: str) -> bytes:
+        """What stands in a file that was located, one byte more than it may have at most."""
+        return fetch(path, name)
+
+    def beside(self, name: str, wanted: str) -> str:
+        """How messages call what the file of a name extends."""
+        return posixpath.normpath(PurePosixPath(name.replace("\\", "/")).parent / wanted)
+
     def _file(
         self, source: Source, path: Path | None, chain: tuple[Path, ...], recipe: Recipe
     ) -> Recipe:
@@ -82,7 +94,8 @@ class Resolver:
         if any(not comment.alone and comment.text[1:2].isdigit() for comment in file.comments):
             recipe.numbers += numbers.numbered(file, recipe.stages)
         recipe.sources.insert(0, source)
-        stem = PurePosixPath(source.name.replace("\\", "/")).stem
+        place = path or PurePosixPath(source.name.replace("\\", "/"))
+        stem = place.stem
         recipe.name, recipe.title, recipe.named = as_name(stem), "", None
         _Merge(recipe, self.found, bool(extends)).apply(file)
         return recipe
@@ -101,7 +114,7 @@ class Resolver:
             self.found.append(diagnose("T213", span, path=wanted, reason=reason))
             return
         try:
-            target = locate(wanted, here, root)
+            target = self.locate(wanted, here, root)
         except TostError as error:
             self.found += relocate(error, span)
             return
@@ -114,9 +127,8 @@ class Resolver:
             self.found.append(diagnose("T219", span, limit=MAX_DEPTH))
             return
         try:
-            folder = PurePosixPath(span.source.name.replace("\\", "/")).parent
-            name = posixpath.normpath(folder / wanted)
-            data = fetch(target, name)
+            name = self.beside(span.source.name, wanted)
+            data = self.fetch(target, name)
             base = decode(data, name)
         except TostError as error:
             self.found += relocate(error, span, meant(target, wanted))

@@ -126,6 +126,20 @@ CATALOGUE: dict[str, Entry] = {
         "give one of them another name",
     ),
     "T263": Entry("the recipe and what it extends are {size} bytes, the limit is {limit}"),
+    # -- names: saved plans
+    "T270": Entry(
+        "`{path}` holds no plan: {reason}",
+        "`tost plan RECIPE -o FILE` saves one, which nobody needs to edit: recipes are for that",
+    ),
+    "T271": Entry(
+        "the plan in `{path}` cannot be read here: {reason}",
+        "read it with the version or plug-in that it was saved with, or save its recipe's plan "
+        "again",
+    ),
+    "T272": Entry(
+        "`{option}` cannot change `{path}`: in a saved plan everything is settled",
+        "give `{option}` where the plan is made from its recipe: `tost plan RECIPE -o FILE`",
+    ),
     # -- values and units
     "T301": Entry("`{name}` wants {expected}, found {found}"),
     "T302": Entry("`{name}` wants a percent, found {found}", "write `{write}`"),
@@ -357,6 +371,10 @@ CATALOGUE: dict[str, Entry] = {
         "cannot write a checkpoint to {path}: {reason}; training goes on, the last one stays",
         "make room: without it a stop costs all steps since then",
     ),
+    "R207": _warning(
+        "cannot write {path}: {reason}; training goes on, its lines wait in memory",
+        "make room: no checkpoint is kept before they are written, and the run cannot end",
+    ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
     "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
     "R303": Entry("out of memory on {device}{fits}", "lower the batch size{write}"),
@@ -372,7 +390,7 @@ CATALOGUE: dict[str, Entry] = {
         "go on with `tost resume {path}`",
     ),
     "R309": Entry(
-        "weights or moments are no numbers any more after step {step} of {phase}",
+        "weights, buffers or moments are no numbers any more after step {step} of {phase}",
         "lower the learning rate; the last checkpoint is from before that",
     ),
     "R310": Entry(
@@ -445,6 +463,14 @@ CATALOGUE: dict[str, Entry] = {
         "run `tost fix` again for the next ones",
         "note",
     ),
+    "R605": Entry(
+        "no recipe can be shown of {path}: {reason}",
+        "give the folder of a run, or one of its checkpoints, such as `RUN/ckpt/step-0000120`",
+    ),
+    "R606": _warning(
+        "{path} is not as the run wrote it",
+        "`tost verify` tells whether it still means the plan that ran; `--plan` shows that",
+    ),
     "R701": Entry("there is nothing to resume in {path}: {reason}"),
     "R702": Entry("this checkpoint does not fit the run: {reason}"),
     "R703": Entry(
@@ -471,6 +497,15 @@ CATALOGUE: dict[str, Entry] = {
         "do not resume runs of this recipe; please report it with the recipe",
     ),
     "R721": Entry("{what} did not come to its end: {reason}"),
+    "R801": Entry(
+        "`{given}` is not `git:REVISION:PATH`", "write for example `git:HEAD~1:recipe.tost`"
+    ),
+    "R802": Entry("{given} cannot be had: {reason}"),
+    "R803": Entry(
+        "{given} stands for {count} plans, and a comparison is of one with one",
+        "save the one that is meant by itself",
+    ),
+    "R804": Entry("no plan can be read from {path}: {reason}"),
     "R830": Entry(
         "there is no pandas here, so there are no frames",
         "`pip install pandas`, or take the rows as they are: `run.metrics()`, `diff.changes`",

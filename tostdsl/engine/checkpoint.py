@@ -3,7 +3,7 @@
 `ckpt/step-0000120/` holds the state after 120 steps of the whole run::
 
     state.safetensors   weights, buffers, the optimizer's moments, what stages added
-    state.json          all that is no tensor (`record.Record`)
+    state.json          all that is no tensor (`record.Record`), among it the recipe's texts
     manifest.json       length and SHA-256 of both, and of itself
 
 Written: into a folder with a name of its own, each file flushed to disk, the manifest last; then
@@ -30,11 +30,12 @@ from torch import Tensor
 
 from tostdsl.engine.blobs import Blobs
 from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of, manifest
-from tostdsl.engine.record import SCHEMA, Record
+from tostdsl.engine.provenance import RECORD
+from tostdsl.engine.record import OtherSchema, Record
 from tostdsl.engine.storage import Disk
 
 FOLDER = "ckpt"
-STATE, RECORD = "state.safetensors", "state.json"
+STATE = "state.safetensors"
 KEEP = 2
 """How many of the newest are kept, besides the best."""
 _NAME = re.compile(r"step-(\d{7,})")
@@ -202,17 +203,15 @@ class Checkpoints:
     def _read(self, path: Path, tensors: bool = True) -> Snapshot:
         contents = self._proven(path)
         try:
-            said = json.loads(contents[RECORD])
-            schema = said.get("schema_version")
-            if type(schema) is int and schema != SCHEMA:
-                raise Unusable(f"it is of schema {schema}, this version reads schema {SCHEMA}")
-            record = Record.model_validate(said)
+            record = Record.read(json.loads(contents[RECORD]))
             state = load(contents[STATE]) if tensors else {}
+        except OtherSchema as error:
+            raise Unusable(str(error)) from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise Unusable(f"{RECORD} has no sound `{where}`: {first['msg'].lower()}") from None
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, RecursionError):
             raise Unusable(f"{RECORD} is no record of a state") from None
         except SafetensorError as error:
             raise Unusable(f"{STATE} cannot be read: {error}") from None

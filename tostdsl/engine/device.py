@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from tostdsl import registry
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Precision
 
@@ -74,14 +75,17 @@ def settle(optimizer: torch.optim.Optimizer) -> None:
 
 
 def versions() -> dict[str, str | None]:
-    """The packages that a run depends on, with their versions; None where one is not installed."""
+    """The packages that a run depends on, with their versions; None where one is not installed.
+
+    Plug-ins are among them.
+    """
     found: dict[str, str | None] = {}
     for package in ("tostdsl", "torch", "torchvision", "numpy", "safetensors", "pydantic", "lark"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
-    return found
+    return found | registry.plugins()
 
 
 def environment(device: torch.device) -> dict[str, Any]:

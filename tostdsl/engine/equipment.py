@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tostdsl.engine.certificate import Certificate
 from tostdsl.engine.dead import Units
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from tostdsl.engine.seams import Seam
     from tostdsl.engine.trace import Tracer
     from tostdsl.engine.watch import Watch
+
+
+def numbers(model: nn.Module) -> tuple[str, ...]:
+    """Names of the floating-point buffers that hold numbers; a constant may be infinite."""
+    return tuple(
+        name
+        for name, buffer in model.named_buffers()
+        if buffer.is_floating_point() and bool(buffer.isfinite().all())
+    )
 
 
 @dataclass
@@ -57,6 +66,16 @@ class Equipment:
     """Keeps the run's state from time to time, where it is kept at all."""
     watch: Watch | None = None
     """Looks at what must hold, where the run is watched."""
+
+    bounded: tuple[str, ...] = ()
+    """Buffers that held numbers when the network was made, and are to hold numbers (`numbers`)."""
+
+    def statistics(self) -> list[Tensor]:
+        """What those hold now, and what stages added holds besides its parameters."""
+        buffers = dict(self.model.named_buffers())
+        own = [buffers[name] for name in self.bounded]
+        added = [each for attached in self.surgeon.attached for each in attached.buffers()]
+        return [tensor.detach() for tensor in (*own, *added) if tensor.is_floating_point()]
 
     @cached_property
     def units(self) -> Units:

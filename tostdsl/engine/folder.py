@@ -2,12 +2,13 @@
 
 recipe.tost          the recipe's text as it was; what it extends lies where it finds it
 plan.tost            the plan as one recipe of its own: `tost run plan.tost` runs it again
-plan.json            the canonical plan with its fingerprint
+plan.json            the canonical plan with its fingerprint, and what was `given` from outside of
+                     the recipe, or as `plan_file` the saved plan that there was in its place
 environment.json     versions, device, threads, data, files of the user's own functions,
                      `trace_every` (null for a run not traced), `options` that the run was started
                      with, and how the device computed, `in_force` (see `execution`)
 metrics.jsonl        a line an epoch, an evaluation, a seam, a message
-lives.jsonl          a line each time the run was started, resumed or stopped
+lives.jsonl          a line each time the run was started, resumed or stopped (see `lives`)
 trace.jsonl          with `--trace gradients`: a line a phase and a traced step
 trace.svg            the same as a picture
 mask_file.json       with the mask `file`: the file's digest, how each weight's mask was found in it
@@ -41,29 +42,32 @@ those stages in steps. In both files null stands for what is no number.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors.torch import save
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, diagnose
+from tostdsl.engine.lines import Lines
+from tostdsl.engine.lives import rows, whole
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
+from tostdsl.engine.provenance import is_text
+from tostdsl.engine.storage import Disk
 from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
 TRACE, LIVES = "trace.jsonl", "lives.jsonl"
 LINES = (METRICS, TRACE, LIVES)
 """The files that are written line by line."""
-OWN = (".json", ".jsonl", ".safetensors", ".svg")
-"""How the names of the files end that are no texts of the recipe."""
+PART = ".part-"
+"""Begins the name of a file that is being written."""
 MAX_NAME = 64
 """Characters of a recipe's name in the name of its run folder."""
 
@@ -86,52 +90,6 @@ def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
     return path
 
 
-class Lines:
-    """A file of JSON lines, each handed to the system at once.
-
-    It must be new, or with `begun` hold at least what that says: all after it is cut off.
-    `ValueError` where its beginning is not as it was written.
-    """
-
-    def __init__(self, path: Path, begun: Entry | None = None) -> None:
-        self._path = path
-        self._digest, self._bytes = hashlib.sha256(), 0
-        if begun is None:
-            self._file: BinaryIO = path.open("xb")
-            return
-        self._file = path.open("r+b")
-        self._digest.update(self._file.read(begun.bytes))
-        self._bytes = begun.bytes
-        if self.entry != begun:
-            self._file.close()
-            raise ValueError(f"{path.name} is not as it was written")
-        self._file.truncate(begun.bytes)
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Add a line."""
-        line = (json.dumps(row, allow_nan=False) + "\n").encode()
-        try:
-            self._file.write(line)
-            self._file.flush()
-        except OSError as error:
-            raise _unwritable(self._path, error) from None
-        self._digest.update(line)
-        self._bytes += len(line)
-
-    @property
-    def entry(self) -> Entry:
-        """The file as it has been written so far."""
-        return Entry(self._bytes, self._digest.hexdigest())
-
-    def sync(self) -> None:
-        """Return when all lines are on disk."""
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
 class RunFolder:
     """Writes one run's files. Making it claims the folder; a taken one is refused.
 
@@ -143,8 +101,12 @@ class RunFolder:
         self, path: Path, begun: Mapping[str, Entry] | None = None, lock: Lock | None = None
     ) -> None:
         self.path = path
+        self.warned: Callable[[str], None] = lambda _: None
+        """Hears of what cannot be written yet."""
         self._lines: dict[str, Lines] = {}
         self._written: dict[str, Entry] = {}
+        self.texts: dict[str, str] = {}
+        """plan.json and the texts of the recipe, by name."""
         if begun is not None:
             self._lock = lock or Lock(path)
             self._go_on(begun)
@@ -160,42 +122,61 @@ class RunFolder:
             if any(path.iterdir()):
                 raise TostError.of("R203", path=path)
             self._lock = Lock(path)
-            self._lines[METRICS] = self._metrics = Lines(path / METRICS)
+            self._lines[METRICS] = self._metrics = self._new_lines(METRICS)
         except FileExistsError:
             raise TostError.of("R203", path=path) from None
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
     def _go_on(self, begun: Mapping[str, Entry]) -> None:
-        for name, entry in begun.items():
+        for name, entry in {**begun, LIVES: begun.get(LIVES)}.items():
             try:
                 if name in LINES:
-                    self._lines[name] = Lines(self.path / name, entry)
+                    given = entry if name != LIVES else self._lives(entry)
+                    self._lines[name] = Lines(self.path / name, given, self._owing)
                     continue
+                assert entry is not None
                 reason = gap(self.path, name, entry)
             except ValueError as error:
                 reason = str(error).removeprefix(f"{name} ")
+            except FileNotFoundError:
+                reason = "is missing"
             except OSError as error:
                 reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
             if reason:
-                for lines in self._lines.values():
-                    lines.close()
+                self.shut()
                 raise TostError.of("R706", path=self.path / name, reason=reason)
+            assert entry is not None
             self._written[name] = entry
+            if is_text(name) or name == MARKER:
+                self.texts[name] = (self.path / name).read_bytes().decode("utf-8", "replace")
         self._metrics = self._lines[METRICS]
-        try:
-            self._lines[LIVES] = Lines(self.path / LIVES, _whole_lines(self.path / LIVES))
-        except OSError as error:
-            raise _unwritable(self.path / LIVES, error) from None
+        for left in self.path.glob(f"{PART}*"):  # of a file that was never whole
+            with suppress(OSError):
+                left.unlink()
+
+    def _lives(self, then: Entry | None) -> Entry:
+        """All of lives.jsonl, which no checkpoint takes back; `ValueError` for a changed line."""
+        content = whole(Disk().read(self.path / LIVES))
+        kinds = [row.get("kind") for row in rows(content)]
+        if kinds[:1] != ["started"] or (then and entry_of(content[: then.bytes]) != then):
+            raise ValueError("has lost lines that were written")
+        return entry_of(content)
+
+    def _owing(self, path: Path, error: OSError) -> None:
+        found = diagnose("R207", path=path, reason=(error.strerror or str(error)).lower())
+        self.warned(f"{found.severity}[{found.code}]: {found.message}")
+
+    def _new_lines(self, name: str) -> Lines:
+        return Lines(self.path / name, owing=self._owing)
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """All files written so far, as they are; without those that no checkpoint takes back."""
-        lines = {name: lines.entry for name, lines in self._lines.items() if name != LIVES}
-        return {**self._written, **lines}
+        """All files written so far, as they are."""
+        return {**self._written, **{name: lines.entry for name, lines in self._lines.items()}}
 
     def sync(self) -> None:
-        """Return when all lines are on disk."""
+        """Return when all lines are on disk; `OSError` where they cannot be."""
         for lines in self._lines.values():
             lines.sync()
 
@@ -204,16 +185,18 @@ class RunFolder:
     ) -> None:
         """The plan, the texts it came from by file name, and what was set from outside of them.
 
-        `given` is None where nobody said, else `params` by name and the `seed`, null when unset.
+        `given` is None where nobody said, else `params` by name and the `seed`, null when unset,
+        and `plan_file` (name and SHA-256) where there was a saved plan in place of the texts.
         """
         content = {"fingerprint": plan.fingerprint, "plan": plan.to_json(), "given": given}
         self.write_json(MARKER, content)
         for name, text in texts.items():
             self.write_text(name, text)
+        self.texts = {MARKER: json_text(content), **texts}
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A JSON file, readable and sorted."""
-        self.write_text(name, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        self.write_text(name, json_text(content))
 
     def log(self, row: Mapping[str, Any]) -> None:
         """A line of metrics.jsonl, on disk at once."""
@@ -224,7 +207,7 @@ class RunFolder:
         if name in self._lines:
             return self._lines[name]
         try:
-            made = self._lines[name] = Lines(self.path / name)
+            made = self._lines[name] = self._new_lines(name)
         except OSError as error:
             raise _unwritable(self.path / name, error) from None
         return made
@@ -240,34 +223,57 @@ class RunFolder:
         self._write(name, content)
         return self._written[name].sha256
 
+    def forget(self, *names: str) -> None:
+        """Remove what an earlier life wrote at its end."""
+        for name in names:
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise _unwritable(self.path / name, error) from None
+
     def seal(self) -> None:
         """Write the manifest over everything written so far; nothing comes after it."""
-        files = {**self.entries, LIVES: self.lines(LIVES).entry}
-        content = json.dumps(manifest(files), indent=2, sort_keys=True) + "\n"
-        name = f".{MANIFEST}"  # whole or not there: it says that the run has come to its end
-        self._write(name, content.encode())
-        del self._written[name]
-        try:
-            (self.path / name).rename(self.path / MANIFEST)
-        except OSError as error:
-            raise _unwritable(self.path / MANIFEST, error) from None
+        for name, lines in self._lines.items():
+            try:
+                lines.sync()
+            except OSError as error:
+                raise _unwritable(self.path / name, error) from None
+        content = json.dumps(manifest(self.entries), indent=2, sort_keys=True) + "\n"
+        self._write(MANIFEST, content.encode())
+        del self._written[MANIFEST]
 
     def close(self) -> None:
         """Close what is open, and let others into the folder."""
-        for lines in self._lines.values():
-            lines.close()
+        self.shut()
         self._lock.release()
 
+    def shut(self) -> None:
+        """Close what is open; others stay outside."""
+        for lines in self._lines.values():
+            lines.close()
+
     def _write(self, name: str, content: bytes) -> None:
-        target = self.path / name
+        """A file that is whole, and on disk, or not there: checkpoints and the end count on it."""
+        target, disk = self.path / name, Disk()
+        part = target.with_name(PART + target.name)
         try:
             if not self.path.is_dir():  # made anew, it would hold a part of the run
                 raise FileNotFoundError(None, "the run folder is gone")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            disk.make(target.parent)
+            part.unlink(missing_ok=True)
+            disk.write(part, content)
+            disk.rename(part, target)
+            disk.sync(target.parent)
         except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise _unwritable(target, error) from None
         self._written[name] = entry_of(content)
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """A JSON file's text."""
+    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _ordered(content: bytes) -> bytes:
@@ -279,19 +285,6 @@ def _ordered(content: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     padded = text.ljust(-(-len(text) // 8) * 8)
     return len(padded).to_bytes(8, "little") + padded + content[8 + size :]
-
-
-def is_text(name: str) -> bool:
-    """Whether a file of a run folder is a text of the recipe, which may be edited."""
-    return not name.endswith(OWN)
-
-
-def _whole_lines(path: Path) -> Entry:
-    """A file's lines without the last, where that was not written whole."""
-    content = path.read_bytes() if path.exists() else b""
-    if not path.exists():
-        path.touch()
-    return entry_of(content[: content.rfind(b"\n") + 1])
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:

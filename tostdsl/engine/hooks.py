@@ -192,7 +192,10 @@ class Hook(Generic[T]):
         return loss
 
     def grads(self) -> None:
-        """Gradients have been computed; they are masked after this, right before the step."""
+        """Gradients have been computed; they are masked after this, right before the step.
+
+        The loss scale of fp16 is out of them; some may not be finite, and the step is then skipped.
+        """
 
     def stepped(self) -> None:
         """The optimizer has stepped and the masks are applied."""

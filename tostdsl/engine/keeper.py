@@ -6,11 +6,10 @@ is written at a time: an interval in minutes is stretched while it is, one in st
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tostdsl.diagnostics import TostError, diagnose
@@ -38,6 +37,28 @@ class Every:
 DEFAULT = Every(10, "minutes")
 
 
+class _Writing(threading.Thread):
+    """A snapshot being written. Whoever does not want to wait leaves it: it keeps no process up."""
+
+    def __init__(self, write: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
+        super().__init__(name="checkpoint", daemon=True)
+        self._write, self._snapshot = write, snapshot
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._write(self._snapshot)
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for it, and raise what it raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+
 @dataclass(slots=True)
 class Keeper:
     """Keeps one run's state.
@@ -59,10 +80,7 @@ class Keeper:
     flush: Callable[[], None] = lambda: None
     """Puts what is written line by line on disk before a checkpoint counts on it."""
     written: int = 0
-    stalled: float = 0.0
-    """Seconds that training stood still for it."""
-    _pool: ThreadPoolExecutor | None = None
-    _pending: Future[Path] | None = None
+    _pending: _Writing | None = None
     _last: float = field(default_factory=time.monotonic)
     _epochs: int = 0
 
@@ -72,7 +90,7 @@ class Keeper:
         self.stops.stepped(self.done)
         if self.stops.asked is not None:
             self.stop(loop, segment, offset)
-        if self._pending is not None and self._pending.done():
+        if self._pending is not None and not self._pending.is_alive():
             self._land()
         if self._due(loop):
             self._keep(loop, segment, offset, wait=self.done == self.total)
@@ -95,9 +113,6 @@ class Keeper:
         """Wait for what is being written."""
         if self._pending is not None:
             self._land()
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
 
     def _due(self, loop: Loop) -> bool:
         if self.every is None:
@@ -106,7 +121,7 @@ class Keeper:
             return True
         match self.every.unit:
             case "minutes":
-                free = self._pending is None or self._pending.done()
+                free = self._pending is None or not self._pending.is_alive()
                 return free and time.monotonic() - self._last >= 60 * self.every.value
             case "steps":
                 return self.done % max(1, round(self.every.value)) == 0
@@ -118,25 +133,17 @@ class Keeper:
                 return self._epochs % max(1, round(self.every.value)) == 0
 
     def _keep(self, loop: Loop | None, segment: int | None, offset: int, *, wait: bool) -> None:
-        began = time.perf_counter()
         if self._pending is not None:
             self._land()
         self._last = time.monotonic()
         snapshot = self.take(loop, segment, offset)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "checkpoint")
-        self._pending = self._pool.submit(self._write, snapshot)
+        self._pending = _Writing(self._write, snapshot)
         if wait:
-            try:
-                self._land(final=True)
-            finally:
-                self.stalled += time.perf_counter() - began
-            return
-        self.stalled += time.perf_counter() - began
+            self._land(final=True)
 
-    def _write(self, snapshot: Snapshot) -> Path:
+    def _write(self, snapshot: Snapshot) -> None:
         self.flush()
-        return self.checkpoints.write(snapshot)
+        self.checkpoints.write(snapshot)
 
     def _land(self, *, final: bool = False) -> None:
         """Take in how a writing ended: one that failed on the way is said, and training goes on."""

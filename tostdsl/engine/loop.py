@@ -154,6 +154,8 @@ class Loop:
             on_batch.append(kit.tracer.over(kit, self.phase, segment, self.attached, self.scaler))
         on_loss = _bound(hooks[::-1], "loss")
         on_grads = _bound(hooks[::-1], "grads")
+        if on_grads and scaler.is_enabled():
+            on_grads.insert(0, self._unscale)
         on_stepped = _bound(hooks[::-1], "stepped")
         if scaler.is_enabled():  # stages may have brought parameters of their own
             devices.settle(optimizer)
@@ -218,6 +220,12 @@ class Loop:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
+    def _unscale(self) -> None:
+        """Take the loss scale out of the gradients that are stepped on, for hooks that see them."""
+        update = self.phase.updates.get(self.step)
+        if update is None or update.step != self.step:
+            self.scaler.unscale_(self.optimizer)
+
     def _turn(self, update: Update) -> None:
         """A step at which the mask moves: after it, or in its place."""
         assert self.kit.masked is not None
@@ -276,12 +284,13 @@ class Loop:
         return found
 
     def refuse_infinite(self) -> None:
-        """`TostError` R302 or R309 where loss, weights or moments are no numbers any more."""
+        """`TostError` R302 or R309 where loss, weights, buffers or moments are no numbers now."""
         self._finite(self.meter.read()[0])
         held = [p for group in self.optimizer.param_groups for p in group["params"]]
         for state in self.optimizer.state.values():
             held += [value for value in state.values() if isinstance(value, Tensor)]
         floating = [tensor.detach() for tensor in held if tensor.is_floating_point()]
+        floating += self.kit.statistics()
         sound = torch.stack([tensor.isfinite().all().to(self.kit.device) for tensor in floating])
         if not bool(sound.all()):
             raise TostError.of("R309", step=self.step, phase=self.phase.name)

@@ -5,6 +5,7 @@ Every field is required: a checkpoint that lacks one is refused, not filled in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -12,9 +13,15 @@ from pydantic import BaseModel, ConfigDict
 from tostdsl.engine.certificate import Check, Jump, Witnessed
 from tostdsl.engine.seams import Seam
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
+ADDED: Mapping[int, Mapping[str, Any]] = {1: {"texts": None}}
+"""What checkpoints of older schemas that are still read lack, with what stands for it."""
 
 Digest = str
+
+
+class OtherSchema(Exception):
+    """Which schema a checkpoint has, and which are read."""
 
 
 class _Part(BaseModel):
@@ -79,7 +86,7 @@ class Training(_Part):
 class Record(_Part):
     """All but the tensors."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     plan: Digest
     """The plan's fingerprint."""
     position: Position
@@ -94,6 +101,9 @@ class Record(_Part):
     proof: Proof
     seams: list[Seam]
     files: dict[str, FileEntry]
+    texts: dict[str, str] | None
+    """plan.json and the texts of the recipe, as they lie in the run folder, so that a checkpoint
+    alone can tell what it is of; None in one of schema 1, which had none."""
     tensors: list[str]
     """The names of all tensors beside it, sorted."""
     seconds: float
@@ -102,6 +112,24 @@ class Record(_Part):
     """Seconds of them that were spent on looking at what must hold at every step."""
     validation: float | None
     """Accuracy on the images held out, last measured."""
+
+    @classmethod
+    def read(cls, said: Any) -> Record:
+        """The record of a JSON content, of this schema or of one that is still read.
+
+        Raises:
+            ValueError: it is none (pydantic's `ValidationError` where a field is not sound).
+            OtherSchema: this version does not read it.
+
+        """
+        if not isinstance(said, dict):
+            raise ValueError("not an object")
+        schema = said.get("schema_version")
+        if type(schema) is int and schema in ADDED:
+            said = {**ADDED[schema], **said, "schema_version": SCHEMA}
+        elif type(schema) is int and schema != SCHEMA:
+            raise OtherSchema(f"it is of schema {schema}, this version reads schemas 1 to {SCHEMA}")
+        return cls.model_validate(said)
 
     @property
     def blobs(self) -> set[Digest]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -18,18 +18,26 @@ from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import Checkpoints, Skipped
 from tostdsl.engine.execution import NAMES, Execution
 from tostdsl.engine.execution import differences as differences_of
-from tostdsl.engine.folder import RunFolder, is_text
+from tostdsl.engine.folder import RunFolder
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import Entry, entry_of, gap
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of
+from tostdsl.engine.provenance import is_text
+from tostdsl.engine.record import Record
 from tostdsl.engine.run import Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
 from tostdsl.engine.storage import Disk
 from tostdsl.engine.verify.plans import plan_of
-from tostdsl.engine.verify.records import StoredEnvironment, StoredPlan, Unfit, read_record
+from tostdsl.engine.verify.records import (
+    StoredEnvironment,
+    StoredOptions,
+    StoredPlan,
+    Unfit,
+    read_record,
+)
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.differences import differences, few
 from tostdsl.plan.marker import MARKER, end_of, holds_run
@@ -50,8 +58,8 @@ class ResumeOptions:
     data_root: Path | None = None
     download: bool = False
     allow_code: bool = False
-    checkpoint: Every | None = None
-    """How often to keep the state from here on; None for as before."""
+    checkpoint: Every | Literal["none"] | None = None
+    """How often to keep the state from here on, or not at all; None for as before."""
     execution: Mapping[str, bool] = field(default_factory=dict)
     """What of `Execution` is to be otherwise from here on."""
 
@@ -79,7 +87,7 @@ def resume(
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
         if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
-            raise _refused(path, ())
+            raise _refused(path)
         stored, plan, environment = _stored(path)
         if edited is not None:
             _refuse_changed(plan, edited)
@@ -136,18 +144,22 @@ def _go_on(
             raise TostError.of("R705", origin=made.images.origin)
         _refuse_other_code(plan, environment)
         folder = RunFolder(path, files, lock)
+        try:
+            _refuse_other_texts(snapshot.record)
+        except TostError:
+            folder.shut()
+            raise
     except BaseException:
         lock.release()
         raise
     with stops or Stops() as listening, told(folder, device, observer):
-        for name in (RESULT, CERTIFICATE):  # of the life before
-            (path / name).unlink(missing_ok=True)
         done = snapshot.record.position.done
         others = _others(environment, device)
         now = execution.described(plan, made.images, device)
         others += differences_of(environment.in_force, now)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
         live(folder, "resumed", done=done, device=str(device), passed=passed, others=others)
+        folder.forget(RESULT, CERTIFICATE)  # of the life before
         observer.started(made.program, path, made.images.origin, str(device))
         for each in skipped:
             observer.message(_line("R707", name=each.name, reason=each.reason))
@@ -155,13 +167,17 @@ def _go_on(
             observer.message(_line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
         how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch, execution=execution)
-        kept = said.checkpoint
-        before = Every(kept.value, kept.unit) if kept is not None else None
-        every = options.checkpoint or before
+        every = _every(options, said)
         session = session_of(
             made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
         return session.run(snapshot)
+
+
+def _every(options: ResumeOptions, said: StoredOptions) -> Every | None:
+    if options.checkpoint is not None:
+        return options.checkpoint if options.checkpoint != "none" else None
+    return Every(said.checkpoint.value, said.checkpoint.unit) if said.checkpoint else None
 
 
 def _line(code: str, **values: Any) -> str:
@@ -182,17 +198,19 @@ def _stored(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
         raise TostError.of("R706", path=path / name, reason=str(error)) from None
 
 
-def _refused(path: Path, skipped: Sequence[Skipped]) -> TostError:
+def _refused(path: Path, skipped: Sequence[Skipped] = ()) -> TostError:
     found = [diagnose("R707", name=each.name, reason=each.reason) for each in skipped]
     if not found:
-        help = "start anew in another folder, without `--checkpoint none`"
+        help = "nothing was kept before it stopped: remove the folder, or start anew in another"
         return TostError([diagnose("R704", path=path, reason="it has no checkpoint", help=help)])
     reason = "none of its checkpoints can be used"
     return TostError([*found, diagnose("R704", path=path, reason=reason)])
 
 
 def _refuse_changed(plan: Plan, others: Sequence[Plan]) -> None:
-    found = [differences(plan, other) for other in others]
+    """R709 where no other means the same; a name, often the file's, and a title do not count."""
+    called = {"name": plan.name, "title": plan.title}
+    found = [differences(plan, other.model_copy(update=called)) for other in others]
     if all(found):
         raise TostError.of("R709", changes=few(min(found, key=len)) if found else "it has no plan")
 
@@ -210,6 +228,9 @@ def _edited(
     """
     texts = [name for name in files if is_text(name)]
     changed = [name for name in texts if gap(path, name, files[name])]
+    for name in changed:
+        if not (path / name).is_file():
+            raise TostError.of("R706", path=path / name, reason=gap(path, name, files[name]))
     if not changed or recompile is None:
         return {}
     for name in (each for each in TEXTS if each in files):
@@ -224,6 +245,19 @@ def _edited(
             reason = (error.strerror or str(error)).lower()
             raise TostError.of("R706", path=path / name, reason=reason) from None
     return now
+
+
+def _refuse_other_texts(record: Record) -> None:
+    """The recipe in a checkpoint must be that of the run whose files it names."""
+    if record.texts is not None:
+        kept = {name: entry_of(text.encode()) for name, text in record.texts.items()}
+        named = {
+            name: Entry(entry.bytes, entry.sha256)
+            for name, entry in record.files.items()
+            if is_text(name) or name == MARKER
+        }
+        if kept != named:
+            raise TostError.of("R702", reason="the recipe in it is not the one of the run")
 
 
 def _refuse_other_code(plan: Plan, environment: StoredEnvironment) -> None:

@@ -19,6 +19,7 @@ from tostdsl.engine.execution import NAMES, PLAIN, Execution, failure
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import LIVES, RunFolder, default_path
 from tostdsl.engine.keeper import DEFAULT, Every
+from tostdsl.engine.lives import sealed
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.prepare import prepare
@@ -206,12 +207,14 @@ def session_of(
 def live(folder: RunFolder, kind: str, **more: Any) -> None:
     """A line of lives.jsonl."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    folder.lines(LIVES).write({"kind": kind, "time": now, **more})
+    lines = folder.lines(LIVES)
+    lines.write(sealed({"kind": kind, "time": now, **more}, lines.entry.sha256))
 
 
 @contextmanager
 def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterator[None]:
     """However a run ends, its folder says how, and whoever waits is told."""
+    folder.warned = observer.message
     try:
         yield
     except Stop as stop:

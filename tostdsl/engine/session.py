@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tostdsl.engine import snapshots
+from tostdsl.engine.blobs import blob
 from tostdsl.engine.certificate import Certificate, Shape
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
 from tostdsl.engine.compiled import Compiler
-from tostdsl.engine.equipment import Equipment
+from tostdsl.engine.equipment import Equipment, numbers
 from tostdsl.engine.execution import PLAIN, Execution
 from tostdsl.engine.feed import Feed
 from tostdsl.engine.folder import RunFolder
@@ -31,6 +32,7 @@ from tostdsl.engine.outcome import finish, prove
 from tostdsl.engine.room import ask_for_room
 from tostdsl.engine.scope import Scope
 from tostdsl.engine.start import masked_of, network
+from tostdsl.engine.state import copied
 from tostdsl.engine.stops import Stops
 from tostdsl.engine.stopwatch import Stopwatch
 from tostdsl.engine.surgery import Surgeon
@@ -50,6 +52,10 @@ def _masks_of(masked: Masked | None) -> Callable[[], Mapping[str, Tensor]]:
 
 def _state(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    return blob({name: copied(tensor) for name, tensor in tensors.items()})[0]
 
 
 @dataclass(slots=True)
@@ -77,6 +83,8 @@ class Session:
     moments: list[dict[str, Any]] | None = None
     """The optimizer's state of each parameter at the rewind point, where it goes on with that."""
 
+    origin: str | None = None
+    """The digest of `rewind` when it was kept."""
     phase: int = 0
     """The place of the phase at work in the program."""
     started: float = 0.0
@@ -113,8 +121,9 @@ class Session:
             if isinstance(error, Violation):
                 with suppress(Exception):
                     prove(kit, self.folder, self.unreal)
-            with suppress(Exception):  # of all of them, the reason why training ended is told
-                keeper.close()
+            if not isinstance(error, KeyboardInterrupt):  # which waits for nothing
+                with suppress(Exception):  # of all of them, the reason why it ended is told
+                    keeper.close()
             if kit.tracer is not None:
                 with suppress(Exception):
                     kit.tracer.close()
@@ -148,7 +157,7 @@ class Session:
             plan, model, masked, surgeon, feed, device, self.observer,
             Certificate(Shape.of(model)), self.folder.log,
             self.allow_ghosts, unreal=self.unreal, tracer=self._tracer(),
-            watch=self._watch(begin),
+            watch=self._watch(begin), bounded=numbers(model),
         )  # fmt: skip
         if self.execution.compile:
             kit.compiler = Compiler(model, surgeon, self.observer.message)
@@ -225,7 +234,8 @@ class Session:
         every = kit.model.named_parameters(remove_duplicate=False)  # a shared weight has two names
         masks = {name: by_weight[id(p)] for name, p in every if id(p) in by_weight}
         state = kit.model.state_dict()
-        same = all(
+        same = wanted is not self.rewind or self.origin == _digest(wanted)
+        same = same and all(
             torch.equal(state[name], kept * masks[name] if name in masks else kept)
             for name, kept in wanted.items()
         )
@@ -236,6 +246,7 @@ class Session:
         self.digests.pop("rewind", None)
         self.digests.pop("moments", None)
         self.rewind = _state(model)
+        self.origin = _digest(self.rewind)
         mask = self.plan.mask
         if mask is not None and mask.method.keeps_moments():
             own = model.parameters()  # without those of stages, which may be at work in rounds

@@ -52,6 +52,7 @@ def take(
         proof=state.take_proof(kit.certificate),
         seams=list(kit.seams),
         files={name: FileEntry(**asdict(entry)) for name, entry in entries.items()},
+        texts=session.folder.texts,
         tensors=sorted(tensors),
         seconds=time.perf_counter() - session.started,
         watching=kit.watch.spent.seconds if kit.watch is not None else 0.0,
@@ -110,7 +111,7 @@ def restore(session: Session, kit: Equipment, snapshot: Snapshot) -> None:
         if like.keys() != found.keys():
             raise TostError.of("R702", reason="what it goes back to is another network")
         session.rewind = {name: found[name].to(like[name].device) for name in like}
-        session.digests["rewind"] = record.rewind
+        session.digests["rewind"] = session.origin = record.rewind
     if record.moments_plain is not None:
         session.moments = _moments(kit, record, blobs.get(record.moments) if record.moments else {})
         if record.moments is not None:

@@ -195,6 +195,10 @@ def _put_optimizer(
             device = torch.device("cpu") if f"{name}:{key}" in host else parameter.device
             held[key] = placed(value, parameter, device)
         optimizer.state[parameter] = held
+    kinds = {frozenset(held) for held in optimizer.state.values()} - {frozenset()}
+    if len(kinds) > 1:
+        missing = ", ".join(sorted(frozenset.union(*kinds) - frozenset.intersection(*kinds)))
+        raise _unfit(f"of some parameters the optimizer's state lacks {missing}")
 
 
 def placed(value: Tensor, parameter: Tensor, device: torch.device) -> Tensor:

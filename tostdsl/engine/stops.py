@@ -51,6 +51,7 @@ class Stops:
     def __init__(self) -> None:
         self.asked: str | None = None
         """The signal that asked for a stop; None while none did."""
+        self._interrupted = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -76,6 +77,8 @@ class Stops:
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if name == "SIGINT" and self.asked == "SIGINT":
-            raise KeyboardInterrupt
+        if name == "SIGINT":
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
         self.asked = name

@@ -71,6 +71,11 @@ class Attached:
                  state.items()}  # fmt: skip
         return {**added, **{f"hook:{k}": tensor for k, tensor in self.hook.state_dict().items()}}
 
+    def buffers(self) -> Iterator[Tensor]:
+        """What the modules that it added hold besides parameters."""
+        for module in self.site.added.values():
+            yield from module.buffers()
+
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` gave; the same modules must be there."""
         for name, module in self.site.added.items():

@@ -89,7 +89,6 @@ class Tracer:
         if self._closed:
             return
         self._closed = True
-        self._file.close()
         steps = sum(row["kind"] == "step" for row in self._rows)
         if steps:
             self._folder.write_text("trace.svg", drawn(self._plan, self._rows))

@@ -11,10 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, uint8
 
-from tostdsl.engine.checkpoint import RECORD, STATE, Checkpoints
+from tostdsl.engine.checkpoint import STATE, Checkpoints
 from tostdsl.engine.folder import LIVES
 from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.manifest import MANIFEST
+from tostdsl.engine.provenance import RECORD
 
 FIRST = ("model.safetensors", "masks.safetensors", "ghosts.safetensors")
 TIMES = {"seconds", "images_per_second", "watching"}

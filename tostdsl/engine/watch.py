@@ -3,6 +3,7 @@
 At a look, after a step and before anything of it is kept:
 
 - the loss of the batch is a number;
+- so is everything in the buffers of the network and of what stages added;
 - masks are those that were put in force, and so are the factors that weights are multiplied by;
 - the gradients that the optimizer used, its moments and the weights are 0 where masked;
 - the weights and ramps of the stages at work are the plan's at that step.
@@ -33,7 +34,7 @@ EVERY = 100
 """Steps from one look to the next where nobody says."""
 INVARIANT = {
     "R302": "the loss is a number",
-    "R309": "weights and moments are numbers",
+    "R309": "weights, buffers and moments are numbers",
     "R310": "masked weights are zero",
     "R311": "gradients that were used are zero where masked",
     "R312": "moments are zero where masked",
@@ -119,6 +120,7 @@ class Watch:
             flags = [*self._used]
             if loss is not None:
                 flags.append(~loss.detach().isfinite())
+            flags += [~each.isfinite().all() for each in loop.kit.statistics()]
             for name, mask in masks.items():
                 assert masked is not None
                 weight = masked.weights[name]
@@ -162,6 +164,8 @@ class Watch:
             found = self._unmasked(loop, masked)
             if found is not None:
                 return found
+        if any(not bool(each.isfinite().all()) for each in loop.kit.statistics()):
+            return "R309", {}
         for index, attached in loop.attached.items():
             curves = Curves.of(loop.kit.plan.stages[index], loop.phase.clock)
             rows = zip(curves.names, attached.vector.tolist(), curves.at(loop.step), strict=True)

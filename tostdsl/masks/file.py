@@ -55,6 +55,7 @@ class File(MaskMethod):
 
     positional = "path"
     counted: ClassVar[bool] = False
+    fixed: ClassVar[bool] = True
     own_codes = ("T508", "T560", "T561", "T562", "W060", "R160", "R161")
     report: ClassVar[str | None] = "mask_file.json"
     examples = (

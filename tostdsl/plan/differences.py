@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tostdsl.plan.plan import Plan
@@ -19,6 +19,14 @@ def differences(one: Plan, other: Plan) -> list[str]:
         for path in dict.fromkeys([*a, *b])
         if a.get(path, _NONE) != b.get(path, _NONE)
     ]
+
+
+def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The path of the first field in which two JSON contents differ, in value or in type."""
+    a, b = dict(_flat(one)), dict(_flat(other))
+    return next(
+        (path for path in dict.fromkeys([*a, *b]) if repr(a.get(path)) != repr(b.get(path))), "all"
+    )
 
 
 def few(found: list[str]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 MARKER = "plan.json"
 """Holds the plan of the folder's run."""
 METRICS = "metrics.jsonl"
-
+PLAN_SUFFIX = ".json"
+"""How the name of a saved plan ends."""
 
 MANIFEST = "manifest.json"
 """Closes the folder of a run that came to its end."""

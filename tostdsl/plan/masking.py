@@ -100,6 +100,8 @@ class MaskMethod(Spec):
     permissions = frozenset({"allow"})
     seeded: ClassVar[bool] = False
     """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
+    fixed: ClassVar[bool] = False
+    """Whether its own arguments decide its masks, whatever the seed and the images are."""
     moves: ClassVar[bool] = False
     """Whether its masks change while the final training goes on, over the mask's window."""
     counted: ClassVar[bool] = True

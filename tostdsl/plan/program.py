@@ -155,6 +155,14 @@ def ends_of(updates: Mapping[int, Update]) -> set[int]:
     return {min(updates), max(updates)} if updates else set()
 
 
+def lowered(plan: Plan) -> Program | None:
+    """The program of a plan, where its data's size is known without loading it."""
+    facts = plan.data.facts()
+    if facts is None:
+        return None
+    return lower(plan, plan.data.steps_per_epoch(facts.train_size))
+
+
 def lower(plan: Plan, steps_per_epoch: int) -> Program:
     """The program of a plan whose data gives so many steps an epoch."""
     phases: list[Phase] = []

@@ -46,12 +46,22 @@ def _mask_words(phase: Phase) -> str:
     return f"mask chosen first, {share}"
 
 
-def timeline(program: Program, width: int = 88) -> list[str]:
-    """Lines that draw the final training: a scale, the segments, a row a stage."""
+def margin_of(plan: Plan) -> int:
+    """The columns before a timeline."""
+    return max([8, *map(len, stage_labels(plan))]) + 2
+
+
+def timeline(
+    program: Program, width: int = 88, margin: int | None = None, share: float = 1.0
+) -> list[str]:
+    """Lines that draw the final training: a scale, the segments, a row a stage.
+
+    To stand over another one it has that one's `margin`, and takes a `share` of the columns.
+    """
     phase, plan = program.phases[-1], program.plan
     labels = stage_labels(plan)
-    margin = max([8, *(len(label) for label in labels)]) + 2
-    columns = max(20, width - margin)
+    margin = margin_of(plan) if margin is None else margin
+    columns = max(20, round((width - margin) * share))
     lines = [f"{'epoch':<{margin}}{_scale(phase, columns)}"]
     lines.append(f"{'segments':<{margin}}{_segments(phase, columns)}")
     for index, label in enumerate(labels):

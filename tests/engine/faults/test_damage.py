@@ -186,7 +186,17 @@ def test_another_schema_is_named(run: Path) -> None:
     newest = only(run, STEP)
     record = json.loads((newest / "state.json").read_text())
     signed(newest, "state.json", json.dumps({**record, "schema_version": 0}).encode())
-    assert "it is of schema 0, this version reads schema 1" == reason(run, newest.name)
+    assert "it is of schema 0, this version reads schemas 1 to 2" == reason(run, newest.name)
+
+
+def test_an_older_schema_goes_on(run: Path, base: Path) -> None:
+    """Schema 1 held no recipe: its checkpoints lead to the same bits, and new ones are of 2."""
+    for path in checkpoints(run):
+        record = json.loads((path / "state.json").read_text())
+        assert record.pop("texts")
+        signed(path, "state.json", json.dumps({**record, "schema_version": 1}).encode())
+    resumed(run)
+    assert [] == unequal(base, run)
 
 
 def with_blob(run: Path, name: str, content: bytes) -> None:

@@ -29,6 +29,7 @@ from tests.engine.faults.runs import (
 )  # fmt: skip
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.stops import StoppedRun
+from tostdsl.engine.storage import Disk
 
 KILLS = 12
 """Here; each costs the start of a run."""
@@ -99,15 +100,15 @@ def test_a_manifest_half_written_does_not_end_the_run(
     """It gets its name when it is whole, so the run goes on instead of being called finished."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        write = Path.write_bytes
+        write = Disk.write
 
-        def half(self: Path, content: bytes) -> int:
-            if "manifest" in self.name:
-                write(self, content[:40])
+        def half(self: Disk, path: Path, content: bytes) -> None:
+            if path.parent == out and "manifest" in path.name:
+                write(self, path, content[:40])
                 raise Died
-            return write(self, content)
+            write(self, path, content)
 
-        patch.setattr(Path, "write_bytes", half)
+        patch.setattr(Disk, "write", half)
         with pytest.raises(Died):
             begun(out, 4)
     resumed(out)
@@ -227,7 +228,7 @@ def refused(out: Path) -> None:
         resumed(out)
     (found,) = error.value.diagnostics
     assert f"the run in {out} cannot go on: it has no checkpoint" == found.message
-    assert "start anew in another folder" in (found.help or "")
+    assert "remove the folder, or start anew in another" in (found.help or "")
 
 
 @pytest.mark.parametrize("left", [3, 2])

@@ -34,6 +34,7 @@ FILES = (
     "base.tost",
     "result.json",
 )
+WATCHED_THERE = "sound at every look, in training"
 
 
 def test_the_runs_files_are_these(run: Path) -> None:
@@ -335,6 +336,26 @@ def kept_in_vain(run: Path) -> None:
     edit_json(run / "certificate.json", lambda c: c.update(kept=["skip"], allow_ghosts=True))
 
 
+def fewer_looks(run: Path) -> None:
+    edit_json(run / "result.json", lambda c: c["watching"].update(looks=c["watching"]["looks"] - 1))
+
+
+def other_interval(run: Path) -> None:
+    edit_json(run / "result.json", lambda c: c["watching"].update(every=7))
+
+
+def unwatched(run: Path) -> None:
+    edit_json(run / "result.json", lambda c: c.update(watching=None))
+
+
+def one_look(run: Path) -> None:
+    def change(content: Any) -> None:
+        (check,) = (each for each in content["checks"] if each["name"].endswith(WATCHED_THERE))
+        check["detail"] = "1 look"
+
+    edit_json(run / "certificate.json", change)
+
+
 def text_for_number(run: Path) -> None:
     edit_json(run / "result.json", lambda c: c.update(accuracy="0.99"))
 
@@ -400,6 +421,10 @@ FORGED: list[tuple[Damage, str]] = [
     (outputs_of_another, "outputs: the network's outputs are not those of the run"),
     (other_images, "network: environment.json is about images of 1x8x8"),
     (kept_in_vain, "ghosts: certificate.json names skip as left in, the plan nothing"),
+    (fewer_looks, "figures: result.json tells of other looks than were called for"),
+    (other_interval, "figures: result.json tells of other looks than were called for"),
+    (unwatched, "figures: result.json tells of other looks than were called for"),
+    (one_look, "figures: certificate.json tells of 1 look in training, called for were "),
     (text_for_number, "files: result.json is not as a run writes it: accuracy"),
     (no_row, "files: metrics.jsonl has a line"),
     (deep, "files: environment.json is no JSON"),
@@ -506,7 +531,8 @@ def test_infinity_is_no_value(run: Path) -> None:
 
     edit_json(run / "plan.json", change)
     reseal(run)
-    assert "plan: plan.json holds a plan, but not in the form that a run writes" in failures(run)
+    words = "clip` is not in the form in which a plan is written"
+    assert words in failures(run)
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,9 @@ class _Verification:
         for name in TEXTS:
             if not (self.folder / name).exists():
                 if name == "recipe.tost":
-                    group.notes.append("no recipe lies in it: the run was started from Python")
+                    saved = given.plan_file if given is not None else None
+                    start = f"the saved plan `{saved.name}`" if saved is not None else "Python"
+                    group.notes.append(f"no recipe lies in it: the run was started from {start}")
                 continue
             outside = given if given is not None and name == "recipe.tost" else None
             params, seed = (outside.params, outside.seed) if outside else ({}, None)
@@ -303,7 +305,7 @@ class _Verification:
         return ()
 
     def _judge(self, evidence: Evidence) -> None:
-        if wrong := lives.gap(self.folder, evidence.program.steps):
+        if wrong := lives.gap(self.folder, evidence.program.steps, evidence.environment):
             self._group("files").check(LIVES, False, wrong)
         network = weights.network(evidence, self._group("network"))
         masked = weights.masks(evidence, network, self._group("masks"))

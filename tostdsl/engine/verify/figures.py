@@ -7,6 +7,7 @@ from collections import Counter
 from fractions import Fraction
 
 from tostdsl.engine import reference
+from tostdsl.engine.certificate import WATCHED, looked_at
 from tostdsl.engine.masked import Masked
 from tostdsl.engine.outcome import misses
 from tostdsl.engine.verify.course import course
@@ -16,6 +17,7 @@ from tostdsl.engine.verify.jumps import jumps
 from tostdsl.engine.verify.parts import Parts
 from tostdsl.engine.verify.seams import seams
 from tostdsl.engine.verify.weights import MASKS, MODEL
+from tostdsl.engine.watch import looks
 
 SLACK = Fraction(1, 200)
 """Share of the test images that another device or precision may class otherwise."""
@@ -52,6 +54,7 @@ def figures(evidence: Evidence, masked: Masked | None, parts: Parts | None, grou
     same = last == result.validation_accuracy
     group.check("result.json", same, words if same else f"has not {words[4:]}")
     _seams(evidence, group)
+    _watching(evidence, group)
     course(evidence, group)
     seams(evidence, parts, group)
     bare = evidence.row("test_without_kept")
@@ -134,3 +137,20 @@ def _seams(evidence: Evidence, group: Group) -> None:
     costly = 0 if evidence.unreal else sum(row.get("costs") is True for row in rows)
     words = f"names {len(result.costly_seams)} costly seams, metrics.jsonl {costly}"
     group.check("result.json", len(result.costly_seams) == costly, words)
+
+
+def _watching(evidence: Evidence, group: Group) -> None:
+    """As often as the plan's steps and the interval make it, in the result and the certificate."""
+    every, told = evidence.environment.options.watch, evidence.result.watching
+    phases = evidence.program.phases
+    planned = {phase.name: looks(phase, every) for phase in phases} if every is not None else {}
+    wanted = (every, sum(planned.values())) if every is not None else None
+    same = wanted == (None if told is None else (told.every, told.looks))
+    words = "tells of the looks that the plan and their interval call for"
+    group.check("result.json", same, words if same else "tells of other looks than were called for")
+    details = {check.name: check.detail for check in evidence.certificate.checks if check.passed}
+    for name, many in planned.items():
+        detail = details.get(f"{WATCHED}, in {name}")  # a missing one is told elsewhere
+        if detail not in (None, looked_at(many)):
+            words = f"tells of {detail} in {name}, called for were {looked_at(many)}"
+            group.check("certificate.json", False, words)

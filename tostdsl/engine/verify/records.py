@@ -38,11 +38,19 @@ class _Record(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
+class GivenPlan(_Record):
+    """The file of a saved plan."""
+
+    name: str
+    sha256: str
+
+
 class Given(_Record):
-    """What was set from outside of the recipe."""
+    """What was set from outside of the recipe, or the saved plan that there was in its place."""
 
     params: dict[str, str]
     seed: Count | None
+    plan_file: GivenPlan | None = None
 
 
 class StoredPlan(_Record):

@@ -1,0 +1,146 @@
+"""What verdicts say is what training does: states of real runs, step by step."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tests.compare.test_changes import made
+from tests.engine.lives import kept, watched
+from tostdsl.compare.changes import changes
+from tostdsl.compare.comparison import Comparison
+from tostdsl.compare.sides import Side
+from tostdsl.compare.verdicts import Verdict
+from tostdsl.engine.state import below
+from tostdsl.plan.plan import Plan
+
+BASE = """
+recipe base
+model cifar_resnet(8)
+data digits(batch=64, use=30%)
+mask random(sparsity=90%)
+optimizer sgd(lr=0.1, momentum=0.9)
+schedule constant
+train for 7 steps
+seed 1
+"""
+
+
+def judged(a: Plan, b: Plan) -> tuple[Verdict, ...]:
+    """The verdicts on two plans: masks, checkpoints, runs."""
+    return Comparison(Side("a", a), Side("b", b)).verdicts
+
+
+def states(plan: Plan, out: Path) -> list[dict[str, Tensor]]:
+    """The network's tensors and masks after each step of a run, from 0 on."""
+    run = watched(plan, out, smoke=False, fake_data=False)
+    found = [load_file(run / "ckpt" / name / "state.safetensors") for name in kept(run)]
+    return [below(each, "model:") for each in found]
+
+
+def equal(x: dict[str, Tensor], y: dict[str, Tensor]) -> bool:
+    assert x.keys() == y.keys()
+    assert len(x) >= 10
+    return all(torch.equal(value, y[name]) for name, value in x.items())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("schedule constant", "schedule multistep(at=[step 3])"),
+        ("schedule constant", "schedule constant\nghost(width=2x) from step 2 until step 6"),
+        ("schedule constant", "schedule constant\nskip from step 4"),
+        ("schedule constant", "schedule constant\nlabels(smoothing=0.2) from step 5"),
+        ("for 7 steps", "for 9 steps"),
+        ("schedule constant", "schedule cosine"),
+        ("random(sparsity=90%)", "random(sparsity=80%)"),
+        ("sgd(lr=0.1", "sgd(lr=0.2"),
+        ("base\n", "other\n"),
+    ],
+    ids=lambda text: text.strip().splitlines()[-1],
+)
+def test_checkpoints_are_the_same_up_to_the_step_that_is_named(
+    old: str, new: str, tmp_path: Path
+) -> None:
+    """To the bit up to it, and no longer after one more step."""
+    assert old in BASE
+    a, b = made(BASE), made(BASE.replace(old, new))
+    verdict = judged(a, b)[1]
+    found = re.search(r"step (\d+)", verdict.why) if verdict.answer == "partly" else None
+    x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
+    shared = min(len(x), len(y)) - 1
+    last = {"yes": shared, "no": 0, "partly": int(found[1]) if found else -1}[verdict.answer]
+    assert 0 <= last <= shared
+    steps = range(1, shared + 1)
+    assert [step <= last for step in steps] == [equal(x[step], y[step]) for step in steps]
+
+
+def test_a_cosine_over_another_length_parts_after_its_first_step(tmp_path: Path) -> None:
+    """The two begin at one rate; no other step is like the other's."""
+    text = BASE.replace("schedule constant", "schedule cosine")
+    a, b = made(text), made(text.replace("7 steps", "9 steps"))
+    verdict = judged(a, b)[1]
+    assert ("partly", True) == (verdict.answer, "up to step 1 of training" in verdict.why)
+    x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
+    assert [True, False, False] == [equal(x[step], y[step]) for step in (1, 2, 3)]
+
+
+def test_a_mask_that_moves_parts_where_it_moves_otherwise(tmp_path: Path) -> None:
+    """Two lengths give a mask two times to move at, though nothing of the mask is changed."""
+    text = BASE.replace("random(sparsity=90%)", "gradual(sparsity=90%, every=2 steps)")
+    a, b = made(text), made(text.replace("7 steps", "9 steps"))
+    verdict = judged(a, b)[1]
+    found = re.search(r"step (\d+)", verdict.why)
+    assert found is not None
+    last = int(found[1])
+    x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
+    assert 0 < last < 7
+    assert [True, False] == [equal(x[step], y[step]) for step in (last, last + 1)]
+
+
+MASKS = BASE.replace("train for 7 steps", "train for 2 steps")
+
+
+@pytest.mark.parametrize(
+    ("method", "old", "new"),
+    [
+        ("random(sparsity=90%)", "batch=64", "batch=32"),
+        ("random(sparsity=90%)", "train for 2 steps", "train for 2 steps\nskip"),
+        ("magnitude(sparsity=90%)", "batch=64", "batch=32"),
+        ("magnitude(sparsity=90%)", "sgd(lr=0.1", "sgd(lr=0.2"),
+        ("snip(sparsity=90%)", "batch=64", "batch=32, augment=[flip]"),
+        ("snip(sparsity=90%)", "seed 1", "seed 2"),
+        ("random(sparsity=90%)", "seed 1", "seed 2"),
+        ("random(sparsity=90%)", "train for 2", "train for 3"),
+    ],
+)
+def test_a_mask_said_to_be_the_same_is_the_same(
+    method: str, old: str, new: str, tmp_path: Path
+) -> None:
+    """To the bit where the verdict is yes; and here another where it is not."""
+    text = MASKS.replace("random(sparsity=90%)", method)
+    assert old in text
+    a, b = made(text), made(text.replace(old, new))
+    answer = judged(a, b)[0].answer
+    assert answer == ("partly" if old == "seed 1" else "yes")
+    x, y = (
+        load_file(
+            watched(plan, tmp_path / name, smoke=False, fake_data=False) / "masks.safetensors"
+        )
+        for name, plan in (("a", a), ("b", b))
+    )
+    assert (answer == "yes") == equal(x, y)
+
+
+@pytest.mark.parametrize("field", ["name", "title"])
+def test_labels_have_no_part_in_what_is_computed(field: str) -> None:
+    """All verdicts are yes where only labels differ."""
+    a = made(BASE)
+    b = a.model_copy(update={field: "other"})
+    assert changes(a, b)
+    assert {"yes"} == {verdict.answer for verdict in judged(a, b)}

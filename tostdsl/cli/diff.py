@@ -1,0 +1,147 @@
+"""`tost diff`: in what two recipes, plans or runs differ, and what that means."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tostdsl.cli.complete import recipes
+from tostdsl.cli.files import PIPED, STDIN, compiled, recipe_files
+from tostdsl.cli.report import (
+    Named,
+    seed_option,
+    set_file_option,
+    set_option,
+    show,
+    unexpected,
+)
+from tostdsl.diagnostics import Diagnostic, TostError
+
+if TYPE_CHECKING:
+    from tostdsl.compare.comparison import Comparison
+    from tostdsl.compare.sides import Side
+
+TROUBLE = 2
+
+
+@click.command("diff")
+@click.argument("paths", nargs=-1, required=True, type=Named(), shell_complete=recipes)
+@set_option
+@set_file_option
+@seed_option
+@click.option("--against", metavar="REVISION", help="Compare recipes with what they were in git.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print what is found; `markdown` is for a pull request.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--git", "driver", is_flag=True, help="Be git's diff driver for recipes.")
+def command(
+    paths: tuple[Path, ...],
+    sets: dict[str, str],
+    set_file: Path | None,
+    seed: int | None,
+    against: str | None,
+    form: str,
+    as_json: bool,
+    driver: bool,
+) -> int:
+    """Tell in what plan B differs from plan A, in a recipe's words, and what it means.
+
+    PATHS are A and B: recipes, `-` for standard input, `git:REVISION:PATH`, run folders,
+    checkpoints in them, or saved plans (`.json`). With --against they are recipes or folders of
+    them, each compared with what it was. Options that set values hold for the recipes on both
+    sides. Sweeps over the same values are compared run by run.
+
+    Exits with 0 when the plans are the same, 1 when they differ, 2 for trouble.
+    """
+    from tostdsl.cli.gitdiff import drive
+
+    given = bool(sets) or set_file is not None or seed is not None
+    if driver:
+        if given or against is not None or as_json or form != "text":
+            raise click.UsageError("`--git` takes no other options")
+        return drive([str(path) for path in paths])
+    if against is None and len(paths) != 2:
+        raise click.UsageError("name two to compare, or use `--against`")
+    if against is None and paths[0] == paths[1] == STDIN:
+        raise click.UsageError("standard input can be one of the two only")
+    if against is not None and STDIN in paths:
+        raise click.UsageError("standard input has no past")
+    pairs = [paths] if against is None else list(recipe_files(paths))
+    sound, found = True, []
+    for pair in pairs:
+        try:
+            if isinstance(pair, Diagnostic):
+                raise TostError([pair])
+            words = _words(pair, against)
+            found.append(_compared(words, sets, seed, set_file))
+        except (click.ClickException, OSError):
+            raise
+        except TostError as error:
+            show(error.diagnostics)
+            sound = False
+        except Exception as error:  # 1 would say that they differ
+            show(unexpected(error))
+            sound = False
+    form = "json" if as_json else form
+    if found:
+        _print(found, form, several=len(pairs) > 1)
+    if not sound:
+        return TROUBLE
+    return int(any(not each.same for group in found for each in group))
+
+
+def _words(pair: Path | tuple[Path, ...], against: str | None) -> tuple[str, str]:
+    if isinstance(pair, Path):
+        return f"git:{against}:{pair}", str(pair)
+    return str(pair[0]), str(pair[1])
+
+
+def _compared(
+    words: tuple[str, str], sets: dict[str, str], seed: int | None, set_file: Path | None
+) -> tuple[Comparison, ...]:
+    from tostdsl.compare.comparison import comparisons
+    from tostdsl.compare.sides import of, sides
+
+    def plans(word: str) -> tuple[Side, ...]:
+        if word == str(STDIN):
+            return of(str(PIPED), compiled(STDIN, sets, seed, set_file))
+        return sides(word, sets, seed, set_file)
+
+    mistakes: list[Diagnostic] = []
+    made = []
+    for word in words:
+        try:
+            made.append(plans(word))
+        except TostError as error:
+            mistakes += error.diagnostics
+    if mistakes:
+        raise TostError(mistakes)
+    return comparisons(*made)
+
+
+def _print(found: Sequence[tuple[Comparison, ...]], form: str, several: bool) -> None:
+    from tostdsl.cli.compared import Paint, markdown_lines, text_lines
+    from tostdsl.diagnostics.render import terminal_width, wants_colour
+
+    if form == "json":
+        content = [each.to_json() for group in found for each in group]
+        shown = content[0] if len(content) == 1 and not several else content
+        click.echo(json.dumps(shown, indent=2))
+        return
+    width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))
+
+    def lines(group: tuple[Comparison, ...]) -> Iterator[str]:
+        return markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
+
+    click.echo("\n\n".join("\n".join(lines(group)) for group in found), color=True)

@@ -1,0 +1,109 @@
+"""`tost diff --git`: git's diff driver for recipes.
+
+Git calls it for each file that changed. Both sides are compared as they would lie at the file's
+path in the working tree, and what they extend is what lies there now: git hands over two texts, and
+not the revisions that they are from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tostdsl.cli.files import show_diff
+from tostdsl.cli.report import say
+from tostdsl.diagnostics import TostError
+
+NOTHING = "/dev/null"
+
+
+def drive(words: list[str]) -> int:
+    """Print the change of one file as git asks for it; gives the exit status.
+
+    Words are `path old-file old-hex old-mode new-file new-hex new-mode`, for a file renamed also
+    its new path and the lines that say so, for one not merged the path alone.
+    """
+    if len(words) == 1:
+        say(f"* unmerged: {words[0]}")
+        return 0
+    if len(words) not in (7, 9):
+        raise click.UsageError("`--git` is called by git, with 1, 7 or 9 words")
+    path, old, old_hex, old_mode, new, new_hex, new_mode = words[:7]
+    moved, lines = (words[7], words[8].splitlines()) if len(words) == 9 else (path, [])
+    a, b = _End(f"a/{path}", Path(path), Path(old)), _End(f"b/{moved}", Path(moved), Path(new))
+    say(f"diff --git {a.name} {b.name}")
+    if old == NOTHING or new == NOTHING:
+        say(f"new file mode {new_mode}" if old == NOTHING else f"deleted file mode {old_mode}")
+    elif old_mode != new_mode:
+        say(f"old mode {old_mode}")
+        say(f"new mode {new_mode}")
+    for line in lines:
+        say(line)
+    if not lines and old_hex != new_hex:
+        say(f"index {_short(old_hex)}..{_short(new_hex)}")
+    _body(a, b)
+    return 0
+
+
+def _short(digest: str) -> str:
+    """The beginning of an object's name; zeros for what is none."""
+    return "0" * 7 if digest == "." else digest[:7]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A file before or after a change."""
+
+    name: str
+    path: Path
+    """Where it lies in the repository, at whose top git starts a driver."""
+    file: Path
+    """Where git has put its text."""
+
+    @property
+    def absent(self) -> bool:
+        return str(self.file) == NOTHING
+
+    def text(self) -> str:
+        return "" if self.absent else self.file.read_bytes().decode(errors="replace")
+
+
+def _body(a: _End, b: _End) -> None:
+    from tostdsl.cli.compared import text_lines
+    from tostdsl.compare.comparison import comparisons
+    from tostdsl.compare.sides import Side, of_source
+    from tostdsl.compile.load import decode, fetch
+    from tostdsl.diagnostics.render import terminal_width
+
+    plans: list[tuple[Side, ...]] = []
+    said = False
+    for end in (a, b):
+        if end.absent:
+            continue
+        try:
+            source = decode(fetch(end.file, end.name), str(end.path))
+            plans.append(of_source(end.name, source, end.path))
+        except TostError as error:
+            mistakes = [d for d in error.diagnostics if d.severity == "error"]
+            more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+            first = mistakes[0]
+            line = f", line {first.span.line}" if first.span is not None else ""
+            say(f"{end.name}{line}: [{first.code}] {first.message}{more}")
+            said = True
+    if a.absent or b.absent:
+        for each in plans:
+            count = f"plan {each[0].plan.short}" if len(each) == 1 else f"{len(each)} runs"
+            say(f"recipe {each[0].plan.name}, {count}")
+        said = True
+    if not said:
+        try:
+            click.echo("\n".join(text_lines(comparisons(*plans), min(110, terminal_width()))))
+        except TostError as error:
+            say(f"[{error.diagnostics[0].code}] {error.diagnostics[0].message}")
+        else:
+            return
+    show_diff(
+        a.text(), b.text(), a.name if not a.absent else NOTHING, b.name if not b.absent else NOTHING
+    )
