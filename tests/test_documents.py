@@ -114,6 +114,22 @@ def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
     assert (tmp_path / "first" / "certificate.json").is_file()
 
 
+def test_python_of_the_readme_runs(tmp_path: Path) -> None:
+    """What is shown from Python works, and prints the recipe that it stands for."""
+    (code,) = blocks("README.md", "python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "mask  random(sparsity=90%, distribution=erk)\n" in done.stdout
+    assert "train: 5 epochs -> 6 epochs\n" in done.stdout
+    assert (tmp_path / "from-python" / "certificate.json").is_file()
+
+
 def test_make_targets_of_the_readme_exist() -> None:
     """The two commands stand in the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -103,7 +103,7 @@ def run(
 
 
 def resume(
-    folder: Path,
+    folder: str | Path,
     options: ResumeOptions | None = None,
     observer: Observer | None = None,
     edited: Sequence[Plan] | None = None,
@@ -114,7 +114,7 @@ def resume(
     """
     from tostdsl.engine.resume import resume as engine_resume
 
-    return engine_resume(folder, options, observer, _recompiled, edited)
+    return engine_resume(Path(folder), options, observer, _recompiled, edited)
 
 
 def given(
@@ -162,11 +162,11 @@ def checkup_run(folder: Path, *, allow_code: bool = False) -> Checkup:
     return engine_checkup_run(folder, allow_code=allow_code)
 
 
-def verify(folder: Path, options: VerifyOptions | None = None) -> Verdict:
+def verify(folder: str | Path, options: VerifyOptions | None = None) -> Verdict:
     """Repeat a run's certificate from the files of its folder; `TostError` if it holds no run."""
     from tostdsl.engine.verify import verify as engine_verify
 
-    return engine_verify(folder, options, _recompiled)
+    return engine_verify(Path(folder), options, _recompiled)
 
 
 def export_masks(folder: Path, out: Path | None = None) -> tuple[Exported, str]:

@@ -137,11 +137,12 @@ def test_json_has_the_places() -> None:
 
 
 def test_an_error_carries_its_diagnostics() -> None:
-    """The exception of the Python API names every code."""
+    """The exception of the Python API reads as on the command line, and has a short form."""
     error = TostError([late(), diagnose("R901", reason="x")])
     assert ["T401", "R901"] == [d.code for d in error.diagnostics]
-    assert "[T401]" in str(error)
-    assert "[R901] internal error: x" in str(error)
+    assert "\n\n".join(map(render, error.diagnostics)) == str(error)
+    shown = ["[T401] this window ends at epoch 40, after training ends", "[R901] internal error: x"]
+    assert shown == error.brief.splitlines()
     assert Severity.ERROR is TostError.of("R901", reason="x").diagnostics[0].severity
 
 

@@ -351,15 +351,7 @@ class Lowering:
         where: Mapping[str, tuple[Label, ...]],
         call: n.Call,
     ) -> None:
-        labels: tuple[Label, ...] = ()
-        for name in problem.fields:
-            labels += where.get(name, ())
-        help = problem.help
-        if help is None and problem.code in ("T303", "T504") and len(problem.fields) == 1:
-            help = example_of(cls, problem.fields[0])
-        values = cast("dict[str, Any]", dict(problem.values))
-        shown = labels or (Label(call.span),)
-        self.found.append(diagnose(problem.code, *shown, help=help, **values))
+        self.found.append(told(problem, cls, where, call))
 
     def _problems(self, spec: Spec, built: Built, site: CheckSite) -> None:
         for problem in spec.check(site):
@@ -373,6 +365,20 @@ class Lowering:
                         {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
                     )
                     self._problems(part, inner, site)
+
+
+def told(
+    problem: Problem, cls: type[Spec], where: Mapping[str, tuple[Label, ...]], call: n.Call
+) -> Diagnostic:
+    """What a spec's own check found, at the places of its fields."""
+    labels: tuple[Label, ...] = ()
+    for name in problem.fields:
+        labels += where.get(name, ())
+    help = problem.help
+    if help is None and problem.code in ("T303", "T504") and len(problem.fields) == 1:
+        help = example_of(cls, problem.fields[0])
+    values = cast("dict[str, Any]", dict(problem.values))
+    return diagnose(problem.code, *(labels or (Label(call.span),)), help=help, **values)
 
 
 def module_names(lowered: Lowered) -> frozenset[str]:

@@ -6,6 +6,7 @@ not set, has no way to be written either.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tostdsl.compile.expects import expect_text
@@ -36,12 +37,13 @@ def string_text(value: str) -> str:
     return f'"{escaped}"'
 
 
-def call_text(spec: Spec, complete: bool = False) -> str:
-    """A spec as a call; with `complete` the defaults are spelled out too."""
+def call_text(spec: Spec, complete: bool = False, given: Collection[str] | None = None) -> str:
+    """A spec as a call, without defaults: with `complete` these too, or just what is `given`."""
     words: list[str] = []
     for name, info in type(spec).model_fields.items():
         value = getattr(spec, name)
-        if value is None or (not complete and not info.is_required() and value == info.default):
+        shown = complete or info.is_required() or value != info.default
+        if value is None or not (shown if given is None else name in given):
             continue
         if info.annotation in (str, str | None):
             text = string_text(value)

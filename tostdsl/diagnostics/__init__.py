@@ -1,7 +1,16 @@
 """Mistakes as values: what is wrong, where, and what to write instead."""
 
 from tostdsl.diagnostics.catalogue import CATALOGUE, Entry
-from tostdsl.diagnostics.model import Diagnostic, Edit, Fix, Label, Severity, TostError, diagnose
+from tostdsl.diagnostics.model import (
+    Diagnostic,
+    Edit,
+    Fix,
+    Label,
+    Severity,
+    TostError,
+    brief,
+    diagnose,
+)
 from tostdsl.diagnostics.suggest import nearest, related, twins
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "Label",
     "Severity",
     "TostError",
+    "brief",
     "diagnose",
     "nearest",
     "related",

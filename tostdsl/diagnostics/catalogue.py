@@ -506,5 +506,9 @@ CATALOGUE: dict[str, Entry] = {
         "save the one that is meant by itself",
     ),
     "R804": Entry("no plan can be read from {path}: {reason}"),
+    "R830": Entry(
+        "there is no pandas here, so there are no frames",
+        "`pip install pandas`, or take the rows as they are: `run.metrics()`, `diff.changes`",
+    ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

@@ -139,9 +139,25 @@ class TostError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic], about: object = None) -> None:
         self.diagnostics = tuple(diagnostics)
         self.about = about
-        super().__init__("\n".join(f"[{d.code}] {d.message}" for d in self.diagnostics))
+        super().__init__(self.diagnostics, about)
+
+    @property
+    def brief(self) -> str:
+        """A line for each: its code and its message."""
+        return "\n".join(f"[{d.code}] {d.message}" for d in self.diagnostics)
+
+    def __str__(self) -> str:
+        """What the command line shows: the places underlined, and what to write."""
+        from tostdsl.diagnostics.render import render
+
+        return "\n\n".join(map(render, self.diagnostics))
 
     @classmethod
     def of(cls, code: str, **values: Any) -> TostError:
         """An error of one diagnostic without a place in a text."""
         return cls([diagnose(code, **values)])
+
+
+def brief(error: BaseException) -> str:
+    """What an exception says, short: of ours codes and messages, without the places."""
+    return error.brief if isinstance(error, TostError) else str(error)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, brief
 from tostdsl.engine.folder import file_stem
 from tostdsl.engine.manifest import MANIFEST, gap
 from tostdsl.engine.start import masked_of, network
@@ -107,7 +107,7 @@ def _wanted(folder: Path, plan: Plan) -> dict[str, Tensor]:
     try:
         masked = masked_of(plan, network(plan, facts))
     except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        said = (brief(error).splitlines() or [type(error).__name__])[0]
         raise Unfit(f"{MARKER} names a network that cannot be built: {said}") from None
     weights = masked.weights if masked is not None else {}
     return {name: torch.empty(w.shape, dtype=torch.uint8) for name, w in weights.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, brief
 from tostdsl.engine import device as devices
 from tostdsl.engine.checkpoint import KEEP, Checkpoints
 from tostdsl.engine.execution import NAMES, PLAIN, Execution, failure
@@ -247,7 +247,8 @@ def _every(asked: int | None, program: Program) -> int | None:
 def _record(folder: RunFolder, state: str, error: BaseException | str) -> None:
     """Say in the folder how the run ended, if that can still be written."""
     with suppress(TostError):
-        reason = str(error) or "stopped from outside"
+        reason = brief(error) if isinstance(error, BaseException) else error
+        reason = reason or "stopped from outside"
         live(folder, state, reason=reason)
         folder.write_json("result.json", {"state": state, "reason": reason})
 

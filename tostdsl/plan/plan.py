@@ -126,6 +126,22 @@ class Plan(_Frozen):
         """The first 8 digits of the fingerprint."""
         return self.fingerprint[:8]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what is at work, and when."""
+        from tostdsl.plan.html import table
+
+        rows = [("recipe", self.name), ("title", self.title), ("plan", self.fingerprint)]
+        rows += [("model", self.model.name), ("data", self.data.name)]
+        rows += [("mask", self.mask.method.name)] if self.mask is not None else []
+        rows += [("optimizer", self.optimizer.name), ("schedule", self.schedule.name)]
+        rows += [("train", f"for {self.train}"), ("seed", str(self.seed))]
+        rows += [("precision", self.precision)]
+        for stage in self.stages:
+            words = (stage.technique.name, str(stage.window), str(stage.targets))
+            rows.append(("stage", " ".join(filter(None, words))))
+        rows += [("expect", str(each)) for each in self.expect]
+        return table(row for row in rows if row[1])
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any], lookup: Lookup) -> Self:
         """The plan of its JSON; `lookup` finds registered classes by kind and name."""

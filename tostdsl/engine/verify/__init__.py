@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.diagnostics import Diagnostic, TostError, brief
 from tostdsl.engine.blobs import FOLDER as BLOBS
 from tostdsl.engine.checkpoint import FOLDER as CHECKPOINTS
 from tostdsl.engine.checkpoint import Checkpoints
@@ -283,7 +283,7 @@ class _Verification:
         try:
             found.program  # noqa: B018 # made here once, since a plan made up may have none
         except (TostError, ValueError, ArithmeticError) as error:
-            self._group("plan").check(MARKER, False, f"makes no program: {error}")
+            self._group("plan").check(MARKER, False, f"makes no program: {brief(error)}")
             return None
         return found
 

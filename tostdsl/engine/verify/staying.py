@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, brief
 from tostdsl.engine.surgery import Attached, Surgeon
 from tostdsl.engine.verify.evidence import Evidence
 from tostdsl.engine.verify.expected import staying
@@ -36,7 +36,7 @@ def put_in(
                 attached.append(surgeon.enter(index, plan.stages[index], None))
             except (TostError, RuntimeError, ValueError) as error:
                 name = plan.stages[index].technique.name
-                said = (str(error).splitlines() or [type(error).__name__])[0]
+                said = (brief(error).splitlines() or [type(error).__name__])[0]
                 raise Unfit(f"is not of this network: {name} cannot be put in: {said}") from None
             values = Curves.of(plan.stages[index], clock).at(clock.total - 1)
             attached[-1].vector.copy_(torch.tensor(values))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, brief
 from tostdsl.engine import reference, start
 from tostdsl.engine.certificate import Shape
 from tostdsl.engine.kept import FILE as GHOSTS
@@ -33,7 +33,7 @@ def network(evidence: Evidence, group: Group) -> nn.Module | None:
     try:
         model = start.network(plan, facts)
     except (TostError, ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        said = (brief(error).splitlines() or [type(error).__name__])[0]
         group.check(plan.model.name, False, f"cannot be built: {said}")
         return None
     plain, wanted = Shape.of(model), model.state_dict()
@@ -85,7 +85,7 @@ def masks(evidence: Evidence, model: nn.Module | None, group: Group) -> Masked |
         masked = start.masked_of(plan, model)
         assert masked is not None
     except (TostError, ValueError) as error:
-        group.check("the mask's layers", False, f"are not in the network: {error}")
+        group.check("the mask's layers", False, f"are not in the network: {brief(error)}")
         return None
     wanted = {n: torch.empty(w.shape, dtype=torch.uint8) for n, w in masked.weights.items()}
     state = _tensors(evidence, group, MASKS, wanted)
@@ -137,7 +137,7 @@ def _sparsity(evidence: Evidence, model: nn.Module, masked: Masked, group: Group
         try:
             drawn = method.choose(Scope(model, weights, {}, evidence.facts, plan.seed), sparsity)
         except TostError as error:
-            group.check("the masks", False, f"cannot be drawn again: {error}")
+            group.check("the masks", False, f"cannot be drawn again: {brief(error)}")
             return
         same = all(torch.equal(mask, drawn[name]) for name, mask in masked.masks.items())
         words = "are those that the seed draws" if same else "are not those that the seed draws"

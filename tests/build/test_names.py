@@ -1,0 +1,55 @@
+"""`import tostdsl as tost`: what it has, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tostdsl as tost
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_importing_it_loads_nothing() -> None:
+    """No other module of the package, and none of anybody else's."""
+    code = "import sys; before = set(sys.modules); import tostdsl; print(set(sys.modules) - before)"
+    assert "{'tostdsl'}" == python(code)
+
+
+def test_recipes_are_made_and_checked_without_torch_and_pandas() -> None:
+    """As the commands for recipes do it."""
+    code = (
+        "import sys, tostdsl as tost\n"
+        "r = tost.Recipe(model='resnet20', data='cifar10', train='9 epochs', stages=tost.Skip())\n"
+        "r.plan(), r.check(), r.diff(r.seeded(2)), r._repr_html_(), tost.format(r)\n"
+        "print({'torch', 'torchvision', 'numpy', 'pandas', 'sklearn'} & set(sys.modules))"
+    )
+    assert "set()" == python(code)
+
+
+@pytest.mark.parametrize("name", tost.__all__)
+def test_each_name_is_there(name: str) -> None:
+    """And listed; a place for it is known without trying others."""
+    assert getattr(tost, name) is not None
+    assert name in dir(tost)
+
+
+def test_other_names_are_not() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="runn"):
+        tost.runn  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_units_are_what_texts_are() -> None:
+    """Each function gives what a recipe writes."""
+    wanted = ["90%", "12.5%", "2x", "epoch 40", "step 100", "180 epochs", "1 step", "1 -> 20"]
+    made = [
+        *(tost.percent(90), tost.percent(12.5), tost.times(2), tost.epoch(40), tost.step(100)),
+        *(tost.epochs(180), tost.steps(1), tost.ramp(1, 20)),
+    ]
+    assert wanted == list(map(str, made))

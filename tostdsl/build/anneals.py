@@ -1,0 +1,14 @@
+"""The anneals, by which stages fade, each as a class; third parties' as well."""
+
+from __future__ import annotations
+
+from tostdsl.build.calls import Call
+from tostdsl.build.classes import attribute, titles
+
+
+def __getattr__(name: str) -> type[Call]:
+    return attribute("anneal", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(titles("anneal"))

@@ -1,0 +1,32 @@
+# Written by `python -m tostdsl.build.stubs`, from what is registered.
+
+from collections.abc import Sequence
+
+from tostdsl.build.kinds import Schedule
+from tostdsl.build.likes import DurationLike, MomentLike
+
+class Constant(Schedule):
+    """The optimizer's learning rate throughout, after the warm-up if there is one."""
+
+    def __init__(self, *, warmup: DurationLike | None = None) -> None: ...
+
+class Cosine(Schedule):
+    """The learning rate falls along half a cosine (Loshchilov & Hutter 2017, one period)."""
+
+    def __init__(self, *, warmup: DurationLike | None = None, floor: float = 0.0) -> None: ...
+
+class Linear(Schedule):
+    """The learning rate falls in a straight line."""
+
+    def __init__(self, *, warmup: DurationLike | None = None, floor: float = 0.0) -> None: ...
+
+class Multistep(Schedule):
+    """The learning rate times `factor` at each moment of `at`."""
+
+    def __init__(
+        self,
+        at: Sequence[MomentLike],
+        *,
+        warmup: DurationLike | None = None,
+        factor: float = 0.1,
+    ) -> None: ...

@@ -1,0 +1,101 @@
+"""What the parts of a recipe may be given as, and how each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, cast
+
+from tostdsl.build.calls import Call
+from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
+from tostdsl.build.likes import DurationLike
+from tostdsl.build.written import one_statement
+from tostdsl.compile.print import call_text
+from tostdsl.compile.recipe import ParamValue
+from tostdsl.plan.plan import Precision
+from tostdsl.plan.spec import Spec
+from tostdsl.syntax import nodes as n
+from tostdsl.syntax.pieces import flat_statement
+
+if TYPE_CHECKING:
+    from tostdsl.engine.observer import Observer
+    from tostdsl.engine.run import RunOptions
+
+C = TypeVar("C", bound=Call)
+T = TypeVar("T")
+
+
+class Parts(TypedDict, total=False):
+    """What a recipe is made of."""
+
+    name: str
+    title: str
+    model: Model | str
+    data: Data | str
+    mask: Mask | str | None
+    optimizer: Optimizer | str | None
+    schedule: Schedule | str | None
+    train: DurationLike
+    seed: int
+    precision: Precision
+    stages: Iterable[Stage | str] | Stage | str
+    expect: Iterable[str] | str
+
+
+class Options(TypedDict, total=False):
+    """How to run, by the names that `tostdsl.run` tells of."""
+
+    smoke: bool
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    data_root: str | Path | None
+    download: bool
+    fake_data: bool
+    allow_code: bool
+    allow_ghosts: bool
+    options: RunOptions | None
+    observer: Observer | None
+
+
+def slot(kind: type[C], value: object) -> C:
+    """What stands in a slot: a call of that kind, or its text."""
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str):
+        return kind.read(value)
+    if isinstance(value, Call):  # of another kind, which the compiler tells best
+        return kind.read(str(value))
+    if isinstance(value, Spec):
+        return kind.read(call_text(value))
+    raise TypeError(f"a recipe has no value for {value!r}")
+
+
+def plain_name(name: str) -> str:
+    """A name that a recipe can have; `TostError` for others."""
+    said = one_statement(f"recipe {name}", n.RecipeName, "the name of a recipe")
+    if said.title is not None:
+        one_statement(name, n.RecipeName, "the name of a recipe")
+    return said.name.text
+
+
+def expectation(text: str) -> str:
+    """An expectation as a recipe writes it, less its first word."""
+    said = one_statement(f"expect {text}", n.Expect, "one expectation")
+    return "".join(flat_statement(said)).removeprefix("expect ")
+
+
+def statement_text(node: n.Slot | n.Setting | n.Stage, params: Mapping[str, ParamValue]) -> str:
+    """A statement as it is written, less its first word, with the values of params in it."""
+    return flat_statement(_put_in(node, params))[1]
+
+
+def _put_in(item: T, params: Mapping[str, ParamValue]) -> T:
+    """The same with each reference as the value that it stands for; there are no circles."""
+    if isinstance(item, n.Reference):
+        return cast("T", _put_in(params[item.name].value, params))
+    if isinstance(item, tuple):
+        return cast("T", tuple(_put_in(part, params) for part in item))
+    if isinstance(item, n.Node):
+        parts = {field.name: getattr(item, field.name) for field in fields(item)}
+        return replace(item, **{name: _put_in(part, params) for name, part in parts.items()})
+    return item

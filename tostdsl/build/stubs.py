@@ -1,0 +1,151 @@
+"""`python -m tostdsl.build.stubs` writes this package's `.pyi` files, from what is registered.
+
+For type checkers and editors, which cannot see classes that are made when they are asked for. They
+have the built-in names; third parties' are known by `Call.of` and as text.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from tostdsl import registry
+from tostdsl.build.classes import module_of, title
+from tostdsl.build.kinds import BASES
+from tostdsl.compile.describe import summary
+from tostdsl.compile.print import value_text
+from tostdsl.plan.spec import Spec
+from tostdsl.registry import KINDS
+from tostdsl.units import Duration, Factor, Moment, Pattern, Percent, Ramp, Unit
+
+WIDTH = 100
+LIKES = {
+    Percent: "PercentLike",
+    Factor: "FactorLike",
+    Pattern: "PatternLike",
+    Moment: "MomentLike",
+    Duration: "DurationLike",
+    Ramp: "RampLike",
+}
+
+
+def stub(kind: str) -> str:
+    """The text of a kind's `.pyi`."""
+    bodies = [_class(spec) for spec in _built_in(kind)]
+    text = "\n\n".join(bodies)
+    code = re.sub(r'""".*"""', "", text)
+    bases = _named((base.__name__ for base in BASES.values()), code)
+    likes = _named(LIKES.values(), code)
+    imports = ["from collections.abc import Sequence"] if "Sequence[" in text else []
+    imports += ["from typing import Literal"] if "Literal[" in text else []
+    imports += [""] if imports else []
+    imports += [f"from tostdsl.build.kinds import {', '.join(bases)}"]
+    imports += [f"from tostdsl.build.likes import {', '.join(likes)}"] if likes else []
+    head = "# Written by `python -m tostdsl.build.stubs`, from what is registered.\n"
+    return "\n".join([head, *imports]) + "\n\n" + text + "\n"
+
+
+def _named(names: Iterable[str], code: str) -> list[str]:
+    """Those of some names that code uses as types."""
+    return sorted(name for name in names if re.search(rf"[(\[ ]{name}\b(?!\()", code))
+
+
+def _built_in(kind: str) -> list[type[Spec]]:
+    specs = (registry.get(kind, name) for name in registry.names(kind))
+    return [spec for spec in specs if spec.__module__.startswith("tostdsl.")]
+
+
+def _class(spec: type[Spec]) -> str:
+    lines = [f"class {title(spec.name)}({BASES[spec.kind].__name__}):"]
+    lines += [f'    """{_one_line(summary(spec))}"""', ""]
+    order = sorted(spec.model_fields, key=lambda name: name != spec.positional)
+    words = ["self"]
+    for index, name in enumerate(order):
+        if not (index == 0 and name == spec.positional) and "*" not in words:
+            words.append("*")
+        words.append(_argument(name, spec.model_fields[name]))
+    flat = f"    def __init__({', '.join(words)}) -> None: ..."
+    if len(flat) <= WIDTH:
+        return "\n".join([*lines, flat])
+    inside = [line for word in words for line in _wrapped(f"        {word},")]
+    return "\n".join([*lines, "    def __init__(", *inside, "    ) -> None: ..."])
+
+
+def _one_line(text: str) -> str:
+    room = WIDTH - len('    """"""')
+    return text if len(text) <= room else f"{text[: room - 3].rsplit(' ', 1)[0].rstrip(',;:.')}..."
+
+
+def _argument(name: str, info: FieldInfo) -> str:
+    want = _type(info.annotation)
+    if info.is_required():
+        return f"{name}: {want}"
+    return f"{name}: {want} = {_default(info.default)}"
+
+
+def _wrapped(line: str) -> list[str]:
+    """An argument whose choices do not fit a line: each on one of its own."""
+    if len(line) <= WIDTH or "Literal[" not in line:
+        return [line]
+    before, _, rest = line.partition("Literal[")
+    choices, _, after = rest.partition("]")
+    items = [f"            {choice}," for choice in choices.split(", ")]
+    tail = [f"        {line}" for line in f"]{after}".replace("] | ", "]\n| ").split("\n")]
+    return [f"{before}Literal[", *items, *tail]
+
+
+def _type(want: Any) -> str:
+    origin, inner = get_origin(want), get_args(want)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin in (Union, UnionType):
+        return " | ".join(dict.fromkeys(map(_type, inner)))
+    if origin is Literal:
+        return f"Literal[{', '.join(_quoted(choice) for choice in inner)}]"
+    if origin is tuple:
+        return f"Sequence[{_type(inner[0])}]"
+    if want is NoneType:
+        return "None"
+    if isinstance(want, type) and issubclass(want, Spec):
+        return f"{BASES[want.kind].__name__} | str"
+    return LIKES.get(want) or str(want.__name__)
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Unit | Spec):
+        return _quoted(value_text(value))
+    if isinstance(value, tuple):
+        inside = ", ".join(map(_default, value))
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    if not isinstance(value, str):
+        return repr(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def paths() -> dict[Path, str]:
+    """Each file, and what belongs into it."""
+    folder = Path(__file__).parent
+    names = {kind: module_of(kind).rpartition(".")[2] for kind in KINDS}
+    return {folder / f"{name}.pyi": stub(kind) for kind, name in names.items()}
+
+
+def main() -> int:
+    """Write the files."""
+    for path, text in paths().items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""The techniques, each as a class, made when it is asked for; third parties' as well."""
+
+from __future__ import annotations
+
+from tostdsl.build.calls import Call
+from tostdsl.build.classes import attribute, titles
+
+
+def __getattr__(name: str) -> type[Call]:
+    return attribute("technique", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(titles("technique"))
