@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tostdsl.engine import session
 from tostdsl.engine.compiled import Compiler
 from tostdsl.engine.loop import Loop
 from tostdsl.engine.resume import ResumeOptions
+from tostdsl.engine.stops import StoppedRun
 from tostdsl.plan.program import lower
 
 RECIPE = """\
@@ -105,6 +108,22 @@ def test_a_compiler_that_fails_says_so_at_its_step() -> None:
     (found,) = caught.value.diagnostics
     assert "R331" == found.code
     assert "the network cannot be compiled: OSError: no compiler is installed" == found.message
+
+
+def test_a_signal_that_kills_the_compiler_too_is_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C reaches every process of a terminal: R304, not the compiler's failure."""
+
+    def killed(_graph: Any, _inputs: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError("a compile worker died")
+
+    monkeypatch.setattr(session, "Compiler", by(killed))
+    with pytest.raises(StoppedRun) as stopped:
+        runs.trained(tmp_path / "run", RECIPE, compile=True)
+    assert (130, "R304") == (stopped.value.status, stopped.value.diagnostics[0].code)
+    assert "interrupted" == runs.content(tmp_path / "run", "result.json")["state"]
 
 
 @pytest.mark.slow

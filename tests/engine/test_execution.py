@@ -289,14 +289,18 @@ def test_a_run_goes_on_as_it_began(
 
 
 def test_what_a_run_does_otherwise_from_here_on_is_said(plain: Path, tmp_path: Path) -> None:
-    """R708 on the screen, and in lives.jsonl; the run ends certified."""
+    """R708 on the screen, and in lives.jsonl with all options; it ends certified and verifies."""
     again, heard = cut(plain, tmp_path / "again", 3), Heard()
-    assert api.resume(again, ResumeOptions(execution={"channels_last": True}), heard).certified
+    options = ResumeOptions(execution={"channels_last": True}, checkpoint=Every(7, "steps"))
+    assert api.resume(again, options, heard).certified
     what = "memory_format was contiguous, is channels_last"
     (line,) = [line for line in heard.lines if "R708" in line]
     assert what in line
     lives = [json.loads(row) for row in (again / "lives.jsonl").read_text("utf-8").splitlines()]
     assert [what] == lives[-1]["others"]
+    changed = {"checkpoint": {"value": 7, "unit": "steps"}, "channels_last": True}
+    assert changed == lives[-1]["options"]
+    assert api.verify(again).passed
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

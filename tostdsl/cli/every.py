@@ -34,8 +34,10 @@ class Interval(click.ParamType[tuple[float, str]]):
             )
         number = float(found[1] or 1)
         unit = next(unit for unit in UNITS if unit.startswith(found[2]))
-        if number <= 0 or (unit != "minutes" and number != int(number)):
-            self.fail(f"`{value}` is no whole number of {unit} above 0", param, ctx)
+        if number <= 0:
+            self.fail(f"`{value}`: an interval is above 0; `none` keeps no state", param, ctx)
+        if unit != "minutes" and number != int(number):
+            self.fail(f"`{value}` is no whole number of {unit}", param, ctx)
         return number, unit
 
 
@@ -43,7 +45,8 @@ checkpoint_option = click.option(
     "--checkpoint",
     type=Interval(),
     metavar="INTERVAL",
-    help="How often to keep the state: `10 minutes`, `1 epoch`, `100 steps`, `none`.  "
+    help="How often to keep the state, in minutes, epochs or steps: `10 minutes`, `1 epoch`, "
+    "`100 steps`. With `none` nothing is kept, and a run that is stopped cannot go on.  "
     "[default: 10 minutes]",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -63,6 +64,11 @@ class Screen(Observer):
     def message(self, text: str) -> None:
         self.say(text)
 
+    def stopping(self, signal: str) -> None:
+        text = f"{signal}: the run stops at the end of its step; Ctrl-C again stops at once"
+        with contextlib.suppress(OSError):
+            os.write(sys.stderr.fileno(), f"\n{text}\n".encode())
+
     def summary(self, result: Result) -> None:
         """The table that ends a run."""
         self.say("")
@@ -109,6 +115,9 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
         watching = result.watching
         took = f"{watching.seconds:.2f} s, {watching.share:.1%} of the time"
         rows.append(("watched", f"{_count(watching.looks, 'look')} at what must hold: {took}"))
+    if result.keeping is not None:
+        times, stood = _count(result.keeping.times, "time"), result.keeping.seconds
+        rows.append(("kept", f"its state {times}; training stood still for {stood:.2f} s"))
     verdict = f"passed: {result.checks} checks, nothing left behind"
     if kept is not None:
         verdict = f"passed, with {', '.join(kept.names)} left in as the recipe says"

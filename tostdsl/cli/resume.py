@@ -49,7 +49,8 @@ def command(
     """Go on with the run in the folder RUN from its newest sound checkpoint.
 
     It ends with the bits that it would have had without the stop. Checkpoints that are damaged are
-    named and passed over; without a sound one nothing is started.
+    named and passed over; without a sound one nothing is started. How many stay, and how often it
+    is looked at what must hold, is as the run was started.
     """
     edited = None
     if recipe is not None:

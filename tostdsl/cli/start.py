@@ -29,6 +29,9 @@ def script() -> NoReturn:
         from tostdsl.cli.main import entry
 
         entry()
+    except KeyboardInterrupt:  # while modules are loaded
+        sys.stderr.write("interrupted\n")
+        code = 130
     except SystemExit as stop:
         if "torch" in sys.modules or not isinstance(stop.code, int):
             raise

@@ -46,6 +46,18 @@ TERMS: tuple[Entry, ...] = (
     ),
     Entry(
         "run",
+        ("checkpoint", "checkpoints", "resume"),
+        '`tost run --checkpoint "1 epoch"`, `tost resume RUN`',
+        "a run keeps its whole state in its folder, every ten minutes unless `--checkpoint` says "
+        "otherwise, before each phase and when it is stopped. `tost resume RUN` goes on from there "
+        "to the same bits",
+        (),
+        ("R204", "R205", "R308", "R704", "R707", "R709"),
+        "`--keep N` says how many of the newest stay, besides the best on held-out images; "
+        "`tost verify-resume RECIPE` tries it out by killing a run at random steps.",
+    ),
+    Entry(
+        "run",
         ("preset", "presets"),
         "`tost new --preset NAME`",
         "a recipe that ships with the package: a technique as published, or as intended",

@@ -11,7 +11,7 @@ from tostdsl.plan.bases import LoadOptions
 VARIABLE = "TOST_DATA"
 _ELSE = (
     f"say where it is with `--data-root DIR` or {VARIABLE}, or rehearse on random images with "
-    "`--fake-data`"
+    "`tost run --fake-data`"
 )
 
 
@@ -38,7 +38,7 @@ def missing(name: str, *places: str) -> TostError:
 
 def missing_folder(name: str, place: Path) -> TostError:
     """The error of a folder of the user's own that is not there."""
-    how = "give a folder that holds `train` and `test`, or rehearse with `--fake-data`"
+    how = "give a folder that holds `train` and `test`, or rehearse with `tost run --fake-data`"
     return TostError.of("R101", name=name, where=f"`{place}`", how=how)
 
 

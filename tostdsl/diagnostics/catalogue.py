@@ -376,7 +376,10 @@ CATALOGUE: dict[str, Entry] = {
         "make room: no checkpoint is kept before they are written, and the run cannot end",
     ),
     "R301": Entry("there is no `{device}` device here", "use `--device auto`"),
-    "R302": Entry("the loss is {value} at step {step} of {phase}", "lower the learning rate"),
+    "R302": Entry(
+        "the loss is {value} at step {step} of {phase}",
+        "lower the learning rate and start a new run",
+    ),
     "R303": Entry("out of memory on {device}{fits}", "lower the batch size{write}"),
     "R304": Entry("interrupted by {signal}; {path} holds what ran until then"),
     "R305": Entry(
@@ -391,7 +394,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R309": Entry(
         "weights, buffers or moments are no numbers any more after step {step} of {phase}",
-        "lower the learning rate; the last checkpoint is from before that",
+        "lower the learning rate and start a new run; the last checkpoint is from before that",
     ),
     "R310": Entry(
         "masked weights of {layer} are not zero after step {step} of {phase}",

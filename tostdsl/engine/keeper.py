@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
+from tostdsl.engine.observer import Keeping
 from tostdsl.engine.stops import Stop, Stops
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Keeper:
     flush: Callable[[], None] = lambda: None
     """Puts what is written line by line on disk before a checkpoint counts on it."""
     written: int = 0
+    stood: float = 0.0
+    """Seconds for which training stood still to copy states, or to wait until one was written."""
     _pending: _Writing | None = None
     _last: float = field(default_factory=time.monotonic)
     _epochs: int = 0
@@ -112,7 +115,13 @@ class Keeper:
     def close(self) -> None:
         """Wait for what is being written."""
         if self._pending is not None:
+            began = time.monotonic()
             self._land()
+            self.stood += time.monotonic() - began
+
+    def cost(self) -> Keeping | None:
+        """What keeping the state has cost so far; None where none is kept."""
+        return Keeping(self.written, self.stood) if self.every is not None else None
 
     def _due(self, loop: Loop) -> bool:
         if self.every is None:
@@ -133,6 +142,7 @@ class Keeper:
                 return self._epochs % max(1, round(self.every.value)) == 0
 
     def _keep(self, loop: Loop | None, segment: int | None, offset: int, *, wait: bool) -> None:
+        began = time.monotonic()
         if self._pending is not None:
             self._land()
         self._last = time.monotonic()
@@ -140,6 +150,7 @@ class Keeper:
         self._pending = _Writing(self._write, snapshot)
         if wait:
             self._land(final=True)
+        self.stood += time.monotonic() - began
 
     def _write(self, snapshot: Snapshot) -> None:
         self.flush()

@@ -48,6 +48,16 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """What keeping a run's state cost."""
+
+    times: int
+    """Checkpoints that were written."""
+    seconds: float
+    """How long training stood still for them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a run ended."""
 
@@ -85,6 +95,9 @@ class Result:
     watching: Watching | None = None
     """What looking at what must hold at every step cost; None where nobody looked."""
 
+    keeping: Keeping | None = None
+    """What keeping its state cost since it was started or resumed last; None where none was."""
+
     @property
     def sparsity_kept(self) -> float:
         """Share of zeros among the scope's weights and those of what was left in."""
@@ -114,6 +127,9 @@ class Observer:
 
     def message(self, text: str) -> None:
         """Something worth a line."""
+
+    def stopping(self, signal: str) -> None:
+        """A signal asked the run to stop. Called from its handler: print through no buffer."""
 
     def finished(self) -> None:
         """No more steps will come, whether the run ended or failed."""

@@ -82,6 +82,7 @@ def finish(
         kept=kept,
         validation=kit.validation,
         watching=Watching.of(kit.watch, program, seconds) if kit.watch is not None else None,
+        keeping=kit.keeper.cost() if kit.keeper is not None else None,
     )
     prove(kit, folder, unreal, kept, {"data": digest_of(images), **files})
     folder.write_json("result.json", _figures(result))

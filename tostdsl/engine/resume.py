@@ -7,7 +7,7 @@ cannot be made the same (another device, other versions) is said, and taken down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -156,13 +156,19 @@ def _go_on(
     except BaseException:
         lock.release()
         raise
-    with stops or Stops() as listening, told(folder, device, observer):
+    listening = stops or Stops(observer.stopping)
+    with listening, told(folder, device, observer, listening):
         done = snapshot.record.position.done
         others = _others(environment, device)
         now = execution.described(plan, made.images, device)
         others += differences_of(environment.in_force, now)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
-        live(folder, "resumed", done=done, device=str(device), passed=passed, others=others)
+        every = _every(options, said)
+        changed = _changed(said, every, execution)
+        live(
+            folder, "resumed", done=done, device=str(device), passed=passed, others=others,
+            options=changed,
+        )  # fmt: skip
         folder.forget(RESULT, CERTIFICATE)  # of the life before
         observer.started(made.program, path, made.images.origin, str(device))
         for each in skipped:
@@ -171,7 +177,6 @@ def _go_on(
             observer.message(_line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
         how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch, execution=execution)
-        every = _every(options, said)
         session = session_of(
             made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
@@ -189,6 +194,15 @@ def _every(options: ResumeOptions, said: StoredOptions) -> Every | None:
     if options.checkpoint is not None:
         return options.checkpoint if options.checkpoint != "none" else None
     return Every(said.checkpoint.value, said.checkpoint.unit) if said.checkpoint else None
+
+
+def _changed(said: StoredOptions, every: Every | None, now: Execution) -> dict[str, Any]:
+    """The options of environment.json that are otherwise from here on."""
+    before = said.checkpoint.model_dump() if said.checkpoint else None
+    after = asdict(every) if every is not None else None
+    found: dict[str, Any] = {} if before == after else {"checkpoint": after}
+    names = (name for name in NAMES if getattr(said, name) != getattr(now, name))
+    return found | {name: getattr(now, name) for name in names}
 
 
 def _line(code: str, **values: Any) -> str:

@@ -128,7 +128,10 @@ def run(
         made = Made.of(plan, source, device, smoke=options.smoke)
         folder = RunFolder(options.out or default_path(plan))
         kept = Checkpoints(folder.path, options.keep, disk or Disk())
-        with stops or Stops() as listening, told(folder, device, observer):
+        with (
+            stops or Stops(observer.stopping) as listening,
+            told(folder, device, observer, listening),
+        ):
             folder.write_recipe(plan, texts or {}, given)
             return _run(made, options, observer, folder, listening, kept)
 
@@ -212,29 +215,43 @@ def live(folder: RunFolder, kind: str, **more: Any) -> None:
 
 
 @contextmanager
-def told(folder: RunFolder, device: torch.device, observer: Observer) -> Iterator[None]:
+def told(
+    folder: RunFolder, device: torch.device, observer: Observer, stops: Stops
+) -> Iterator[None]:
     """However a run ends, its folder says how, and whoever waits is told."""
     folder.warned = observer.message
     try:
         yield
     except Stop as stop:
         _record(folder, "stopped" if stop.kept else "interrupted", f"{stop.name} was received")
-        code = "R308" if stop.kept else "R304"
-        raise StoppedRun.by(stop.name, code, folder.path) from None
+        if stop.kept:
+            raise StoppedRun.by(stop.name, "R308", folder.path) from None
+        raise _interrupted(stop.name, folder) from None
     except torch.OutOfMemoryError as error:
         _record(folder, "failed", error)
         raise TostError.of("R303", device=device, fits="", write="") from None
     except KeyboardInterrupt as error:
         _record(folder, "interrupted", error)
-        raise StoppedRun.by("SIGINT", "R304", folder.path) from None
+        raise _interrupted("SIGINT", folder) from None
     except BaseException as error:
+        found = failure(error, device)
+        if found is not None and stops.asked is not None:  # the signal reached the compiler, too
+            _record(folder, "interrupted", f"{stops.asked} was received")
+            raise _interrupted(stops.asked, folder) from None
         _record(folder, "failed", error)
-        if found := failure(error, device):
+        if found is not None:
             raise found from error
         raise
     finally:
         observer.finished()
         folder.close()
+
+
+def _interrupted(signal: str, folder: RunFolder) -> StoppedRun:
+    """R304, with what can be gone on from."""
+    kept = bool(Checkpoints(folder.path).names())
+    help = f"go on from its last checkpoint with `tost resume {folder.path}`" if kept else None
+    return StoppedRun.by(signal, "R304", folder.path, help)
 
 
 def _every(asked: int | None, program: Program) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -38,9 +39,9 @@ class StoppedRun(TostError):
     status: int = 130
 
     @classmethod
-    def by(cls, name: str, code: str, folder: Path) -> Self:
+    def by(cls, name: str, code: str, folder: Path, help: str | None = None) -> Self:
         """By a signal of this name, told as R304 or R308."""
-        stopped = cls([diagnose(code, signal=name, path=folder)])
+        stopped = cls([diagnose(code, help=help, signal=name, path=folder)])
         stopped.status = EXITS[name]
         return stopped
 
@@ -48,7 +49,8 @@ class StoppedRun(TostError):
 class Stops:
     """Listens for the signals while it is entered; in the main thread only, where they arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[str], None] = lambda _name: None) -> None:
+        self._heard = heard
         self.asked: str | None = None
         """The signal that asked for a stop; None while none did."""
         self._interrupted = False
@@ -81,4 +83,6 @@ class Stops:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
+        if self.asked is None:
+            self._heard(name)
         self.asked = name

@@ -28,7 +28,7 @@ from tests.engine.faults.runs import (
     with_disk,
 )  # fmt: skip
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.stops import StoppedRun
+from tostdsl.engine.stops import StoppedRun, Stops
 from tostdsl.engine.storage import Disk
 
 KILLS = 12
@@ -180,10 +180,22 @@ def test_a_second_interrupt_stops_at_once(
         nth(patch, "tostdsl.engine.loop:Loop._advance", 11, twice)
         with pytest.raises(StoppedRun) as stopped:
             begun(out, 4)
-    assert (130, "R304") == (stopped.value.status, stopped.value.diagnostics[0].code)
+    (found,) = stopped.value.diagnostics
+    assert (130, "R304") == (stopped.value.status, found.code)
+    assert f"go on from its last checkpoint with `tost resume {out}`" == found.help
     assert "step-0000008" == checkpoints(out)[-1].name
     resumed(out)
     assert [] == unequal(base, out)
+
+
+def test_whoever_listens_is_told_of_the_first_signal_only() -> None:
+    """And before anything else happens for it."""
+    heard: list[str] = []
+    with Stops(heard.append) as stops:
+        sent("SIGTERM")()
+        sent("SIGINT")()
+    assert ["SIGTERM"] == heard
+    assert "SIGINT" == stops.asked
 
 
 def test_a_kill_while_a_stop_is_kept_costs_the_interval(
@@ -218,7 +230,8 @@ def test_a_stop_without_checkpoints_says_so_and_cannot_resume(
         at_step(patch, 3, sent("SIGTERM"))
         with pytest.raises(StoppedRun) as stopped:
             run(plan_of(), RunOptions(out=out, device="cpu", checkpoint=None))
-    assert (143, "R304") == (stopped.value.status, stopped.value.diagnostics[0].code)
+    (found,) = stopped.value.diagnostics
+    assert (143, "R304", None) == (stopped.value.status, found.code, found.help)
     refused(out)
 
 
@@ -314,6 +327,7 @@ def test_the_command_line_ends_with_the_signal_s_status(
         process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=60)
     assert status == process.returncode
+    assert f"{name}: the run stops at the end of its step".encode() in said
     assert b"R308" in said
     subprocess.run([*tost, "resume", str(out)], check=True, capture_output=True)
     assert (base / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from tostdsl.engine.folder import LIVES
 from tostdsl.engine.lives import rows
-from tostdsl.engine.verify.records import MAX_JSON, StoredEnvironment, Unfit, read
+from tostdsl.engine.verify.records import MAX_JSON, StoredEnvironment, StoredInterval, Unfit, read
 
 
 class _Life(BaseModel):
@@ -36,6 +36,15 @@ class _Passed(BaseModel):
     reason: str
 
 
+class _Changes(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    checkpoint: StoredInterval | None = None
+    channels_last: bool | None = None
+    compile: bool | None = None
+    deterministic: bool | None = None
+    tf32: bool | None = None
+
+
 class _Resumed(_Life):
     kind: Literal["resumed"]
     device: str
@@ -45,6 +54,8 @@ class _Resumed(_Life):
     """Checkpoints that could not be used."""
     others: list[str]
     """What was not as when the run began."""
+    options: _Changes = _Changes()
+    """Options that were given otherwise than at the run's start."""
 
 
 class _Ended(_Life):
