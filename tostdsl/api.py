@@ -114,7 +114,14 @@ def resume(
     """
     from tostdsl.engine.resume import resume as engine_resume
 
-    return engine_resume(Path(folder), options, observer, _recompiled, edited)
+    return engine_resume(Path(folder), options, observer, _recompiled, edited, words=_words)
+
+
+def _words(one: Plan, other: Plan) -> list[str]:
+    """What changes from one plan to another, as `tost diff` names it."""
+    from tostdsl.compare.changes import changes
+
+    return list(map(str, changes(one, other)))
 
 
 def given(

@@ -30,9 +30,7 @@ class Diff(Comparison):
         return frame(dict(zip(_HEAD, _row(change), strict=True)) for change in self.changes)
 
     def __str__(self) -> str:
-        lines = [self.summary]
-        for path, old, new, _ in self._rows():
-            lines.append(f"{path}: {_shown(old)} -> {_shown(new)}")
+        lines = [self.summary, *map(str, self.changes)]
         if not self.same:
             lines += [f"{each.question} {each.answer}: {each.why}" for each in self.verdicts]
         return "\n".join(lines)

@@ -43,6 +43,14 @@ class Change:
     value: Any
     """The JSON that stands there in the second plan; None where nothing does."""
 
+    def __str__(self) -> str:
+        """In one line: values may hold an arrow of their own."""
+        if self.old is None:
+            return f"{self.path} is new: {self.new}"
+        if self.new is None:
+            return f"{self.path} is gone: {self.old}"
+        return f"{self.path}: {self.old} becomes {self.new}"
+
     def to_json(self) -> dict[str, Any]:
         """A plain form for programs."""
         return {

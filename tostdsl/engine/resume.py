@@ -46,6 +46,8 @@ from tostdsl.plan.plan import Plan
 
 ENVIRONMENT, RESULT, CERTIFICATE = "environment.json", "result.json", "certificate.json"
 TEXTS = ("recipe.tost", "plan.tost")
+Told = Callable[[Plan, Plan], list[str]]
+"""What changes from one plan to another, in words."""
 Recompile = Callable[[Path, Mapping[str, str], int | None], Sequence[Plan]]
 """Plans of a recipe of a run folder, given its path, params and seed; `TostError` for mistakes."""
 
@@ -72,13 +74,14 @@ def resume(
     recompile: Recompile | None = None,
     edited: Sequence[Plan] | None = None,
     *,
+    words: Told = differences,
     stops: Stops | None = None,
     disk: Disk | None = None,
 ) -> Result:
     """Go on with the run in a folder; `TostError` for whatever keeps it from that.
 
     `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
-    one must mean the same as the run's. `stops` and `disk` are as for `run`.
+    one must mean the same as the run's; `words` tell what they change. `stops` and `disk` are as for `run`.
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
@@ -94,7 +97,7 @@ def resume(
             raise _refused(path)
         stored, plan, environment = _stored(path)
         if edited is not None:
-            _refuse_changed(plan, edited)
+            _refuse_changed(plan, edited, words)
         refuse_code([plan], options.allow_code, data=not environment.data.fake)
         device = devices.choose(options.device or environment.device)
         Execution(**options.execution).refuse(device, plan.precision)
@@ -105,7 +108,7 @@ def resume(
         raise
     with execution.in_force():
         begun = _Begun(path, stored, plan, environment, device, execution, lock)
-        return _go_on(begun, options, observer, recompile, stops, disk or Disk())
+        return _go_on(begun, options, observer, recompile, words, stops, disk or Disk())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ def _go_on(
     options: ResumeOptions,
     observer: Observer,
     recompile: Recompile | None,
+    words: Told,
     stops: Stops | None,
     disk: Disk,
 ) -> Result:
@@ -141,7 +145,7 @@ def _go_on(
         if snapshot.record.plan != plan.fingerprint:
             raise TostError.of("R702", reason="it is of another plan")
         files = {n: Entry(e.bytes, e.sha256) for n, e in snapshot.record.files.items()}
-        files |= _edited(path, files, plan, begun.stored, recompile)
+        files |= _edited(path, files, plan, begun.stored, recompile, words)
         source = DataOptions(options.data_root, options.download, fake)
         made = Made.of(plan, source, device, smoke=said.smoke)
         if digest_of(made.images) != environment.data.sha256:
@@ -232,11 +236,12 @@ def _refused(path: Path, skipped: Sequence[Skipped] = ()) -> TostError:
     return TostError([*found, diagnose("R704", path=path, reason=reason)])
 
 
-def _refuse_changed(plan: Plan, others: Sequence[Plan]) -> None:
+def _refuse_changed(plan: Plan, others: Sequence[Plan], words: Told) -> None:
     """R709 where no other means the same; a name, often the file's, and a title do not count."""
     called = {"name": plan.name, "title": plan.title}
-    found = [differences(plan, other.model_copy(update=called)) for other in others]
-    if all(found):
+    same = [other.model_copy(update=called) for other in others]
+    if all(differences(plan, other) for other in same):
+        found = [words(plan, other) for other in same]
         raise TostError.of("R709", changes=few(min(found, key=len)) if found else "it has no plan")
 
 
@@ -246,6 +251,7 @@ def _edited(
     plan: Plan,
     stored: StoredPlan,
     recompile: Recompile | None,
+    words: Told,
 ) -> dict[str, Entry]:
     """The recipe's texts that were edited without a change of meaning, as they are now.
 
@@ -261,7 +267,7 @@ def _edited(
     for name in (each for each in TEXTS if each in files):
         given = stored.given if name == TEXTS[0] else None
         plans = recompile(path / name, given.params if given else {}, given.seed if given else None)
-        _refuse_changed(plan, plans)
+        _refuse_changed(plan, plans, words)
     now = {}
     for name in changed:
         try:

@@ -222,7 +222,7 @@ def test_another_recipe_is_refused_and_the_same_in_other_words_is_not(
 ) -> None:
     """R709 shows the field; spaces, comments and order mean nothing."""
     again = cut(base, tmp_path / "again", 20)
-    with pytest.raises(TostError, match=r"smoothing") as error:
+    with pytest.raises(TostError, match=r"labels\.smoothing: 0\.2 -> 0 becomes 0\.3 -> 0") as error:
         api.resume(again, edited=[plan_of(RECIPE.replace("0.2", "0.3"))])
     assert ["R709"] == codes(error)
     said = "# as before\n" + RECIPE.replace("seed 3", "seed   3 # the third")
