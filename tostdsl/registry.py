@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TypeVar
 
 from tostdsl.builtin import BUILTIN
-from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.diagnostics import Diagnostic, brief, diagnose
 from tostdsl.installed import declared
 from tostdsl.plan.spec import Spec
 
@@ -100,7 +100,7 @@ def _load() -> None:
             for names, kept in ((_known, before), (_later, later)):
                 names.clear()
                 names.update(kept)  # type: ignore[arg-type]
-            _warnings.append(diagnose("W004", name=entry.name, reason=str(error) or repr(error)))
+            _warnings.append(diagnose("W004", name=entry.name, reason=brief(error) or repr(error)))
             continue
         if entry.dist is not None:
             _plugins[entry.dist.name] = entry.dist.version
