@@ -126,6 +126,10 @@ CATALOGUE: dict[str, Entry] = {
         "give one of them another name",
     ),
     "T263": Entry("the recipe and what it extends are {size} bytes, the limit is {limit}"),
+    "T264": Entry(
+        "the plug-in `{plugin}` failed at checking `{name}`: {reason}",
+        "tell the plug-in's author; without that check the recipe cannot be used",
+    ),
     # -- names: saved plans
     "T270": Entry(
         "`{path}` holds no plan: {reason}",
