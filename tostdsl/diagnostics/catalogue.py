@@ -475,7 +475,7 @@ CATALOGUE: dict[str, Entry] = {
         "give the folder of a run, or one of its checkpoints, such as `RUN/ckpt/step-0000120`",
     ),
     "R606": _warning(
-        "{path} is not as the run wrote it",
+        "{path} {what}",
         "`tost verify` tells whether it still means the plan that ran; `--plan` shows that",
     ),
     "R701": Entry("there is nothing to resume in {path}: {reason}"),
