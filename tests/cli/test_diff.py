@@ -129,15 +129,12 @@ def test_markdown_for_a_pull_request(tost: Tost, repo: Path) -> None:
 
 
 def test_against_a_revision(tost: Tost, repo: Path) -> None:
-    """A recipe then and now; of several each, the worst status counts."""
+    """A recipe then and now."""
     assert 0 == tost("diff", "--against", "HEAD", "a.tost").code
     (repo / "a.tost").write_text(BASE.replace("seed 1", "seed 4"))
     found = tost("diff", "--against", "HEAD", "a.tost")
     assert (1, "git:HEAD:a.tost") == (found.code, found.out.split()[1])
     assert "  seed  1 → 4" in found.out.splitlines()
-    found = tost("diff", "--against", "HEAD", ".", "--json")
-    assert (2, True) == (found.code, "R802" in found.err)
-    assert ["a.tost"] == [each["b"]["name"] for each in json.loads(found.out)]
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "two")
     found = tost("diff", "--against", "HEAD~1", "a.tost")
