@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tostdsl.cli.complete import recipes
+from tostdsl.cli.complete import comparables
 from tostdsl.cli.files import PIPED, STDIN, compiled
 from tostdsl.cli.report import (
     Named,
@@ -29,7 +29,7 @@ TROUBLE = 2
 
 
 @click.command("diff")
-@click.argument("paths", nargs=-1, required=True, type=Named(), shell_complete=recipes)
+@click.argument("paths", nargs=-1, required=True, type=Named(), shell_complete=comparables)
 @set_option
 @set_file_option
 @seed_option
