@@ -254,3 +254,37 @@ def test_sweeps_over_other_values_are_trouble(tost: Tost, repo: Path) -> None:
     assert (2, True) == (found_text.code, "R803" in found_text.err)
     assert "it cannot be compared" in found_text.out.splitlines()
     assert "unknown" == told(tost, "s.tost")["s.tost"]["differs"]
+
+
+def test_what_git_cannot_add_does_not_hide_the_others(tost: Tost, changed: Path) -> None:
+    """A pipe, a link to nothing, a folder where a file was."""
+    os.mkfifo(changed / "pipe.tost")
+    (changed / "link.tost").symlink_to("nothing.tost")
+    (changed / "twin.tost").unlink()
+    write(changed / "twin.tost" / "below.tost", "model resnet20\ndata svhn\ntrain for 7 epochs\n")
+    found = tost("diff", "--against", "HEAD", ".", "--json")
+    assert 2 == found.code
+    told = {(e["b"] or e["a"])["name"]: e["differs"] for e in json.loads(found.out)}
+    wanted = {**DIFFERS, "link.tost": "mistakes", "pipe.tost": "mistakes"}
+    del wanted["twin.tost"]
+    rest = {"git:HEAD:twin.tost": "gone", "git:HEAD:gone.tost": "gone",
+            "twin.tost/below.tost": "new"}  # fmt: skip
+    del wanted["gone.tost"]
+    assert wanted | rest == told
+
+
+def test_a_merge_that_is_not_done(tost: Tost, repo: Path) -> None:
+    """The file in the working tree counts."""
+    folder = repo / FOLDER
+    git(repo, "checkout", "-q", "-b", "other")
+    write(folder / "same.tost", BASE.format("same", "s").replace("seed 1", "seed 2"))
+    git(repo, "commit", "-q", "-a", "-m", "two")
+    git(repo, "checkout", "-q", "main")
+    write(folder / "same.tost", BASE.format("same", "s").replace("seed 1", "seed 3"))
+    git(repo, "commit", "-q", "-a", "-m", "three")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repo, "merge", "-q", "other")
+    write(folder / "same.tost", BASE.format("same", "s").replace("seed 1", "seed 4"))
+    found = told(tost, ".")
+    assert "computed" == found["same.tost"]["differs"]
+    assert {"computed", "nothing", "mistakes"} >= {each["differs"] for each in found.values()}

@@ -94,14 +94,14 @@ class Revision:
         index = _asked(self.top, "rev-parse", "--git-path", "index")
         listing = ("ls-files", "--others", "--exclude-standard", "-z", "--", *patterns)
         new = map(os.fsdecode, (_asked(self.top, *listing) or b"").split(b"\0"))
-        names = sorted({*files, *(name for name in new if name and name[-1] != "/")})
+        names = sorted(name for name in {*files, *new} if _addable(self.top / name))
         with tempfile.TemporaryDirectory(prefix="tost-") as folder:
             copy = Path(folder, "index")
             if index is not None and (self.top / os.fsdecode(index)).is_file():
                 shutil.copyfile(self.top / os.fsdecode(index), copy)
             settings = ("-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")
             given = b"".join(os.fsencode(name) + b"\0" for name in names)
-            adding = ("update-index", "--add", "--info-only", "-z", "--stdin")
+            adding = ("update-index", "--add", "--replace", "--info-only", "-z", "--stdin")
             added = _asked(self.top, *settings, *adding, index=copy, given=given)
             telling = ("diff", "--name-status", "-z", "-M", "--no-ext-diff", "--no-relative")
             told = _asked(self.top, *settings, *telling, self.tree, "--", *patterns, index=copy)
@@ -153,6 +153,11 @@ def _there(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there now."""
     whole = Path(os.path.abspath(folder))
     return next((each for each in (whole, *whole.parents) if each.is_dir()), whole)
+
+
+def _addable(path: Path) -> bool:
+    """Whether git could add it: no folder, no pipe, nothing that cannot be read."""
+    return path.is_symlink() or (path.is_file() and os.access(path, os.R_OK))
 
 
 def joined(inner: str, wanted: str) -> str:
