@@ -76,4 +76,4 @@ if not TYPE_CHECKING:  # else any name would do for a type checker
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return sorted({*(name for name in globals() if name[:2] == "__"), *__all__})

@@ -39,10 +39,33 @@ def test_each_name_is_there(name: str) -> None:
     assert name in dir(tost)
 
 
+@pytest.mark.parametrize("name", tost.build.__all__)
+def test_modules_of_classes_are_there_without_an_import_of_their_own(name: str) -> None:
+    """In a new interpreter, by attribute and by `from`."""
+    code = f"import tostdsl as tost; print(tost.build.{name}.__name__, len(dir(tost.build.{name})))"
+    module, count = python(code).split()
+    assert (f"tostdsl.build.{name}", True) == (module, int(count) > 0)
+    code = f"from tostdsl.build import {name}; print({name}.__name__)"
+    assert f"tostdsl.build.{name}" == python(code)
+
+
+@pytest.mark.parametrize("before", ["", "r.plan(), r.diff(r), tost.format(r);"])
+@pytest.mark.parametrize("module", ["tost", "tost.build"])
+def test_completion_offers_the_public_names_only(module: str, before: str) -> None:
+    """Also after a recipe was compiled, which loads what is behind them."""
+    made = "r = tost.Recipe(model='resnet20', data='cifar10', train='9 epochs'); " if before else ""
+    code = f"import tostdsl as tost; {made}{before}"
+    code += f"print(*(name for name in dir({module}) if name[:2] != '__'))"
+    wanted = tost.__all__ if module == "tost" else tost.build.__all__
+    assert sorted(wanted) == python(code).split()
+
+
 def test_other_names_are_not() -> None:
     """As of any module."""
     with pytest.raises(AttributeError, match="runn"):
         tost.runn  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="mask"):
+        tost.build.mask  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_units_are_what_texts_are() -> None:

@@ -31,6 +31,7 @@ def right() -> tost.Recipe:
         stages=[ghost, "skip until 25%", tost.Labels(smoothing=tost.ramp(0.2, 0))],
         expect="accuracy >= 94%",
     )
+    recipe = recipe.add(tost.build.techniques.Skip(), tost.build.techniques.Init())
     assert_type(recipe.stages, tuple[Stage, ...])
     assert_type(recipe.plan(), tost.Plan)
     assert_type(recipe.check(), tuple[Diagnostic, ...])
@@ -65,4 +66,5 @@ def wrong(recipe: tost.Recipe) -> None:
     recipe.replace(sed=3)  # type: ignore[call-arg]
     recipe.run(smoke="yes")  # type: ignore[arg-type]
     tost.runn(recipe)  # type: ignore[attr-defined]
+    tost.build.mask  # type: ignore[attr-defined]  # noqa: B018
     tost.percent("90%")  # type: ignore[arg-type]
