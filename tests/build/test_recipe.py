@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -174,6 +175,29 @@ def test_format_lays_out_texts_recipes_and_plans() -> None:
     whole = tost.format(first().plan())
     assert "nesterov=no" in whole
     assert plan_of(whole) == first().plan()
+
+
+def test_a_plan_shows_what_a_recipe_says() -> None:
+    """In a line at a prompt; printed and in a notebook by statements, with their arguments."""
+    plan = first().replace(mask="gradual(sparsity=90%) from 10% until 50% on conv").plan()
+    shown = f"<Plan first {plan.fingerprint[:8]}: cifar_resnet(8) on digits, gradual(sparsity=90%)"
+    assert f"{shown}, 5 epochs, seed 2, ghost, skip>" == repr(plan)
+    rows = {
+        "model": "cifar_resnet(8)",
+        "data": "digits",
+        "mask": "gradual(sparsity=90%) from 10% until 50% on conv",
+        "train": "for 5 epochs",
+        "expect": "accuracy >= 90%",
+    }
+    lines = [line.split(maxsplit=1) for line in str(plan).splitlines()]
+    assert set(rows.items()) < set(map(tuple, lines))
+    stages = ["ghost(activation=swish) until epoch 2", "skip until epoch 3"]
+    assert stages == [text for word, text in lines if word == "stage"]
+    page = html.unescape(plan._repr_html_())
+    for word, text in (*rows.items(), *(("stage", stage) for stage in stages)):
+        assert f'<th>{word}</th><td style="text-align:left">{text}</td>' in page
+    assert repr(plan) == repr(plan.model_copy(update={"title": "x" * 999}))
+    assert plan != plan.model_copy(update={"title": "x"})
 
 
 def test_html_is_escaped() -> None:

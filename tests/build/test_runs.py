@@ -122,7 +122,7 @@ def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> No
             assert wanted == tost.diff(a, b).changes[-2:] == RECIPE.diff(b).changes[-2:]
     found = RECIPE.diff(longer)
     assert (False, "computed") == (found.same, found.differs)
-    assert "mask.sparsity: 90% -> 95%" in str(found).splitlines()
+    assert "mask.sparsity: 90% becomes 95%" in str(found).splitlines()
     assert "<td" in found._repr_html_()
     same = RECIPE.diff(run)
     assert (True, "nothing", same.summary) == (same.same, same.differs, str(same))
@@ -130,6 +130,13 @@ def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> No
     assert (False, "labels") == (named.same, named.differs)
     assert "&lt;script&gt;" in named._repr_html_()
     assert "<script>" not in named._repr_html_()
+
+
+def test_a_prompt_shows_a_difference_in_a_line() -> None:
+    """What differs in a sentence; its sides by their names and plans."""
+    found = tost.diff(RECIPE, RECIPE.replace(train="3 epochs").renamed("other"))
+    assert f"<Diff of first and other: {found.summary}>" == repr(found)
+    assert f"<Side first: {RECIPE.plan()!r}>" == repr(found.a)
 
 
 def test_a_plan_written_out_differs_in_nothing() -> None:

@@ -32,6 +32,11 @@ class Side:
     values: Mapping[str, str] = field(default_factory=dict)
     """Of one run of a sweep, what it is swept over."""
 
+    def __repr__(self) -> str:
+        """In a line, for a prompt; texts are long."""
+        swept = "".join(f", {name} {value}" for name, value in self.values.items())
+        return f"<Side {self.name}{swept}: {self.plan!r}>"
+
     def to_json(self) -> dict[str, Any]:
         """A plain form for programs."""
         return {

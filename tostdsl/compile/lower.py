@@ -21,11 +21,19 @@ from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.later import Later
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.masking import MaskMethod
-from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
+from tostdsl.plan.plan import (
+    MASK_SCOPE,
+    Expectation,
+    MaskPlan,
+    Plan,
+    Precision,
+    StagePlan,
+    Targets,
+)
 from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
-from tostdsl.units import START, Duration, Moment, Percent, Selector, Window
+from tostdsl.units import START, Duration, Moment, Percent, Window
 
 if TYPE_CHECKING:
     from tostdsl.compile import guess, numbers
@@ -41,8 +49,6 @@ REQUIRED = {
 DEFAULTS = {"optimizer": "sgd", "schedule": "cosine"}
 DEFAULT_SEED = 0
 DEFAULT_PRECISION = "fp32"
-MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
-"""What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
 SETTLED = Moment("percent", Decimal(75))
 """Where a mask that moves is settled, when its statement has no window."""
 METRICS: dict[str, Any] = {"accuracy": Percent, "loss": float, "sparsity": Percent}
