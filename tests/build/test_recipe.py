@@ -162,9 +162,44 @@ def test_files_and_texts(tmp_path: Path) -> None:
     assert "9 epochs" == str(tost.Recipe.load(child, {"n": "9 epochs"}).train)
     assert tost.load(child).fingerprint == tost.Recipe.load(child).plan().fingerprint
     assert tost.Recipe.from_text(TEXT.replace("sparsity=90%", "sparsity=0.9")) == first()
-    child.write_text('extends "first.tost"\nsweep seed over [1, 2]\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="2 plans"):
-        tost.Recipe.load(child)
+
+
+def test_plans_of_a_sweep(tmp_path: Path) -> None:
+    """All of them, each with its values and the plan of its recipe; in their order."""
+    text = "param s = 90%\nsweep s over [80%, 95%]\nsweep seed over [1, 2]\n"
+    text += TEXT.replace("sparsity=90%", "sparsity=$s").replace("seed  2\n", "")
+    text = "tost 1\n" + text.replace("tost 1\n", "")
+    path = tmp_path / "sweep.tost"
+    path.write_text(text, encoding="utf-8")
+    found = tost.plans(path)
+    wanted = [{"s": s, "seed": n} for s in ("80%", "95%") for n in ("1", "2")]
+    assert wanted == [values for values, _ in found]
+    for values, plan in found:
+        mask = first().mask
+        assert mask is not None
+        one = first().replace(mask=mask.replace(sparsity=values["s"]), seed=int(values["seed"]))
+        assert one.plan().fingerprint == plan.fingerprint == tost.Recipe.of(plan).plan().fingerprint
+    assert [({}, first().plan())] == [tuple(each) for each in tost.plans(first().save(path))]
+    path.write_text(text.replace("over [1, 2]", "over [1, 1.5]"), encoding="utf-8")
+    with pytest.raises(tost.TostError, match="T301"):
+        tost.plans(path)
+
+
+def test_several_plans_where_one_is_wanted(tmp_path: Path) -> None:
+    """Are refused with what to call instead, whatever asks for one."""
+    text = f"{TEXT.replace('seed  2', '')}sweep seed over [1, 2, 3]\n"
+    path = tmp_path / "sweep.tost"
+    path.write_text(text, encoding="utf-8")
+    asked: list[Any] = [tost.load, tost.Recipe.load, tost.run]
+    for ask in (*(lambda ask=ask: ask(path) for ask in asked), lambda: tost.Recipe.from_text(text)):
+        with pytest.raises(tost.TostError, match=r"(?s)3 plans.*tost\.plans") as error:
+            ask()
+        assert ["R831"] == [each.code for each in error.value.diagnostics]
+    with pytest.raises(tost.TostError, match=r"(?s)R803.*tost\.plans\(") as error:
+        tost.diff(path, path)
+    assert "both sides" not in str(error.value)
+    (_, one), (_, two), _ = tost.plans(path)
+    assert ["seed"] == [change.path for change in tost.diff(one, two).changes]
 
 
 def test_format_lays_out_texts_recipes_and_plans() -> None:

@@ -39,6 +39,7 @@ def right() -> tost.Recipe:
     assert_type(recipe.diff("other.tost").same, bool)
     assert_type(tost.run(recipe, out="run", smoke=True), tost.Run)
     assert_type(tost.load("recipe.tost"), tost.Plan)
+    assert_type([plan for _, plan in tost.plans("sweep.tost")], list[tost.Plan])
     return recipe.seeded(3).add(tost.Skip()).without("labels")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tostdsl import api
 from tostdsl.build.frames import flat, frame
-from tostdsl.build.recipe import Recipe, only
+from tostdsl.build.recipe import Recipe
 from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.html import table
@@ -157,7 +157,7 @@ def run(
     """Train a recipe, a plan or the file at a path, and give the run in its folder.
 
     Args:
-        recipe: What to train; one that stands for several plans is refused.
+        recipe: What to train; one that stands for several plans is refused (R831).
         out: The run folder, new or empty; None for one below `runs/`.
         smoke: Rehearse: cross every phase and segment in seconds.
         device: Where to compute.
@@ -201,7 +201,7 @@ def _what(recipe: Recipe | Plan | str | Path) -> tuple[Plan, list[Any], Mapping[
     if isinstance(recipe, Recipe):
         return recipe.plan(), [recipe.source], {"params": {}, "seed": None}
     made = api.compile_file(Path(recipe))
-    plan = only(made)
+    plan = made.only(recipe)
     assert made.recipe is not None
     sources = made.recipe.sources if made.plan_file is None else []
     return plan, sources, api.given(made.recipe, plan_file=made.plan_file)
