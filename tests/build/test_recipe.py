@@ -16,6 +16,7 @@ import tostdsl as tost
 from tests.plans import plan_of, sound_recipes
 from tostdsl import build
 from tostdsl.build import data, masks, models
+from tostdsl.compile.compiler import compile_source
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
@@ -128,7 +129,13 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: first().replace(seed=1.5), "T301"),  # type: ignore[arg-type]
     (lambda: first().add("ghost(activation=swish) until epoch 9").plan(), "T401"),
     (lambda: first().replace(title="a\nb").text, "T104"),
-    (lambda: first().seeded(-1).plan(), "T303"),
+    (lambda: first().seeded(-1), "T303"),
+    (lambda: first().seeded(10**15), "T303"),
+    (lambda: first().replace(train="0 epochs"), "T303"),
+    (lambda: first().replace(expect=["accuracy >= 90%", "accuracy > 90"]), "T302"),
+    (lambda: first().replace(expect="accuracy > 190%"), "T303"),
+    (lambda: first().replace(expect="accuracy > 100%"), "T425"),
+    (lambda: first().replace(expect="acuracy > 90%"), "T312"),
     (lambda: tost.Recipe.from_text("model resnet20\nghots"), "T208"),
     (lambda: tost.Recipe.load("nowhere.tost"), "T213"),
     (lambda: tost.format("model resnet20("), "T102"),
@@ -141,6 +148,25 @@ def test_mistakes_are_the_compilers(make: Any, code: str) -> None:
     with pytest.raises(tost.TostError) as error:
         make()
     assert code in [each.code for each in error.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("statement", "part", "value"),
+    [
+        ("seed -1", "seed", -1),
+        ("train for 0 epochs", "train", "0 epochs"),
+        ("expect accuracy > 90", "expect", "accuracy > 90"),
+        ("expect loss < -1", "expect", "loss < -1"),
+    ],
+)
+def test_a_value_is_refused_as_in_a_text(statement: str, part: Any, value: Any) -> None:
+    """When the recipe is made, with the message and the help that its line would get."""
+    with pytest.raises(tost.TostError) as error:
+        first().replace(**{part: value})
+    head = [line for line in TEXT.splitlines() if line.split(" ")[0] not in (part, "expect")]
+    text = "\n".join([*head, statement]) + "\n"
+    wanted = [(d.code, d.message, d.help) for d in compile_source(Source("r.tost", text)).errors]
+    assert wanted == [(d.code, d.message, d.help) for d in error.value.diagnostics]
 
 
 def test_a_mistake_of_the_whole_shows_its_line() -> None:

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, cast
 from tostdsl.build.calls import lenient
 from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
 from tostdsl.build.likes import DurationLike
-from tostdsl.build.slots import Options, Parts, expectation, plain_name, slot, statement_text
-from tostdsl.build.written import typed
+from tostdsl.build.slots import (
+    Options,
+    Parts,
+    expectation,
+    plain_name,
+    setting,
+    slot,
+    statement_text,
+)
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.expects import expect_text
 from tostdsl.compile.print import call_text, mask_line, stage_line, string_text
@@ -124,9 +131,9 @@ class Recipe:
             "mask": None if mask is None else slot(Mask, mask),
             "optimizer": None if optimizer is None else slot(Optimizer, optimizer),
             "schedule": None if schedule is None else slot(Schedule, schedule),
-            "train": typed(train, Duration, "train"),
-            "seed": typed(seed, int, "seed"),
-            "precision": typed(precision, Precision, "precision"),
+            "train": setting("train", train, Duration),
+            "seed": setting("seed", seed, int),
+            "precision": setting("precision", precision, Precision),
             "stages": tuple(slot(Stage, stage) for stage in several),
             "expect": tuple(map(expectation, wanted)),
         }
