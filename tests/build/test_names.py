@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -76,3 +79,30 @@ def test_units_are_what_texts_are() -> None:
         *(tost.epochs(180), tost.steps(1), tost.ramp(1, 20)),
     ]
     assert wanted == list(map(str, made))
+    assert "12.5%" == str(tost.percent(Decimal("12.50"))) == str(tost.percent(Fraction(25, 2)))
+    assert tost.epoch(40) == tost.epoch(40.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [tost.percent, tost.times, tost.epoch, tost.step, tost.epochs])
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        *(("90%", "T301"), (None, "T301"), (True, "T301"), (float("nan"), "T301")),
+        *((float("inf"), "T301"), ([90], "T301"), (-1, "T303"), (-0.5, "T303")),
+    ],
+)
+def test_units_of_what_is_no_number_are_refused(make: Any, value: Any, code: str) -> None:
+    """By name, with what to write, where they are made."""
+    with pytest.raises(tost.TostError, match=f"`{make.__name__}`") as error:
+        make(value)
+    assert [code] == [each.code for each in error.value.diagnostics]
+
+
+def test_parts_of_an_epoch_and_ends_of_a_ramp_are_refused() -> None:
+    """Epochs and steps are counted; a ramp may go below zero, but ends in numbers."""
+    for make in (tost.epoch, tost.step, tost.epochs, tost.steps):
+        with pytest.raises(tost.TostError, match="a whole number"):
+            make(1.5)  # type: ignore[arg-type]
+    assert "-1 -> 0" == str(tost.ramp(-1, 0))
+    with pytest.raises(tost.TostError, match=r"ramp\(1, 20\)"):
+        tost.ramp("1", 2)  # type: ignore[arg-type]

@@ -30,7 +30,8 @@ CERTIFICATE = "certificate.json"
 class Run:
     """A run as its folder tells it; nothing of it is loaded before it is asked for.
 
-    `summary` and what comes from it need a run that came to its end (`TostError` R412 otherwise);
+    `summary`, what comes from it and the `certificate` need a run that came to its end (`TostError`
+    R412 otherwise);
     `plan` and `metrics` can be read while it is still at work.
     """
 
@@ -45,12 +46,14 @@ class Run:
     def summary(self) -> Mapping[str, Any]:
         """The figures of `result.json`, by their names there."""
         if not (self.folder / RESULT).is_file():
-            raise TostError.of("R412", path=self.folder, reason=f"it is {self.state}")
+            raise self._unended()
         return self._json(RESULT)
 
     @cached_property
     def certificate(self) -> Mapping[str, Any]:
         """Every check that the run made of itself, and checksums of what it wrote."""
+        if self.state != "finished" and not (self.folder / CERTIFICATE).is_file():
+            raise self._unended()
         return self._json(CERTIFICATE)
 
     @property
@@ -105,9 +108,14 @@ class Run:
 
     def _figure(self, name: str) -> Any:
         if name not in self.summary:  # it ended before it was measured
-            reason = str(self.summary.get("reason", f"it is {self.state}"))
-            raise TostError.of("R412", path=self.folder, reason=reason)
+            raise self._unended()
         return self.summary[name]
+
+    def _unended(self) -> TostError:
+        """The error of what only a run that came to its end has, with why it did not."""
+        said = self.summary if (self.folder / RESULT).is_file() else {}
+        reason = str(said.get("reason", f"it is {self.state}"))
+        return TostError.of("R412", path=self.folder, reason=reason)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
