@@ -190,6 +190,19 @@ def test_files_and_texts(tmp_path: Path) -> None:
     assert tost.Recipe.from_text(TEXT.replace("sparsity=90%", "sparsity=0.9")) == first()
 
 
+def test_what_was_written_stays_written(tmp_path: Path) -> None:
+    """Arguments that are the default as well, also of calls in calls, and what a param gives."""
+    said = "cifar10(batch=128, augment=[crop(padding=4), flip])"
+    text = TEXT.replace("digits", said).replace("cifar_resnet(8)", "resnet20")
+    assert tost.Recipe.from_text(text).text == text
+    path = tost.Recipe.from_text(text).save(tmp_path / "r.tost")
+    assert said == str(tost.Recipe.load(path).data)
+    param = "param n = 4\n" + text.replace("tost 1\n", "").replace("padding=4", "padding=$n")
+    assert said == str(tost.Recipe.from_text(param).data)
+    bare = tost.Recipe.from_text(text.replace("(padding=4)", "")).plan()
+    assert bare.fingerprint == tost.load(path).fingerprint
+
+
 def test_plans_of_a_sweep(tmp_path: Path) -> None:
     """All of them, each with its values and the plan of its recipe; in their order."""
     text = "param s = 90%\nsweep s over [80%, 95%]\nsweep seed over [1, 2]\n"

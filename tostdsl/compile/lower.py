@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -345,7 +345,7 @@ class Lowering:
         parts: list[tuple[Built, object]] = [(built, None) for built in out.built.values()]
         parts += [(site.built, site.plan.window) for site in out.stages]
         for built, window in parts + out.loose:
-            self._problems(built.spec, built, CheckSite(*three, window))
+            self.found += problems(built, CheckSite(*three, window))
         for partial in self.reader.partials:
             for problem in partial.problems(CheckSite(*three, partial.window)):
                 self._problem(problem, partial.cls, partial.labels, partial.call)
@@ -359,18 +359,16 @@ class Lowering:
     ) -> None:
         self.found.append(told(problem, cls, where, call))
 
-    def _problems(self, spec: Spec, built: Built, site: CheckSite) -> None:
-        for problem in spec.check(site):
-            self._problem(problem, type(spec), built.labels, built.call)
-        for name, value in spec.arguments().items():
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, Spec):
-                    inner = Built(
-                        part,
-                        built.call,
-                        {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
-                    )
-                    self._problems(part, inner, site)
+
+def problems(built: Built, site: CheckSite) -> Iterator[Diagnostic]:
+    """What a spec's own check finds, and those of the specs in it, at the places of its fields."""
+    for problem in built.spec.check(site):
+        yield told(problem, type(built.spec), built.labels, built.call)
+    for name, value in built.spec.arguments().items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Spec):
+                labels = dict.fromkeys(type(part).model_fields, built.labels.get(name, ()))
+                yield from problems(Built(part, built.call, labels), site)
 
 
 def told(

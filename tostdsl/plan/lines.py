@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from tostdsl.plan.plan import MASK_SCOPE, MaskPlan, StagePlan, Targets
@@ -31,13 +31,16 @@ def string_text(value: str) -> str:
     return f'"{escaped}"'
 
 
-def call_text(spec: Spec, complete: bool = False, given: Collection[str] | None = None) -> str:
-    """A spec as a call, without defaults: with `complete` these too, or just what is `given`."""
+def call_text(spec: Spec, complete: bool = False, given: Mapping[str, Any] | None = None) -> str:
+    """A spec as a call, without defaults: with `complete` these too, or just what is `given`.
+
+    That is by name, with the values as they are to be written.
+    """
     words: list[str] = []
     for name, info in type(spec).model_fields.items():
-        value = getattr(spec, name)
+        value = getattr(spec, name) if given is None else given.get(name)
         shown = complete or info.is_required() or value != info.default
-        if value is None or not (shown if given is None else name in given):
+        if value is None or not (shown or given is not None):
             continue
         if info.annotation in (str, str | None):
             text = string_text(value)
