@@ -36,6 +36,7 @@ class Call(Written):
 
     Arguments are attributes, given or default (`masks.Random(sparsity="90%").distribution`), calls
     among them as such; one that is named as something here, as `of` is, is in `given` and `spec`.
+    Type checkers know those of each class, so of `recipe.mask` where `isinstance` told which it is.
     """
 
     __slots__ = ("_given", "_spec", "_targets", "_window")

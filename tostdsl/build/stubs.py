@@ -43,10 +43,13 @@ def stub(kind: str) -> str:
     bases = _named((base.__name__ for base in BASES.values()), code)
     likes = _named(LIKES.values(), code)
     imports = ["from collections.abc import Sequence"] if "Sequence[" in text else []
-    imports += ["from typing import Literal"] if "Literal[" in text else []
+    typing = [name for name in ("Final", "Literal") if f"{name}[" in text]
+    imports += [f"from typing import {', '.join(typing)}"] if typing else []
     imports += [""] if imports else []
     imports += [f"from tostdsl.build.kinds import {', '.join(bases)}"]
     imports += [f"from tostdsl.build.likes import {', '.join(likes)}"] if likes else []
+    units = _named((unit.__name__ for unit in LIKES), code)
+    imports += [f"from tostdsl.units import {', '.join(units)}"] if units else []
     head = "# Written by `python -m tostdsl.build.stubs`, from what is registered.\n"
     return "\n".join([head, *imports]) + "\n\n" + text + "\n"
 
@@ -64,6 +67,9 @@ def _built_in(kind: str) -> list[type[Spec]]:
 def _class(spec: type[Spec]) -> str:
     lines = [f"class {title(spec.name)}({BASES[spec.kind].__name__}):"]
     lines += [f'    """{_one_line(summary(spec))}"""', ""]
+    hidden = dir(BASES[spec.kind])
+    fields = spec.model_fields.items()
+    lines += [_attribute(name, info) for name, info in fields if name not in hidden]
     order = sorted(spec.model_fields, key=lambda name: name != spec.positional)
     words = ["self"]
     for index, name in enumerate(order):
@@ -80,6 +86,15 @@ def _class(spec: type[Spec]) -> str:
 def _one_line(text: str) -> str:
     room = WIDTH - len('    """"""')
     return text if len(text) <= room else f"{text[: room - 3].rsplit(' ', 1)[0].rstrip(',;:.')}..."
+
+
+def _attribute(name: str, info: FieldInfo) -> str:
+    """An argument's value as an attribute, which cannot be changed."""
+    want = _type(info.annotation, given=False)
+    flat = f"    {name}: Final[{want}]"
+    if len(flat) <= WIDTH:
+        return flat
+    return f"    {name}: Final[\n        {want}\n    ]"
 
 
 def _argument(name: str, info: FieldInfo) -> str:
@@ -100,21 +115,24 @@ def _wrapped(line: str) -> list[str]:
     return [f"{before}Literal[", *items, *tail]
 
 
-def _type(want: Any) -> str:
+def _type(want: Any, given: bool = True) -> str:
+    """A type annotation in words: what may be `given` for a value of it, or that value's own."""
     origin, inner = get_origin(want), get_args(want)
     if origin is Annotated:
-        return _type(inner[0])
+        return _type(inner[0], given)
     if origin in (Union, UnionType):
-        return " | ".join(dict.fromkeys(map(_type, inner)))
+        return " | ".join(dict.fromkeys(_type(member, given) for member in inner))
     if origin is Literal:
         return f"Literal[{', '.join(_quoted(choice) for choice in inner)}]"
+    if origin is tuple and not given:
+        return f"tuple[{_type(inner[0], given)}, ...]"
     if origin is tuple:
         return f"Sequence[{_type(inner[0])}]"
     if want is NoneType:
         return "None"
     if isinstance(want, type) and issubclass(want, Spec):
-        return f"{BASES[want.kind].__name__} | str"
-    return LIKES.get(want) or str(want.__name__)
+        return f"{BASES[want.kind].__name__} | str" if given else BASES[want.kind].__name__
+    return (LIKES.get(want) if given else None) or str(want.__name__)
 
 
 def _default(value: Any) -> str:
