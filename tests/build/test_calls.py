@@ -34,7 +34,11 @@ from tostdsl.units import Duration, Factor, Moment, Percent, Ramp
 
 LAW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 EVERYTHING = list(registry.everything())
-MODULES = {name: __import__(f"tostdsl.build.{name}", fromlist=["x"]) for name in build.__all__}
+MODULES = {
+    name: __import__(f"tostdsl.build.{name}", fromlist=["x"])
+    for name in build.__all__
+    if name.islower()
+}
 ARGUMENT = re.compile(r"(?<![\w\"])[a-z]\w*(?==)")
 KIND = st.sampled_from(list(registry.KINDS))
 

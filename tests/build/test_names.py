@@ -42,7 +42,7 @@ def test_each_name_is_there(name: str) -> None:
     assert name in dir(tost)
 
 
-@pytest.mark.parametrize("name", tost.build.__all__)
+@pytest.mark.parametrize("name", [name for name in tost.build.__all__ if name.islower()])
 def test_modules_of_classes_are_there_without_an_import_of_their_own(name: str) -> None:
     """In a new interpreter, by attribute and by `from`."""
     code = f"import tostdsl as tost; print(tost.build.{name}.__name__, len(dir(tost.build.{name})))"

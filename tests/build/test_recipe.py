@@ -22,7 +22,11 @@ from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
 LAW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-MODULES = {name: __import__(f"tostdsl.build.{name}", fromlist=["x"]) for name in build.__all__}
+MODULES = {
+    name: __import__(f"tostdsl.build.{name}", fromlist=["x"])
+    for name in build.__all__
+    if name.islower()
+}
 SLOTS = ("model", "data", "mask", "optimizer", "schedule")
 TEXT = """\
 tost 1

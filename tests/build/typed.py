@@ -46,6 +46,9 @@ def right() -> tost.Recipe:
     assert_type(tost.run(recipe, out="run", smoke=True), tost.Run)
     assert_type(tost.load("recipe.tost"), tost.Plan)
     assert_type([plan for _, plan in tost.plans("sweep.tost")], list[tost.Plan])
+    haze = tost.build.Stage.named("haze")(strength="30%").until("epoch 4")  # a third party's
+    assert_type(haze, Stage)
+    recipe = recipe.add(haze)
     return recipe.seeded(3).add(tost.Skip()).without("labels")
 
 
@@ -76,5 +79,6 @@ def wrong(recipe: tost.Recipe) -> None:
     recipe.replace(sed=3)  # type: ignore[call-arg]
     recipe.run(smoke="yes")  # type: ignore[arg-type]
     tost.runn(recipe)  # type: ignore[attr-defined]
+    tost.build.techniques.Haze()  # type: ignore[attr-defined]
     tost.build.mask  # type: ignore[attr-defined]  # noqa: B018
     tost.percent("90%")  # type: ignore[arg-type]

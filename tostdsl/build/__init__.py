@@ -2,6 +2,7 @@
 
 A recipe made here is written as recipe text and compiled like any other, so text and Python give
 the same plans, fingerprints and messages. Its modules are loaded when they are asked for.
+The base class of each kind stands here; `Stage.named("ghost")` gives a class by a recipe's name.
 """
 
 TYPE_CHECKING = False
@@ -16,8 +17,26 @@ if TYPE_CHECKING:
         schedules,
         techniques,
     )
+    from tostdsl.build.kinds import (
+        Anneal,
+        Augmentation,
+        Data,
+        Mask,
+        Model,
+        Optimizer,
+        Schedule,
+        Stage,
+    )
 
 __all__ = [
+    "Anneal",
+    "Augmentation",
+    "Data",
+    "Mask",
+    "Model",
+    "Optimizer",
+    "Schedule",
+    "Stage",
     "anneals",
     "augmentations",
     "data",
@@ -34,6 +53,8 @@ if not TYPE_CHECKING:  # else any name would do for a type checker
         if name in __all__:
             from importlib import import_module
 
+            if name[0].isupper():
+                return getattr(import_module(f"{__name__}.kinds"), name)
             return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 

@@ -72,6 +72,16 @@ class Call(Written):
         return named(kind, name)(*first, **arguments)
 
     @classmethod
+    def named(cls, name: str) -> type[Self]:
+        """The class of a name of this kind (`Stage.named("ghost")`), third parties' as well.
+
+        `TostError` T201 where nothing is registered under it.
+        """
+        from tostdsl.build.classes import named
+
+        return named(cls.kind, name)  # type: ignore[return-value]
+
+    @classmethod
     def read(cls, text: str, kind: Kind | None = None) -> Self:
         """What a recipe's text says; `TostError` where it is wrong, or of another kind."""
         return lenient(kind or cls.kind, text, warned=False)  # type: ignore[return-value]
