@@ -10,7 +10,8 @@ from tostdsl.build.recipe import Recipe
 from tostdsl.build.runs import Run
 from tostdsl.compare import sides
 from tostdsl.compare.changes import KINDS, Change
-from tostdsl.compare.comparison import Comparison
+from tostdsl.compare.comparison import Comparison, comparisons
+from tostdsl.compare.folders import of_run
 from tostdsl.plan.html import table
 from tostdsl.plan.plan import Plan
 
@@ -30,19 +31,29 @@ class Diff(Comparison):
         return frame(dict(zip(_HEAD, _row(change), strict=True)) for change in self.changes)
 
     def __str__(self) -> str:
-        lines = [self.summary, *map(str, self.changes)]
-        if not self.same:
+        lines = [self.summary, *self._noted(), *map(str, self.changes)]
+        if not self.same or self.unreal:
             lines += [f"{each.question} {each.answer}: {each.why}" for each in self.verdicts]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """The changes and the verdicts for a notebook."""
-        said = table([(self.summary,)], ("difference",))
-        if self.same:
+        said = table([(line,) for line in (self.summary, *self._noted())], ("difference",))
+        if self.same and not self.unreal:
             return said
         rows = [(path, _shown(old), _shown(new), kind) for path, old, new, kind in self._rows()]
         verdicts = [(each.question, each.answer, each.why) for each in self.verdicts]
-        return said + table(rows, _HEAD) + table(verdicts, ("question", "answer", "why"))
+        shown = table(rows, _HEAD) if rows else ""
+        return said + shown + table(verdicts, ("question", "answer", "why"))
+
+    def _noted(self) -> list[str]:
+        """Which run of a sweep a side is, and what is to be known of a run besides its plan."""
+        found = []
+        for mark, side in (("a", self.a), ("b", self.b)):
+            run = [f"the run of {side.run_of}"] if side.values else []
+            words = ", ".join([*run, *side.notes])
+            found += [f"{mark} is {side.name}: {words}"] if words else []
+        return found
 
     def _rows(self) -> list[tuple[str, str | None, str | None, str]]:
         return [_row(change) for change in self.changes]
@@ -60,16 +71,23 @@ def _shown(value: str | None) -> str:
 
 
 def diff(a: Side, b: Side) -> Diff:
-    """What changes from `a` to `b`; `TostError` for a side that is not one plan."""
-    return Diff(_side(a), _side(b))
+    """What changes from `a` to `b`; of a sweep that run is taken which is nearest to the other.
+
+    `TostError` for a side that is no plan, R803 where both are sweeps.
+    """
+    ours, theirs = _sides(a), _sides(b)
+    if len(ours) > 1 and len(theirs) > 1:
+        raise sides.several(ours)
+    found = comparisons(ours, theirs).pairs[0]
+    return Diff(found.a, found.b)
 
 
-def _side(given: Side) -> sides.Side:
+def _sides(given: Side) -> tuple[sides.Side, ...]:
     match given:
         case Plan():
-            return sides.Side(given.name, given)
+            return (sides.Side(given.name, given, named=None),)
         case Recipe():
-            return sides.Side(given.name, given.plan(), (given.text,))
+            return (sides.Side(given.name, given.plan(), (given.text,)),)
         case Run():
-            return sides.Side(str(given.folder), given.plan)
-    return sides.side(str(given))
+            return (of_run(str(given.folder), given.folder, given.plan),)
+    return sides.sides(str(given))

@@ -23,8 +23,8 @@ from tostdsl.cli.report import (
 from tostdsl.diagnostics import Diagnostic, TostError
 
 if TYPE_CHECKING:
-    from tostdsl.compare.comparison import Comparison
-    from tostdsl.compare.sides import Side
+    from tostdsl.compare.comparison import Compared
+    from tostdsl.compare.side import Side
 
 TROUBLE = 2
 
@@ -57,10 +57,10 @@ def command(
 ) -> int:
     """Tell in what plan B differs from plan A, in a recipe's words, and what it means.
 
-    PATHS are A and B: recipes, `-` for standard input, `git:REVISION:PATH`, run folders,
-    checkpoints in them, or saved plans (`.json`). With --against they are recipes or folders of
+    PATHS are A and B: recipes, `-` for standard input, `git:REVISION:PATH`, folders of runs and
+    of sweeps, checkpoints, or saved plans (`.json`). With --against they are recipes or folders of
     them, each compared with what it was. Options that set values hold for the recipes on both
-    sides. Sweeps over the same values are compared run by run.
+    sides. Sweeps over the same names are compared run by run, one plan with the run nearest to it.
 
     Exits with 0 when the plans are the same, 1 when they differ, 2 for trouble.
     """
@@ -98,7 +98,7 @@ def command(
         _print(found, form, several=len(pairs) > 1)
     if not sound:
         return TROUBLE
-    return int(any(not each.same for group in found for each in group))
+    return int(any(not group.same for group in found))
 
 
 def _words(pair: Path | tuple[Path, ...], against: str | None) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _words(pair: Path | tuple[Path, ...], against: str | None) -> tuple[str, str
 
 def _compared(
     words: tuple[str, str], sets: dict[str, str], seed: int | None, set_file: Path | None
-) -> tuple[Comparison, ...]:
+) -> Compared:
     from tostdsl.compare.comparison import comparisons
     from tostdsl.compare.sides import of, sides
 
@@ -130,18 +130,18 @@ def _compared(
     return comparisons(*made)
 
 
-def _print(found: Sequence[tuple[Comparison, ...]], form: str, several: bool) -> None:
+def _print(found: Sequence[Compared], form: str, several: bool) -> None:
     from tostdsl.cli.compared import Paint, markdown_lines, text_lines
     from tostdsl.diagnostics.render import terminal_width, wants_colour
 
     if form == "json":
-        content = [each.to_json() for group in found for each in group]
+        content = [each for group in found for each in group.to_json()]
         shown = content[0] if len(content) == 1 and not several else content
         click.echo(json.dumps(shown, indent=2))
         return
     width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))
 
-    def lines(group: tuple[Comparison, ...]) -> Iterator[str]:
+    def lines(group: Compared) -> Iterator[str]:
         return markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
 
     click.echo("\n\n".join("\n".join(lines(group)) for group in found), color=True)
