@@ -215,7 +215,8 @@ def test_a_change_has_its_kind_and_its_verdicts(
             "magnitude(sparsity=90%)",
             "dynamic(sparsity=90%)",
             "partly",
-            "it fits, but b moves its own while it trains, and comes to another (`mask`, `mask.window`)",
+            "it fits, but b moves its own while it trains, and comes to another "
+            "(`mask`, `mask.window`)",
         ),
         (
             "dynamic(sparsity=90%)",
