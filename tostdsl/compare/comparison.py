@@ -32,9 +32,8 @@ class Comparison:
 
     @property
     def _named(self) -> bool:
-        """Whether the plans' names are compared: where one was said, or nobody knows."""
-        said = self.a.named, self.b.named
-        return True in said or (None in said and False in said)
+        """Whether the plans' names are compared: where one of them was said."""
+        return bool(self.a.named or self.b.named)
 
     @property
     def same(self) -> bool:

@@ -64,7 +64,7 @@ def of(name: str, made: Compiled) -> tuple[Side, ...]:
         Side(
             name,
             variant.plan,
-            tuple(source.text for source in variant.recipe.sources),
+            () if saved else tuple(source.text for source in variant.recipe.sources),
             variant.values,
             named=None if saved else variant.recipe.named is not None,
         )
