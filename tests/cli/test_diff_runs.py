@@ -222,7 +222,7 @@ def test_sweeps_over_other_names_are_refused(tost: Tost, made: Path) -> None:
     found = tost("diff", "a.tost", "b.tost")
     words = " ".join(found.err.split())
     assert (2, True) == (found.code, "a.tost stands for 2 plans, and b.tost for 6" in words)
-    assert "`sweep sp` only in b.tost" in words
+    assert "`sweep sp` is only in b.tost: sweep both over the same names" in words
     assert "`sweep seed`" not in words
 
 

@@ -23,7 +23,7 @@ class Diff(Comparison):
     """The `changes` that make one plan another, and `verdicts`: what they mean for its runs.
 
     `a` and `b` have the two plans. `same` tells whether these are equal, `differs` in what they
-    differ at most, `summary` says it in a sentence.
+    differ at most, `summary` says it in a sentence, `unreal` why nothing of a side is a result.
     """
 
     def to_frame(self) -> Any:

@@ -212,8 +212,8 @@ def _other_names(a: Sequence[Side], b: Sequence[Side]) -> TostError:
         alone = [name for name in these[0].values if name not in others[0].values]
         if alone:
             words = " and ".join(f"`sweep {name}`" for name in alone)
-            told.append(f"{words} only in {these[0].together}")
-    help = f"there is {', '.join(told)}: leave out, or have on both sides, what only one has"
+            told.append(f"{words} {'is' if len(alone) == 1 else 'are'} only in {these[0].together}")
+    help = f"{', '.join(told)}: sweep both over the same names"
     if not (a[0].values and b[0].values):
         unknown = (b if a[0].values else a)[0]
         help = (
