@@ -49,7 +49,8 @@ def windows(old: Window, new: Window, trains: tuple[Duration, Duration]) -> tupl
         share = _share(one, trains[0])
         if one != other and (share is None or share != _share(other, trains[1])):
             return None
-    return _window(old, new, trains[0]), _window(new, old, trains[1])
+    found = _window(old, new, trains[0]), _window(new, old, trains[1])
+    return found if found[0] != found[1] else None  # they may part behind the last digit shown
 
 
 # -- calls
