@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -152,3 +153,95 @@ def test_changes_that_people_make(old: str, new: str, expected: list[Any]) -> No
     assert old in BASE
     found = changes(made(BASE), made(BASE.replace(old, new)))
     assert expected == [(c.path, c.old, c.new, c.kind) for c in found]
+
+
+@pytest.mark.parametrize(
+    ("window", "train", "expected"),
+    [
+        ("until 60%", "10 epochs", ("until 60% (epoch 3)", "until 60% (epoch 6)", "length")),
+        ("until 60%", "6 epochs", ("until 60% (epoch 3)", "until 60% (epoch 3.6)", "length")),
+        ("until 60%", "1000 steps", ("until 60% (epoch 3)", "until 60% (step 600)", "length")),
+        (
+            "from 20% until 60%",
+            "6 epochs",
+            (
+                "from 20% (epoch 1) until 60% (epoch 3)",
+                "from 20% (epoch 1.2) until 60% (epoch 3.6)",
+                "length",
+            ),
+        ),
+        (
+            "from 20% for 1 epochs",
+            "10 epochs",
+            ("from epoch 1 until epoch 2", "from epoch 2 until epoch 3", "computed"),
+        ),
+        ("until 65%", "10 epochs", None),
+        ("until epoch 3", "10 epochs", None),
+        ("", "10 epochs", None),
+    ],
+)
+def test_windows_that_move_with_the_length(
+    window: str, train: str, expected: tuple[str, str, str] | None
+) -> None:
+    """They are of how long it trains, in one unit on both sides; a moved one is computed anew."""
+    text = BASE.replace("160 epochs", "5 epochs").replace("until epoch 40", "")
+    text = text.replace("until epoch 30", "").replace("until epoch 60", window)
+    found = changes(made(text), made(text.replace("5 epochs", train)))
+    told = {c.path: (c.old, c.new, c.kind) for c in found}
+    assert ("5 epochs", train, "length") == told.pop("train")
+    assert ({} if expected is None else {"stages.skip.window": expected}) == told
+
+
+def test_a_rewritten_window_is_computed_anew_whatever_the_length() -> None:
+    """Also one that was a share of training before, or has the length of the other training."""
+    text = (
+        BASE.replace("160 epochs", "5 epochs").replace("epoch 40", "end").replace("epoch 30", "end")
+    )
+    old = text.replace("until epoch 60", "until 60%")
+    new = text.replace("5 epochs", "10 epochs").replace("until epoch 60", "until epoch 5")
+    told = {c.path: (c.old, c.new, c.kind) for c in changes(made(old), made(new))}
+    assert ("until epoch 3", "until epoch 5", "computed") == told["stages.skip.window"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "data cifar10(batch=128, augment=[crop(padding=4), flip])",
+            "data cifar10(batch=128, augment=[crop(padding=2), flip])",
+            ("data.augment", "[crop(padding=4), flip]", "[crop(padding=2), flip]"),
+        ),
+        (
+            "data cifar10(batch=128, augment=[crop(padding=4), flip])",
+            "data cifar10(batch=128, augment=[flip])",
+            ("data.augment", "[crop, flip]", "[flip]"),
+        ),
+        (
+            "mask shuffle(random(sparsity=90%, distribution=uniform))",
+            "mask shuffle(random(sparsity=90%, distribution=erk))",
+            (
+                "mask.of",
+                "random(sparsity=90%, distribution=uniform)",
+                "random(sparsity=90%, distribution=erk)",
+            ),
+        ),
+        (
+            "model cifar_resnet(20)",
+            "model vgg16",
+            ("model", "cifar_resnet(20)", "vgg16"),
+        ),
+        (
+            "mask random(sparsity=90%)",
+            "",
+            ("mask", "random(sparsity=90%)", None),
+        ),
+    ],
+)
+def test_both_sides_show_in_what_they_differ(
+    old: str, new: str, expected: tuple[str, str, str | None]
+) -> None:
+    """Items of lists their arguments, defaults too; calls of other names what they are of."""
+    word = old.split()[0]
+    texts = [re.sub(rf"^{word} .*$", each, BASE, flags=re.M) for each in (old, new)]
+    (found,) = changes(made(texts[0]), made(texts[1]))
+    assert expected == (found.path, found.old, found.new)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.compare.test_changes import made
 from tostdsl.compare.comparison import Comparison
-from tostdsl.compare.sides import Side, of_source
+from tostdsl.compare.side import Side
+from tostdsl.compare.sides import of_source
 from tostdsl.source import Source
 
 BASE = """\
@@ -178,6 +179,60 @@ def test_a_change_has_its_kind_and_its_verdicts(
     assert kinds == [change.kind for change in found.changes]
     assert found.differs == ("labels" if set(kinds) == {"labels"} else "computed")
     assert [mask, checkpoints, runs] == [(each.answer, each.why) for each in found.verdicts]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer", "why"),
+    [
+        (
+            "magnitude(sparsity=90%)",
+            "magnitude(sparsity=95%)",
+            "no",
+            "its sparsity is 90%, and b's sparsity is 95%",
+        ),
+        (
+            "random(sparsity=92.5%)",
+            "lottery(sparsity=90%)",
+            "no",
+            "its sparsity is 92.5%, and b's sparsity is 90%",
+        ),
+        (
+            "gradual(sparsity=90%)",
+            "dynamic(sparsity=80%)",
+            "no",
+            "its sparsity is 90%, and b's sparsity is 80%",
+        ),
+        (
+            "shuffle(random(sparsity=90%))",
+            "shuffle(random(sparsity=91%))",
+            "no",
+            "its sparsity is 90%, and b's sparsity is 91%",
+        ),
+        ("nm(2:4)", "nm(1:4)", "no", "its pattern is 2:4, and b's pattern is 1:4"),
+        ("nm(2:4)", "vnm(64:2:5)", "no", "its pattern is 2:4, and b's pattern is 64:2:5"),
+        ("magnitude(sparsity=50%)", "nm(2:4)", "no", "its sparsity is 50%, and b's pattern is 2:4"),
+        (
+            "magnitude(sparsity=90%)",
+            "dynamic(sparsity=90%)",
+            "partly",
+            "it fits, but b moves its own while it trains, and comes to another "
+            "(`mask`, `mask.window`)",
+        ),
+        (
+            "dynamic(sparsity=90%)",
+            "magnitude(sparsity=90%)",
+            "partly",
+            "it fits, but b may find another itself (`mask`, `mask.window`): give it one by `file`",
+        ),
+    ],
+)
+def test_a_mask_of_another_sparsity_is_none_for_it(
+    old: str, new: str, answer: str, why: str
+) -> None:
+    """Nor one of another pattern; and one that moves stays that: it is not given a file."""
+    sides = [Side("", made(BASE.replace("random(sparsity=90%)", text))) for text in (old, new)]
+    found = Comparison(sides[0], sides[1]).verdicts[0]
+    assert (answer, why) == (found.answer, found.why)
 
 
 def test_lines_in_another_order_are_layout() -> None:

@@ -14,7 +14,7 @@ import click
 from tostdsl.cli.compared import PLAIN, Paint, coded, escaped, markdown_lines, text_lines
 from tostdsl.cli.files import recipe_files
 from tostdsl.cli.report import show, unexpected
-from tostdsl.compare.comparison import Comparison, comparisons
+from tostdsl.compare.comparison import Compared, Comparison, comparisons
 from tostdsl.compare.git import GIT
 from tostdsl.compare.history import Fate, fates
 from tostdsl.compare.sides import Side
@@ -39,13 +39,13 @@ class Told:
     now: tuple[Side, ...] = ()
     mistakes: tuple[Diagnostic, ...] = ()
     """What keeps it from being compared, where it is there now."""
-    compared: tuple[Comparison, ...] = ()
+    compared: Compared | None = None
 
     @property
     def trouble(self) -> bool:
         """Whether it cannot be said how it changed, for a reason that is there now."""
         return (
-            not self.compared
+            self.compared is None
             and self.fate.now is not None
             and bool(self.mistakes)
             and (not self.now or bool(self.was))
@@ -54,7 +54,7 @@ class Told:
     @property
     def same(self) -> bool:
         """Whether it means what it meant, under the name that it had."""
-        return bool(self.compared) and not self.fate.renamed and all(c.same for c in self.compared)
+        return self.compared is not None and not self.fate.renamed and self.compared.same
 
     @property
     def differs(self) -> str:
@@ -85,9 +85,9 @@ class Told:
 
     def to_json(self) -> list[dict[str, Any]]:
         """As comparisons have it, with what is told in their place where there are none."""
-        if self.compared:
+        if self.compared is not None:
             moved = {"renamed_from": str(self.fate.then)} if self.fate.renamed else {}
-            return [each.to_json() | moved for each in self.compared]
+            return [each | moved for each in self.compared.to_json()]
         then, now = (None if name is None else _nameless(name) for name in self.names)
         pairs = [(then, now)]
         if not (self.was and self.now):  # a pair for each plan of the one side that has some
@@ -209,8 +209,8 @@ def _print(found: Sequence[Told], form: str) -> None:
 
 def _unchanged(rest: Sequence[Told], form: str, width: int) -> Iterator[str]:
     """A line for all whose plans are the same, and one for those that are laid out anew."""
-    equal = [told for told in rest if all(c.differs == "nothing" for c in told.compared)]
-    laid = [told for told in rest if any(c.differs == "layout" for c in told.compared)]
+    equal = [told for told in rest if all(c.differs == "nothing" for c in _pairs(told))]
+    laid = [told for told in rest if any(c.differs == "layout" for c in _pairs(told))]
     for words, group in (("no difference", equal), ("layout only", laid)):
         if not group:
             continue
@@ -221,8 +221,12 @@ def _unchanged(rest: Sequence[Told], form: str, width: int) -> Iterator[str]:
         yield line if form == "markdown" else "\n".join(wrap(line, width))
 
 
+def _pairs(told: Told) -> Sequence[Comparison]:
+    return told.compared.pairs if told.compared is not None else ()
+
+
 def _text(told: Told, width: int, paint: Paint = PLAIN) -> Iterator[str]:
-    if told.compared:
+    if told.compared is not None:
         lines = list(text_lines(told.compared, width, paint))
         yield from lines[:2]
         if told.fate.renamed:
@@ -248,7 +252,7 @@ def _count(plans: Sequence[Side]) -> str:
 
 
 def _markdown(told: Told) -> Iterator[str]:
-    if told.compared:
+    if told.compared is not None:
         head, *rest = markdown_lines(told.compared)
         yield head
         if told.fate.renamed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from tostdsl.diagnostics.screen import columns, printable, wrap
 from tostdsl.plan.timeline import margin_of, timeline
 
 if TYPE_CHECKING:
-    from tostdsl.compare.comparison import Comparison
+    from tostdsl.compare.comparison import Compared, Comparison
+    from tostdsl.compare.side import Side
     from tostdsl.plan.program import Program
 
 ARROW = "→"
@@ -37,24 +39,57 @@ class Paint:
 PLAIN = Paint()
 
 
-def text_lines(group: Sequence[Comparison], width: int, paint: Paint = PLAIN) -> Iterator[str]:
+def text_lines(group: Compared, width: int, paint: Paint = PLAIN) -> Iterator[str]:
     """What is said of two sides, each one plan, or the runs of a sweep."""
-    first = group[0]
-    names = [printable(side.name) for side in (first.a, first.b)]
-    room = max(map(columns, names))
-    for mark, name, plan in zip("ab", names, (first.a.plan, first.b.plan), strict=True):
-        tail = f"plan {plan.short}" if len(group) == 1 else f"{len(group)} runs"
-        yield f"{paint(mark, bold=True)}  {name}{' ' * (room - columns(name))}  {tail}"
-    for alike in _alike(group):
+    yield from _head(group, width, paint)
+    for alike in _alike(group.pairs):
         yield ""
-        if len(group) > 1:
-            yield from wrap(_runs(alike), width)
+        if group.swept:
+            yield from wrap(f"-- {_runs([each.a for each in alike])}", width)
+            for line in _noted(alike[0]):
+                yield from wrap(line, width)
         yield from _one(alike[0], width, paint)
+    for words, runs in _alone(group):
+        yield from ("", *wrap(f"{words}: {_runs(runs)}", width))
+
+
+def _head(group: Compared, width: int, paint: Paint) -> Iterator[str]:
+    """Each side's name, with its plan and what is to be known of it, or how many runs it has."""
+    names = [printable(name) for name in (group.a, group.b)]
+    often = [len(group.pairs) + len(runs) for runs in (group.gone, group.new)]
+    sides = (group.pairs[0].a, group.pairs[0].b) if not group.swept else (None, None)
+    room = max(map(columns, names))
+    for mark, name, side, count in zip("ab", names, sides, often, strict=True):
+        head = f"{paint(mark, bold=True)}  {name}{' ' * (room - columns(name))}  "
+        if side is None:
+            yield head + f"{count} run{'s' if count != 1 else ''}"
+            continue
+        tail = ", ".join([f"plan {side.plan.short}", *_notes(side)])
+        if room + 5 + columns(tail) <= width or not _notes(side):
+            yield head + tail
+            continue
+        yield head + f"plan {side.plan.short}"
+        yield from (f"   {line}" for line in wrap(", ".join(_notes(side)), max(width - 3, 20)))
+
+
+def _notes(side: Side) -> list[str]:
+    """Which run of a sweep it is, and what is to be known of a run besides its plan."""
+    run = [printable(f"the run of {side.run_of}")] if side.values else []
+    return [*run, *side.notes]
+
+
+def _noted(comparison: Comparison) -> list[str]:
+    """What is to be known of the two runs, a line each."""
+    sides = (("a", comparison.a), ("b", comparison.b))
+    return [f"{mark} is {', '.join(side.notes)}" for mark, side in sides if side.notes]
 
 
 def _one(comparison: Comparison, width: int, paint: Paint) -> Iterator[str]:
     yield from (paint(line, bold=True) for line in wrap(comparison.summary, width))
     if comparison.same:
+        if comparison.unreal:
+            yield ""
+            yield from _verdicts(comparison, width, paint)
         return
     for kind, words in KINDS.items():
         of_kind = [change for change in comparison.changes if change.kind == kind]
@@ -66,6 +101,10 @@ def _one(comparison: Comparison, width: int, paint: Paint) -> Iterator[str]:
     if drawn:
         yield from ("", *drawn)
     yield ""
+    yield from _verdicts(comparison, width, paint)
+
+
+def _verdicts(comparison: Comparison, width: int, paint: Paint) -> Iterator[str]:
     for verdict in comparison.verdicts:
         colour = {"yes": "green", "partly": "yellow", "unknown": "yellow"}.get(
             verdict.answer, "red"
@@ -149,38 +188,51 @@ def _alike(group: Sequence[Comparison]) -> list[list[Comparison]]:
     """The comparisons, those with the same changes together."""
     found: dict[object, list[Comparison]] = {}
     for each in group:
-        key = [(c.path, c.old, c.new, c.kind) for c in each.changes], each.differs
+        key = [(c.path, c.old, c.new, c.kind) for c in each.changes], each.differs, _noted(each)
         found.setdefault(str(key), []).append(each)
     return list(found.values())
 
 
-def _runs(alike: Sequence[Comparison]) -> str:
-    named = [
-        printable(", ".join(f"{name} = {text}" for name, text in each.a.values.items()))
-        for each in alike[:MAX_RUNS]
-    ]
-    more = f"; and {len(alike) - MAX_RUNS} more" if len(alike) > MAX_RUNS else ""
-    return f"-- {'; '.join(named)}{more}"
+def _alone(group: Compared) -> Iterator[tuple[str, Sequence[Side]]]:
+    """The runs that only one side has, if there are any."""
+    for mark, runs in (("a", group.gone), ("b", group.new)):
+        if runs:
+            yield f"only in {mark}", runs
+
+
+def _runs(runs: Sequence[Side]) -> str:
+    named = [printable(side.run_of) for side in runs[:MAX_RUNS]]
+    more = f"; and {len(runs) - MAX_RUNS} more" if len(runs) > MAX_RUNS else ""
+    return "; ".join(named) + more
 
 
 # -- markdown
 
 
-def markdown_lines(group: Sequence[Comparison]) -> Iterator[str]:
+def markdown_lines(group: Compared) -> Iterator[str]:
     """The same for a pull request: a table of changes, the timelines, a list of verdicts."""
-    first = group[0]
-    yield f"### {coded(first.a.name)} {ARROW} {coded(first.b.name)}"
-    for alike in _alike(group):
+    yield f"### {coded(group.a)} {ARROW} {coded(group.b)}"
+    if not group.swept:
+        sides = (("a", group.pairs[0].a), ("b", group.pairs[0].b))
+        told = [f"- {mark}: {escaped(', '.join(_notes(s)))}" for mark, s in sides if _notes(s)]
+        yield from ("", *told) if told else ()
+    for alike in _alike(group.pairs):
         yield ""
-        if len(group) > 1:
-            yield f"{escaped(_runs(alike).removeprefix('-- '))}:"
+        if group.swept:
+            yield f"{escaped(_runs([each.a for each in alike]))}:"
             yield ""
+            noted = [f"- {escaped(line)}" for line in _noted(alike[0])]
+            yield from (*noted, "") if noted else ()
         yield from _markdown(alike[0])
+    for words, runs in _alone(group):
+        yield from ("", f"{words}: {escaped(_runs(runs))}.")
 
 
 def _markdown(comparison: Comparison) -> Iterator[str]:
     yield f"{escaped(comparison.summary)}."
     if comparison.same:
+        if comparison.unreal:
+            yield from ("", *_listed(comparison))
         return
     yield from ("", "| kind | value | a | b |", "| --- | --- | --- | --- |")
     for kind, words in KINDS.items():
@@ -192,7 +244,10 @@ def _markdown(comparison: Comparison) -> Iterator[str]:
     drawn = timelines(comparison, MARKDOWN_WIDTH)
     if drawn:
         yield from ("", "```text", *drawn, "```")
-    yield ""
+    yield from ("", *_listed(comparison))
+
+
+def _listed(comparison: Comparison) -> Iterator[str]:
     for verdict in comparison.verdicts:
         yield f"- {verdict.question} **{verdict.answer}**: {printable(verdict.why)}"
 
@@ -202,11 +257,11 @@ def coded(text: str, cell: bool = False) -> str:
     text = printable(text)
     if cell:
         text = text.replace("|", "\\|")
-    if "`" not in text:
-        return f"`{text}`"
-    return f"`` {text} ``" if "``" not in text else f"```` {text} ````"
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"
 
 
 def escaped(text: str) -> str:
-    """A text in which nothing is taken for markdown's own, or for HTML."""
-    return text.replace("<", "&lt;").replace("|", "\\|")
+    """A text in which nothing is taken for markdown's own, for HTML, a link, or a person's name."""
+    text = re.sub(r"([\\`*_\[\]|~!#])", r"\\\1", text).replace("<", "&lt;")
+    return text.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")

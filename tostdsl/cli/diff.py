@@ -22,8 +22,8 @@ from tostdsl.cli.report import (
 from tostdsl.diagnostics import Diagnostic, TostError
 
 if TYPE_CHECKING:
-    from tostdsl.compare.comparison import Comparison
-    from tostdsl.compare.sides import Side
+    from tostdsl.compare.comparison import Compared
+    from tostdsl.compare.side import Side
 
 TROUBLE = 2
 
@@ -56,10 +56,10 @@ def command(
 ) -> int:
     """Tell in what plan B differs from plan A, in a recipe's words, and what it means.
 
-    PATHS are A and B: recipes, `-` for standard input, `git:REVISION:PATH`, run folders,
-    checkpoints in them, or saved plans (`.json`). With --against they are recipes or folders of
+    PATHS are A and B: recipes, `-` for standard input, `git:REVISION:PATH`, folders of runs and
+    of sweeps, checkpoints, or saved plans (`.json`). With --against they are recipes or folders of
     them, each compared with what it was. Options that set values hold for the recipes on both
-    sides. Sweeps over the same values are compared run by run.
+    sides. Sweeps over the same names are compared run by run, one plan with the run nearest to it.
 
     Exits with 0 when the plans are the same, 1 when they differ (with --against also where a recipe
     is new, gone, renamed, or had mistakes), 2 for trouble.
@@ -94,12 +94,12 @@ def command(
         show(unexpected(error))
         return TROUBLE
     _print(found, form)
-    return int(any(not each.same for each in found))
+    return int(not found.same)
 
 
 def _compared(
     words: tuple[str, str], sets: dict[str, str], seed: int | None, set_file: Path | None
-) -> tuple[Comparison, ...]:
+) -> Compared:
     from tostdsl.compare.comparison import comparisons
     from tostdsl.compare.sides import of, sides
 
@@ -120,12 +120,12 @@ def _compared(
     return comparisons(*made)
 
 
-def _print(group: tuple[Comparison, ...], form: str) -> None:
+def _print(group: Compared, form: str) -> None:
     from tostdsl.cli.compared import Paint, markdown_lines, text_lines
     from tostdsl.diagnostics.render import terminal_width, wants_colour
 
     if form == "json":
-        content = [each.to_json() for each in group]
+        content = group.to_json()
         click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
         return
     width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))

@@ -120,7 +120,8 @@ class _End:
 def _body(a: _End, b: _End) -> None:
     from tostdsl.cli.compared import text_lines
     from tostdsl.compare.comparison import comparisons
-    from tostdsl.compare.sides import Side, of_source
+    from tostdsl.compare.side import Side
+    from tostdsl.compare.sides import of_source
     from tostdsl.compile.load import decode, fetch
     from tostdsl.diagnostics.render import terminal_width
 

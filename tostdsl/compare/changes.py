@@ -11,10 +11,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tostdsl.compare.told import calls, told, windows
 from tostdsl.compile.expects import expect_text
-from tostdsl.compile.print import mask_line, stage_line, string_text, value_text
+from tostdsl.compile.print import mask_line, stage_line, string_text
 from tostdsl.plan.plan import Expectation, MaskPlan, Plan, StagePlan, stage_names
 from tostdsl.plan.spec import Lookup, Spec
+from tostdsl.units import Duration
 
 Kind = Literal["computed", "length", "cost", "labels"]
 KINDS: Mapping[Kind, str] = {
@@ -68,7 +70,7 @@ def changes(a: Plan, b: Plan) -> list[Change]:
     found = [*_plain(a, b, PLAIN[:2])]
     for slot in SLOTS[:2]:
         found += _spec(slot, (slot,), getattr(a, slot), getattr(b, slot))
-    found += _mask(a.mask, b.mask)
+    found += _mask(a.mask, b.mask, (a.train, b.train))
     for slot in SLOTS[2:]:
         found += _spec(slot, (slot,), getattr(a, slot), getattr(b, slot))
     found += _plain(a, b, PLAIN[2:])
@@ -124,7 +126,7 @@ def _json(value: Any) -> Any:
 def _spec(path: str, place: tuple[str | int, ...], a: Spec, b: Spec) -> Iterator[Change]:
     """Of two calls: the whole call where the names differ, else argument by argument."""
     if (a.name, a.revision) != (b.name, b.revision):
-        yield Change(path, value_text(a), value_text(b), "computed", place, _json(b))
+        yield Change(path, *calls(a, b), "computed", place, _json(b))
         return
     json, labels = _json(b)["args"], a.unidentified() & b.unidentified()
     olds, news = a.arguments(), b.arguments()
@@ -132,39 +134,39 @@ def _spec(path: str, place: tuple[str | int, ...], a: Spec, b: Spec) -> Iterator
         old = olds[name]
         if old != new:
             kind: Kind = "labels" if name in labels else "computed"
-            before, after = (None if each is None else _text(each) for each in (old, new))
-            yield Change(f"{path}.{name}", before, after, kind, (*place, "args", name), json[name])
+            where = (*place, "args", name)
+            yield Change(f"{path}.{name}", *told(old, new), kind, where, json[name])
 
 
-def _text(value: Any) -> str:
-    return (
-        string_text(value)
-        if isinstance(value, str) and not value.isidentifier()
-        else value_text(value)
-    )
-
-
-def _mask(a: MaskPlan | None, b: MaskPlan | None) -> Iterator[Change]:
+def _mask(
+    a: MaskPlan | None, b: MaskPlan | None, trains: tuple[Duration, Duration]
+) -> Iterator[Change]:
     if a is None and b is None:
         return
     if a is None or b is None:
-        old, new = (None if each is None else mask_line(each) for each in (a, b))
+        old, new = (
+            None if each is None else mask_line(each).removeprefix("mask ") for each in (a, b)
+        )
         yield Change("mask", old, new, "computed", ("mask",), None if b is None else _json(b))
         return
     yield from _spec("mask", ("mask", "method"), a.method, b.method)
-    yield from _where("mask", ("mask",), a, b)
+    yield from _where("mask", ("mask",), a, b, trains)
 
 
 def _where(
-    path: str, place: tuple[str | int, ...], a: MaskPlan | StagePlan, b: MaskPlan | StagePlan
+    path: str,
+    place: tuple[str | int, ...],
+    a: MaskPlan | StagePlan,
+    b: MaskPlan | StagePlan,
+    trains: tuple[Duration, Duration],
 ) -> Iterator[Change]:
-    """Window and targets."""
+    """Window and targets; a window that moves with the length of training is a change of that."""
     json = _json(b)
     if a.window != b.window:
-        before, after = (str(each.window) or "until end" for each in (a, b))
-        yield Change(
-            f"{path}.window", before, after, "computed", (*place, "window"), json["window"]
-        )
+        moved = windows(a.window, b.window, trains)
+        before, after = moved or (str(each.window) or "until end" for each in (a, b))
+        kind: Kind = "length" if moved else "computed"
+        yield Change(f"{path}.window", before, after, kind, (*place, "window"), json["window"])
     for field, word in (("on", "on"), ("exclude", "except")):
         old, new = (getattr(each.targets, field) for each in (a, b))
         if old != new:
@@ -175,7 +177,7 @@ def _where(
 
 def _stages(a: Plan, b: Plan) -> Iterator[Change]:
     names, others = stage_names(a), stage_names(b)
-    pairs = dict(_paired(a.stages, b.stages))
+    pairs = dict(_paired(a, b))
     for index, stage in enumerate(a.stages):
         path = f"stages.{names[index]}"
         if index not in pairs:
@@ -184,22 +186,23 @@ def _stages(a: Plan, b: Plan) -> Iterator[Change]:
         other = b.stages[pairs[index]]
         place = ("stages", index)
         yield from _spec(path, (*place, "technique"), stage.technique, other.technique)
-        yield from _where(path, place, stage, other)
+        yield from _where(path, place, stage, other, (a.train, b.train))
     for index, stage in enumerate(b.stages):
         if index not in pairs.values():
             path, json = f"stages.{others[index]}", _json(stage)
             yield Change(path, None, stage_line(stage), "computed", ("stages", None), json)
 
 
-def _paired(a: Sequence[StagePlan], b: Sequence[StagePlan]) -> Iterator[tuple[int, int]]:
+def _paired(a: Plan, b: Plan) -> Iterator[tuple[int, int]]:
     """Which stage of one plan became which of the other: of one technique, the most alike first."""
+    trains = (a.train, b.train)
     costs = sorted(
-        (_apart(x, y), i, j)
-        for i, x in enumerate(a)
-        for j, y in enumerate(b)
+        (_apart(x, y, trains), i, j)
+        for i, x in enumerate(a.stages)
+        for j, y in enumerate(b.stages)
         if x.technique.name == y.technique.name
     )
-    left, right = set(range(len(a))), set(range(len(b)))
+    left, right = set(range(len(a.stages))), set(range(len(b.stages)))
     for _, i, j in costs:
         if i in left and j in right:
             left.remove(i)
@@ -207,11 +210,10 @@ def _paired(a: Sequence[StagePlan], b: Sequence[StagePlan]) -> Iterator[tuple[in
             yield i, j
 
 
-def _apart(x: StagePlan, y: StagePlan) -> int:
-    """In how many fields two stages differ."""
-    return sum(1 for _ in _spec("", (), x.technique, y.technique)) + sum(
-        1 for _ in _where("", (), x, y)
-    )
+def _apart(x: StagePlan, y: StagePlan, trains: tuple[Duration, Duration]) -> tuple[int, int]:
+    """In how many fields two stages differ, and in how many for more than the length alone."""
+    found = [*_spec("", (), x.technique, y.technique), *_where("", (), x, y, trains)]
+    return len(found), sum(each.kind != "length" for each in found)
 
 
 def _expects(a: Sequence[Expectation], b: Sequence[Expectation]) -> Iterator[Change]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Literal
 
 from tostdsl.compare.changes import Change
 from tostdsl.compare.parting import parting
+from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
+from tostdsl.units import Percent
 
 Answer = Literal["yes", "partly", "no", "unknown"]
 SHAPES = ("model", "mask.on", "mask.except")
@@ -70,6 +73,9 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
     if data and shapes[0] != shapes[1]:
         why = f"the network has other shapes, for other images or classes: {_listed(data)}"
         return Verdict(question, "no", why)
+    wanted = _ends_with(a.mask.method), _ends_with(b.mask.method)
+    if None not in wanted and wanted[0] != wanted[1]:
+        return Verdict(question, "no", f"its {wanted[0]}, and b's {wanted[1]}")
     method = a.mask.method
     trained = method.moves or bool(method.rounds())
     other = _touched(found, "mask", *(() if method.fixed else ("seed",)))
@@ -79,10 +85,27 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
         other += data
     if method.moves or (trained and method.stages_in_rounds()):
         other += _touched(found, "stages")
+    if other and b.mask.method.moves:
+        why = (
+            f"it fits, but b moves its own while it trains, and comes to another ({_listed(other)})"
+        )
+        return Verdict(question, "partly", why)
     if other:
         why = f"it fits, but b may find another itself ({_listed(other)}): give it one by `file`"
         return Verdict(question, "partly", why)
     return Verdict(question, "yes", "b finds the same, to the bit")
+
+
+def _ends_with(method: MaskMethod) -> str | None:
+    """What the masks are like that a method ends with; None where only choosing tells."""
+    pattern = getattr(method, "pattern", None)
+    if pattern is not None:
+        return f"pattern is {pattern}"
+    share = method.target()
+    if share is None:
+        return None
+    percent = Decimal(share.numerator) * 100 / share.denominator
+    return f"sparsity is {Percent(percent)}"
 
 
 # -- checkpoints

@@ -75,6 +75,16 @@ def read_saved(path: Path) -> Plan:
     return compile_saved(path).plans[0]
 
 
+def content_of(path: Path) -> Mapping[str, Any]:
+    """The JSON of a file of a plan, not checked further; T213 or T270 where it holds none."""
+    return _content(fetch(path, limit=MAX_TOTAL), path)
+
+
+def checked(content: Mapping[str, Any], path: Path) -> Plan:
+    """The plan of what such a file holds, found elsewhere; checked as hard, `path` is its name."""
+    return _compiled(content, path, "").plans[0]
+
+
 def compile_saved(path: Path, given: Sequence[str] = ()) -> Compiled:
     """The plan of a file as compiling its recipe would give it.
 

@@ -509,8 +509,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "R802": Entry("{given} cannot be had: {reason}"),
     "R803": Entry(
-        "{given} stands for {count} plans, and a comparison is of one with one",
-        "save the one that is meant by itself",
+        "{given} stands for {count} plans, {reason}",
+        "name one of its runs, or take its sweeps out in a recipe that `extends` it",
     ),
     "R804": Entry("no plan can be read from {path}: {reason}"),
     "R830": Entry(

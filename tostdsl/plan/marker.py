@@ -14,6 +14,9 @@ PLAN_SUFFIX = ".json"
 MANIFEST = "manifest.json"
 """Closes the folder of a run that came to its end."""
 RESULT = "result.json"
+ENVIRONMENT = "environment.json"
+REHEARSAL, FAKE = "a rehearsal", "random images"
+"""Why a run's figures mean nothing, in words."""
 
 
 def end_of(folder: Path) -> str:
@@ -28,6 +31,25 @@ def end_of(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         said = None
     return said if said in ("failed", "interrupted", "stopped") else "not finished"
+
+
+def unreal_of(folder: Path) -> str | None:
+    """Why the figures of the run in a folder mean nothing: `a rehearsal`, `random images`.
+
+    Empty for a real run; None where the folder's files do not tell.
+    """
+    try:
+        said = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        smoke, fake = said["options"]["smoke"], said["data"]["fake"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        smoke = fake = None
+    if isinstance(smoke, bool) and isinstance(fake, bool):
+        return REHEARSAL if smoke else FAKE if fake else ""
+    try:
+        words = json.loads((folder / RESULT).read_text(encoding="utf-8"))["unreal"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return words if words in (REHEARSAL, FAKE, "") else None
 
 
 def holds_run(folder: Path) -> bool:
