@@ -81,7 +81,8 @@ def resume(
     """Go on with the run in a folder; `TostError` for whatever keeps it from that.
 
     `recompile` compiles the folder's recipes where they were edited; `edited` are plans of which
-    one must mean the same as the run's; `words` tell what they change. `stops` and `disk` are as for `run`.
+    one must mean the same as the run's; `words` tell what they change. `stops` and `disk` are as
+    for `run`.
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
