@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.compare.test_truth import equal, state
+from tests.conftest import Write
 from tests.engine.faults.runs import cut, plan_of
-from tests.engine.faults.test_training import Heard, codes
+from tests.engine.faults.test_training import NETS, Heard, codes
 from tests.engine.lives import kept
 from tostdsl import api
 from tostdsl.diagnostics import TostError
@@ -331,3 +333,44 @@ def test_a_begin_that_was_made_up_does_not_verify(tmp_path: Path) -> None:
         path.write_text(json.dumps(first) + "\n")
         assert lives.gap(c, 15, environment).endswith(said)
         assert bool(lives.gap(c, 15, environment)) == bool(said)
+
+
+def test_other_code_is_refused(tmp_path: Path, own: Write) -> None:
+    """A file of the user's own that was changed; as it was, the run begins."""
+    own("nets_branched.py", NETS)
+    text = 'model python("nets_branched:small")\ndata digits(batch=256)\nschedule constant\n'
+    text += "train for 5 steps\nseed 1\n"
+    longer, more = text.replace("5 steps", "10 steps"), {"allow_code": True}
+    a, b = ran(text, tmp_path / "a", **more), ran(longer, tmp_path / "b", **more)
+    own("nets_branched.py", NETS + "# another\n")
+    sys.modules.pop("nets_branched")
+    found, message = refused(longer, a, tmp_path / "out", **more)
+    assert (["R710"], True) == (found, "the file of `nets_branched:small`" in message)
+    own("nets_branched.py", NETS)
+    sys.modules.pop("nets_branched")
+    c = ran(longer, tmp_path / "c", begin_from=a, **more)
+    assert "step-0000005" == kept(c)[0]
+    assert [] == list(differences(b, c))
+
+
+def test_masks_of_a_file_come_with_their_report(tmp_path: Path) -> None:
+    """What the method left in the folder is there, and what the checkpoints share."""
+    masks, _ = api.export_masks(ran(BASE, tmp_path / "masks", keep=1), tmp_path / "m.safetensors")
+    method = f'file("{masks.path}", sha256="{masks.sha256}")'
+    text = BASE.replace("random(sparsity=50%)", method)
+    longer = text.replace("10 steps", "15 steps")
+    a, b = ran(text, tmp_path / "a", keep=1), ran(longer, tmp_path / "b", keep=1)
+    c = ran(longer, tmp_path / "c", begin_from=a, keep=1)
+    assert (c / "mask_file.json").is_file()
+    assert [] == list(differences(b, c))
+    assert api.verify(c).passed
+    (a / "mask_file.json").write_text("{}")
+    assert ["R707", "R710"] == refused(longer, a, tmp_path / "out")[0]
+
+
+def test_a_mask_that_was_let_pass_is_not_taken_without_leave(tmp_path: Path) -> None:
+    """A recipe without `allow=collapse` might have refused it, and so makes it itself."""
+    text = BASE.replace("sparsity=50%", "sparsity=50%, allow=collapse")
+    a = ran(text, tmp_path / "a", keep=1)
+    assert ["R707", "R710"] == refused(BASE, a, tmp_path / "out")[0]
+    ran(text, tmp_path / "c", begin_from=a)
