@@ -126,7 +126,7 @@ def test_python_of_the_readme_runs(tmp_path: Path) -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert "mask  random(sparsity=90%, distribution=erk)\n" in done.stdout
-    assert "train: 5 epochs -> 6 epochs\n" in done.stdout
+    assert "train: 5 epochs becomes 6 epochs\n" in done.stdout
     assert (tmp_path / "from-python" / "certificate.json").is_file()
 
 

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import TypeVar
 
 from tostdsl.builtin import BUILTIN
-from tostdsl.diagnostics import Diagnostic, diagnose
+from tostdsl.diagnostics import Diagnostic, brief, diagnose
 from tostdsl.installed import declared
 from tostdsl.plan.spec import Spec
 
@@ -83,6 +83,10 @@ def _import(kind: str) -> None:
         importlib.import_module(module)
 
 
+def _said(error: BaseException) -> str:
+    return repr(error) if isinstance(error, SystemExit) else brief(error) or repr(error)
+
+
 @lru_cache(maxsize=1)
 def _load() -> None:
     """Load the plug-ins, after everything whose names they could want."""
@@ -96,11 +100,11 @@ def _load() -> None:
         before, later = dict(_known), dict(_later)
         try:
             entry.load()
-        except Exception as error:  # a stranger's plug-in may fail in any way; it must not stop us
+        except (Exception, SystemExit) as error:  # in any way; it must not stop us, or end us
             for names, kept in ((_known, before), (_later, later)):
                 names.clear()
                 names.update(kept)  # type: ignore[arg-type]
-            _warnings.append(diagnose("W004", name=entry.name, reason=str(error) or repr(error)))
+            _warnings.append(diagnose("W004", name=entry.name, reason=_said(error)))
             continue
         if entry.dist is not None:
             _plugins[entry.dist.name] = entry.dist.version

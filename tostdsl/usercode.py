@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from tostdsl.diagnostics import TostError, nearest
+from tostdsl.diagnostics import TostError, brief, nearest
 from tostdsl.plan.spec import Problem
 
 _FUNCTION = re.compile(r"(?!.*\.py:)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -220,7 +220,7 @@ def _failed(function: str, what: str, place: str, reason: str, help: str = "") -
 
 
 def _reason(error: BaseException) -> str:
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = error.msg if isinstance(error, SyntaxError) else brief(error)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     kind = type(error).__name__
     text = f"{kind}: {lines[0]}" if lines else kind

@@ -122,7 +122,7 @@ def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> No
             assert wanted == tost.diff(a, b).changes[-2:] == RECIPE.diff(b).changes[-2:]
     found = RECIPE.diff(longer)
     assert (False, "computed") == (found.same, found.differs)
-    assert "mask.sparsity: 90% -> 95%" in str(found).splitlines()
+    assert "mask.sparsity: 90% becomes 95%" in str(found).splitlines()
     assert "<td" in found._repr_html_()
     same = RECIPE.diff(run)
     assert (True, "nothing", same.summary) == (same.same, same.differs, str(same))

@@ -13,6 +13,8 @@ import pytest
 from tests.cli.conftest import Tost
 from tests.engine.faults.test_damage import signed
 from tostdsl.compile.compiler import compile_file
+from tostdsl.engine.provenance import SCHEMAS
+from tostdsl.engine.record import ADDED, SCHEMA
 
 BASE = b"# what both have\r\nmodel cifar_resnet(8)\r\ndata digits\r\n"
 TOP = """\
@@ -131,8 +133,46 @@ def test_an_edited_text_is_told(run: Path, checkpoint: Path, tost: Tost) -> None
     (run / "parts/base.tost").unlink()
     found = tost("show", run)
     assert (0, "seed 3\n") == (found.code, found.out)
-    assert 2 == found.err.count("warning[R606]")
+    said = [line for line in found.err.splitlines() if "R606" in line]
+    assert [True, True] == [
+        f"{name} {what}" in " ".join(found.err.split())
+        for name, what in [
+            ("recipe.tost", "is not as the run wrote it"),
+            ("base.tost", "is not there any more"),
+        ]
+    ]
+    assert 2 == len(said)
     assert "R606" not in tost("show", checkpoint).err
+
+
+def test_no_link_leads_out_of_the_run(run: Path, tmp_path: Path, tost: Tost) -> None:
+    """What a text was replaced by is not read where it lies elsewhere; the plan's text is shown."""
+    (tmp_path / "secret").write_text("of somebody else")
+    for name in ("recipe.tost", "parts/base.tost"):
+        (run / name).unlink()
+        (run / name).symlink_to(tmp_path / "secret")
+    found = tost("show", run, "--all")
+    assert 0 == found.code
+    assert "somebody" not in found.out
+    assert 2 == found.err.count("R606")
+
+
+def test_what_is_written_by_nobody_is_refused(checkpoint: Path, tost: Tost) -> None:
+    """Signed, but of no shape that a run writes: R605, for each."""
+    record = json.loads((checkpoint / "state.json").read_text())
+    bare = {name: value for name, value in record.items() if name != "texts"}
+    for said, why in [
+        ({**bare, "schema_version": 1, "files": []}, "damaged"),
+        ({**bare, "schema_version": 1, "files": {"plan.json": 3}}, "damaged"),
+        ({**record, "schema_version": 9}, "of schema 9, this version reads 1 and 2"),
+        ({**record, "schema_version": "x"}, "of schema 'x'"),
+        ({**record, "texts": {"recipe.tost": "\ud800"}}, "texts in its state.json are damaged"),
+        ({**record, "texts": None}, "texts in its state.json are damaged"),
+        ({**record, "texts": {"recipe.tost": 3}}, "texts in its state.json are damaged"),
+    ]:
+        signed(checkpoint, "state.json", json.dumps(said).encode())
+        found = tost("show", checkpoint)
+        assert (3, "", True) == (found.code, found.out, why in " ".join(found.err.split())), said
 
 
 def older(path: Path) -> None:
@@ -200,3 +240,8 @@ def test_texts_that_are_not_the_runs_are_refused(run: Path, tost: Tost) -> None:
         signed(path, "state.json", json.dumps(record).encode())
     found = tost("resume", run)
     assert (1, True) == (found.code, "error[R702]" in found.err)
+
+
+def test_the_schemas_are_those_of_checkpoints() -> None:
+    """What is shown and what is resumed read the same ones."""
+    assert {*ADDED, SCHEMA} == set(SCHEMAS)

@@ -75,7 +75,7 @@ def test_a_missing_set_says_all_places_and_ways(tmp_path: Path) -> None:
     assert "R101" == found.code
     assert str(tmp_path / "cifar-10-batches-py") in found.message
     assert f"{tmp_path / 'cifar10'}/{{train,test}}/<class>/*" in found.message
-    for way in ("`--download`", "`--data-root DIR`", "TOST_DATA", "`--fake-data`"):
+    for way in ("`--download`", "`--data-root DIR`", "TOST_DATA", "`tost run --fake-data`"):
         assert way in (found.help or "")
 
 

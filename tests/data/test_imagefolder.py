@@ -110,7 +110,7 @@ def test_a_missing_folder_says_where_it_was_looked_for(tmp_path: Path) -> None:
     """R101 with the path, and a help that says what to do."""
     found = refused(tmp_path / "nowhere")
     assert ("R101", True) == (found.code, f"`{tmp_path / 'nowhere'}`" in found.message)
-    assert "`--fake-data`" in (found.help or "")
+    assert "`tost run --fake-data`" in (found.help or "")
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_a_signal_that_kills_the_compiler_too_is_a_stop(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, of itself
 def test_the_compiler_of_the_command_line_trains_the_same(tmp_path: Path) -> None:
     """Torch's own, with its kernels: to within rounding over the first steps."""
     text = "model cifar_resnet(8)\ndata digits(batch=128)\ntrain for 4 steps\nseed 3\n"

@@ -33,6 +33,7 @@ NO_RECIPE = {
     "T261": "needs a file system that ignores capitals",
     "T262": "needs a file system that does not ignore capitals",
     "T263": "files of a megabyte",
+    "T264": "needs a broken plug-in; in tests/test_registry.py",
     "T270": "of saved plans; in tests/compile/test_saved.py",
     "T271": "of saved plans; in tests/compile/test_saved.py",
     "T272": "of saved plans; in tests/compile/test_saved.py",

@@ -11,6 +11,7 @@ from tostdsl.compile import windows
 from tostdsl.compile.calls import build
 from tostdsl.compile.lower import told
 from tostdsl.compile.print import call_text
+from tostdsl.compile.strangers import problems
 from tostdsl.compile.values import Reader
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.plan.plan import Targets
@@ -172,8 +173,8 @@ def _read(
         chosen = (*node.targets.on, *node.targets.exclude)
         found += [diagnose("T410", value.span, name=kind) for value in chosen]
     if built is not None:
-        problems = built.spec.check(CheckSite())
-        reports = [told(each, type(built.spec), built.labels, built.call) for each in problems]
+        wrong = problems(built.spec, CheckSite())
+        reports = [told(each, type(built.spec), built.labels, built.call) for each in wrong]
         found += [report for report in reports if report.severity == "error"]
     refuse([each for each in found if not warned or each.severity == "error"])
     assert built is not None

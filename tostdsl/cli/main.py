@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn
@@ -80,6 +81,9 @@ def tost() -> None:
 
 def entry() -> NoReturn:
     """Run the command line; ends by `SystemExit` with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one that has no letter for `→` says `?`
+            stream.reconfigure(errors="replace")
     try:
         code = tost.main(prog_name="tost", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

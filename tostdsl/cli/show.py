@@ -38,7 +38,7 @@ def command(path: Path, everything: bool, printed: bool, as_json: bool) -> int:
     except TostError as error:
         show(error.diagnostics)
         return status(error.diagnostics)
-    show(diagnose("R606", path=path / name) for name in found.changed)
+    show(diagnose("R606", path=path / name, what=_state(found, name)) for name in found.changed)
     if as_json:
         click.echo(json.dumps(_json(found), indent=2, sort_keys=True))
         return 0
@@ -56,6 +56,10 @@ def command(path: Path, everything: bool, printed: bool, as_json: bool) -> int:
         say(f"-- {name}")
         _put(text)
     return 0
+
+
+def _state(found: Kept, name: str) -> str:
+    return "is not as the run wrote it" if name in found.texts else "is not there any more"
 
 
 def _put(content: bytes) -> None:

@@ -15,6 +15,7 @@ from tostdsl.compile.others import METRICS as OTHER_METRICS
 from tostdsl.compile.others import SETTINGS, said_otherwise
 from tostdsl.compile.params import circles
 from tostdsl.compile.recipe import Recipe, one_line
+from tostdsl.compile.strangers import problems
 from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING, example_of
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
@@ -354,7 +355,7 @@ class Lowering:
         self.found.append(told(problem, cls, where, call))
 
     def _problems(self, spec: Spec, built: Built, site: CheckSite) -> None:
-        for problem in spec.check(site):
+        for problem in problems(spec, site):
             self._problem(problem, type(spec), built.labels, built.call)
         for name, value in spec.arguments().items():
             for part in value if isinstance(value, tuple) else (value,):

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from tostdsl import registry
+from tostdsl.compile.strangers import problems
 from tostdsl.compile.words import bound_text, sample
 from tostdsl.diagnostics import Label
 from tostdsl.plan.spec import CheckSite, Problem, Spec
@@ -45,7 +46,7 @@ def sure(
             spec = cls(**{**tried, **values})
         except ValidationError:
             continue
-        found = list(spec.check(site))
+        found = problems(spec, site)
         if kept is None:
             kept = [p for p in found if p.fields and set(p.fields) <= set(values)]
         else:

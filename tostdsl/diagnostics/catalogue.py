@@ -126,6 +126,10 @@ CATALOGUE: dict[str, Entry] = {
         "give one of them another name",
     ),
     "T263": Entry("the recipe and what it extends are {size} bytes, the limit is {limit}"),
+    "T264": Entry(
+        "the plug-in `{plugin}` failed at checking `{name}`: {reason}",
+        "tell the plug-in's author; without that check the recipe cannot be used",
+    ),
     # -- names: saved plans
     "T270": Entry(
         "`{path}` holds no plan: {reason}",
@@ -471,7 +475,7 @@ CATALOGUE: dict[str, Entry] = {
         "give the folder of a run, or one of its checkpoints, such as `RUN/ckpt/step-0000120`",
     ),
     "R606": _warning(
-        "{path} is not as the run wrote it",
+        "{path} {what}",
         "`tost verify` tells whether it still means the plan that ran; `--plan` shows that",
     ),
     "R701": Entry("there is nothing to resume in {path}: {reason}"),

@@ -18,6 +18,8 @@ from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of
 from tostdsl.engine.storage import Disk
 from tostdsl.plan.marker import MARKER, holds_run
 
+SCHEMAS = (1, 2)
+"""Of checkpoints that are read (`record.SCHEMA`)."""
 RECORD = "state.json"
 """All of a checkpoint that is no tensor."""
 TOP, PRINTED = "recipe.tost", "plan.tost"
@@ -73,7 +75,8 @@ def _of_run(path: Path) -> Kept:
     contents = {}
     for name in [*names, MARKER] if names else [TOP, PRINTED, MARKER]:
         with suppress(FileNotFoundError):
-            contents[name] = _read(path / name)
+            if (path / name).resolve().is_relative_to(path.resolve()):  # no link leads out of it
+                contents[name] = _read(path / name)
     changed = [
         name for name, content in contents.items()
         if name in entries and entry_of(content) != entries[name]
@@ -103,16 +106,24 @@ def _of_checkpoint(path: Path) -> Kept:
         sound = manifest["sha256"] == body_digest(manifest)
         sound = sound and Entry(**manifest["files"][RECORD]) == entry_of(content)
         schema, texts, files = said["schema_version"], said.get("texts"), said["files"]
+        marker = files[MARKER]["sha256"] if schema == 1 else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         _refuse(path, f"its {RECORD} or its {MANIFEST} is damaged")
     if not sound:
         _refuse(path, f"its {RECORD} is not as it was written (other SHA-256)")
-    if isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values()):
-        return _kept(path, {name: text.encode() for name, text in texts.items()}, ())
+    if type(schema) is not int or schema not in SCHEMAS:
+        _refuse(
+            path, f"it is of schema {schema!r}, this version reads {SCHEMAS[0]} and {SCHEMAS[1]}"
+        )
+    if schema != 1:
+        try:
+            return _kept(path, {name: text.encode() for name, text in texts.items()}, ())
+        except (AttributeError, UnicodeEncodeError):
+            _refuse(path, f"the texts in its {RECORD} are damaged")
     run = path.resolve().parents[1]
-    if schema != 1 or not holds_run(run):
-        _refuse(path, f"it is of schema {schema}, and has none in it; the run that wrote it has")
-    if files.get(MARKER, {}).get("sha256") != entry_of(_read(run / MARKER)).sha256:
+    if not holds_run(run):
+        _refuse(path, "it is of schema 1, and has none in it; the run that wrote it has")
+    if marker != entry_of(_read(run / MARKER)).sha256:
         _refuse(path, "it is of schema 1, has none in it, and lies in the folder of another run")
     return _of_run(run)
 

@@ -246,12 +246,13 @@ def told(
         _record(folder, "interrupted", error)
         raise _interrupted("SIGINT", folder) from None
     except BaseException as error:
-        found = failure(error, device)
-        if found is not None and stops.asked is not None:  # the signal reached the compiler, too
+        found = error if isinstance(error, TostError) else failure(error, device)
+        uncompiled = found is not None and found.diagnostics[0].code == "R331"
+        if uncompiled and stops.asked is not None:  # the signal reached the compiler, too
             _record(folder, "interrupted", f"{stops.asked} was received")
             raise _interrupted(stops.asked, folder) from None
         _record(folder, "failed", error)
-        if found is not None:
+        if found is not None and found is not error:
             raise found from error
         raise
     finally:
