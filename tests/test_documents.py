@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tostdsl import registry
+from tostdsl.cli.main import COMMANDS
 from tostdsl.compile.compiler import compile_file, compile_source
 from tostdsl.compile.language import LANGUAGE
 from tostdsl.source import Source
@@ -136,6 +137,12 @@ def test_make_targets_of_the_readme_exist() -> None:
     for command in commands():
         if command.startswith("make "):
             assert f"\n{command.split()[1]}:" in makefile
+
+
+def test_the_table_of_commands_has_each() -> None:
+    """In the order in which the help has them."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert list(COMMANDS) == re.findall(r"^\| `tost ([\w-]+)` \|", readme, re.MULTILINE)
 
 
 def test_the_mistake_shown_is_the_mistake_made() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tostdsl.build.measures import epoch, epochs, percent, ramp, step, steps, times
     from tostdsl.build.recipe import Recipe
     from tostdsl.build.runs import Run, open_run, run
+    from tostdsl.build.sweeps import plans
     from tostdsl.build.techniques import Ghost, Init, Labels, Skip
     from tostdsl.build.texts import check, format
     from tostdsl.diagnostics import Diagnostic, TostError
@@ -39,6 +40,7 @@ __all__ = [
     "open_run",
     "percent",
     "plan_from_json",
+    "plans",
     "ramp",
     "resume",
     "run",
@@ -54,6 +56,7 @@ _PLACES = {
     "build.measures": ("epoch", "epochs", "percent", "ramp", "step", "steps", "times"),
     "build.recipe": ("Recipe",),
     "build.runs": ("Run", "open_run", "run"),
+    "build.sweeps": ("plans",),
     "build.techniques": ("Ghost", "Init", "Labels", "Skip"),
     "build.texts": ("check", "format"),
     "diagnostics": ("Diagnostic", "TostError"),
@@ -76,4 +79,4 @@ if not TYPE_CHECKING:  # else any name would do for a type checker
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return sorted({*(name for name in globals() if name[:2] == "__"), *__all__})

@@ -42,12 +42,9 @@ def load(
 ) -> Plan:
     """The plan of a recipe file; `TostError` carries every mistake there is.
 
-    A recipe with sweeps stands for several plans and is refused here; `compile_file` gives all.
+    One with sweeps stands for several plans and is refused (R831); `tostdsl.plans` gives all.
     """
-    plans = compile_file(Path(path), sets, seed, set_file).plans
-    if len(plans) != 1:
-        raise ValueError(f"the recipe stands for {len(plans)} plans; use compile_file")
-    return plans[0]
+    return compile_file(Path(path), sets, seed, set_file).only(path)
 
 
 def program(plan: Plan) -> Program | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 import types
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -15,9 +17,10 @@ from hypothesis import strategies as st
 
 from tests.plans import calls
 from tostdsl import build, registry
-from tostdsl.build import anneals, data, masks, models, schedules, techniques
+from tostdsl.build import anneals, augmentations, data, masks, models, schedules, techniques
 from tostdsl.build.calls import Call
 from tostdsl.build.classes import class_of, titles
+from tostdsl.build.kinds import BASES
 from tostdsl.compile.calls import build as built
 from tostdsl.compile.compiler import compile_source
 from tostdsl.compile.values import Reader
@@ -31,7 +34,12 @@ from tostdsl.units import Duration, Factor, Moment, Percent, Ramp
 
 LAW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 EVERYTHING = list(registry.everything())
-MODULES = {name: __import__(f"tostdsl.build.{name}", fromlist=["x"]) for name in build.__all__}
+MODULES = {
+    name: __import__(f"tostdsl.build.{name}", fromlist=["x"])
+    for name in build.__all__
+    if name.islower()
+}
+ARGUMENT = re.compile(r"(?<![\w\"])[a-z]\w*(?==)")
 KIND = st.sampled_from(list(registry.KINDS))
 
 
@@ -41,6 +49,15 @@ def compiled(kind: str, text: str) -> Spec | None:
     assert isinstance(node, n.Stage)
     made = built(Reader({}, []), node.call, kind)
     return None if made is None else made.spec
+
+
+def inside(spec: Spec) -> Iterator[Spec]:
+    """A spec and those in it."""
+    yield spec
+    for value in spec.arguments().values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Spec):
+                yield from inside(part)
 
 
 def codes(error: pytest.ExceptionInfo[TostError]) -> list[str]:
@@ -55,12 +72,14 @@ def test_arguments_by_python_are_those_by_text(made: tuple[str, str]) -> None:
     spec = compiled(kind, text)
     assume(spec is not None)
     assert spec is not None
-    assume(all(problem.code.startswith("W") for problem in spec.check(CheckSite())))
+    checks = [problem for each in inside(spec) for problem in each.check(CheckSite())]
+    assume(all(problem.code.startswith("W") for problem in checks))
     by_text = Call.read(text, kind)  # type: ignore[arg-type]
     by_values = class_of(type(spec))(**by_text.given)
     for call in (by_text, by_values):
         assert spec == call.spec == compiled(kind, str(call))
     assert by_text == by_values
+    assert sorted(ARGUMENT.findall(text)) == sorted(ARGUMENT.findall(f"{by_text!r}"))
     assert hash(by_text) == hash(by_values)
     again = eval(repr(by_text), dict(MODULES))
     assert (by_text, spec) == (again, again.spec)
@@ -124,6 +143,14 @@ def test_no_two_names_have_one_class() -> None:
         (techniques.Skip().until("25%").always(), "skip"),
         (techniques.Init().at("start"), "init at start"),
         (
+            data.Cifar10(augment=[augmentations.Crop(padding=4), augmentations.Flip()]),
+            "cifar10(augment=[crop(padding=4), flip])",
+        ),
+        (
+            masks.Shuffle(of=masks.Random(sparsity="90%", distribution="uniform")),
+            "shuffle(random(sparsity=90%, distribution=uniform))",
+        ),
+        (
             techniques.Skip().on("conv", 'a"*').without("fir*").until("25%"),
             'skip until 25% on conv, "a\\"*" except "fir*"',
         ),
@@ -155,6 +182,7 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: masks.Random(sparsity=float("nan")), "T301"),
     (lambda: masks.Random(sparsity="90%").replace(sparsity="190%"), "T303"),
     (lambda: masks.File("a\nb"), "T104"),
+    (lambda: masks.Shuffle(of=masks.Shuffle(of="dynamic(sparsity=90%)")), "T504"),
     (lambda: models.Resnet18(8), "T211"),
     (lambda: models.Resnet18.read("resnet18 until 5%"), "T409"),
     (lambda: models.Resnet18.read("resnet18 on conv"), "T410"),
@@ -220,6 +248,30 @@ def test_calls_are_values() -> None:
     placed = one.until("epoch 4").on("conv")
     assert "ghost(width=3x) until epoch 4 on conv" == str(placed.replace(width=3))
     assert "ghost(width=2x)" == str(one)
+
+
+def test_arguments_are_attributes() -> None:
+    """Given or by default, as typed values and calls; read only; and completed."""
+    mask = masks.Random(sparsity="90%").without("first")
+    assert (Percent.from_json({"percent": 90}), "uniform") == (mask.sparsity, mask.distribution)
+    assert {"sparsity", "distribution", "until"} < set(dir(mask))
+    with pytest.raises(FrozenInstanceError):
+        mask.sparsity = "95%"  # type: ignore[assignment, misc]
+    with pytest.raises(AttributeError, match=r"'Random' .* 'sparsty'; its arguments: sparsity"):
+        mask.sparsty  # type: ignore[attr-defined]  # noqa: B018
+    assert anneals.Exponential() == techniques.Ghost(width=2).anneal
+    crop, flip = data.Cifar10(augment=["crop(padding=2)", "flip"]).augment
+    assert (2, augmentations.Flip()) == (crop.padding, flip)  # type: ignore[attr-defined]
+    inner = masks.Random(sparsity="90%")
+    shuffle = masks.Shuffle(of=inner)
+    assert (inner, inner.spec, True) == (shuffle.given["of"], shuffle.spec.of, callable(shuffle.of))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("spec", EVERYTHING, ids=lambda cls: f"{cls.kind}-{cls.name}")
+def test_only_a_known_argument_has_the_name_of_a_method(spec: type[Spec]) -> None:
+    """Any other is an attribute of its calls."""
+    hidden = [name for name in spec.model_fields if hasattr(BASES[spec.kind], name)]
+    assert ([] if spec.name != "shuffle" else ["of"]) == hidden
 
 
 def test_a_third_partys_class_is_there_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

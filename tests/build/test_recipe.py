@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -15,12 +16,17 @@ import tostdsl as tost
 from tests.plans import plan_of, sound_recipes
 from tostdsl import build
 from tostdsl.build import data, masks, models
+from tostdsl.compile.compiler import compile_source
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 from tostdsl.syntax.format import format_text
 
 LAW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-MODULES = {name: __import__(f"tostdsl.build.{name}", fromlist=["x"]) for name in build.__all__}
+MODULES = {
+    name: __import__(f"tostdsl.build.{name}", fromlist=["x"])
+    for name in build.__all__
+    if name.islower()
+}
 SLOTS = ("model", "data", "mask", "optimizer", "schedule")
 TEXT = """\
 tost 1
@@ -127,7 +133,13 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: first().replace(seed=1.5), "T301"),  # type: ignore[arg-type]
     (lambda: first().add("ghost(activation=swish) until epoch 9").plan(), "T401"),
     (lambda: first().replace(title="a\nb").text, "T104"),
-    (lambda: first().seeded(-1).plan(), "T303"),
+    (lambda: first().seeded(-1), "T303"),
+    (lambda: first().seeded(10**15), "T303"),
+    (lambda: first().replace(train="0 epochs"), "T303"),
+    (lambda: first().replace(expect=["accuracy >= 90%", "accuracy > 90"]), "T302"),
+    (lambda: first().replace(expect="accuracy > 190%"), "T303"),
+    (lambda: first().replace(expect="accuracy > 100%"), "T425"),
+    (lambda: first().replace(expect="acuracy > 90%"), "T312"),
     (lambda: tost.Recipe.from_text("model resnet20\nghots"), "T208"),
     (lambda: tost.Recipe.load("nowhere.tost"), "T213"),
     (lambda: tost.format("model resnet20("), "T102"),
@@ -140,6 +152,25 @@ def test_mistakes_are_the_compilers(make: Any, code: str) -> None:
     with pytest.raises(tost.TostError) as error:
         make()
     assert code in [each.code for each in error.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("statement", "part", "value"),
+    [
+        ("seed -1", "seed", -1),
+        ("train for 0 epochs", "train", "0 epochs"),
+        ("expect accuracy > 90", "expect", "accuracy > 90"),
+        ("expect loss < -1", "expect", "loss < -1"),
+    ],
+)
+def test_a_value_is_refused_as_in_a_text(statement: str, part: Any, value: Any) -> None:
+    """When the recipe is made, with the message and the help that its line would get."""
+    with pytest.raises(tost.TostError) as error:
+        first().replace(**{part: value})
+    head = [line for line in TEXT.splitlines() if line.split(" ")[0] not in (part, "expect")]
+    text = "\n".join([*head, statement]) + "\n"
+    wanted = [(d.code, d.message, d.help) for d in compile_source(Source("r.tost", text)).errors]
+    assert wanted == [(d.code, d.message, d.help) for d in error.value.diagnostics]
 
 
 def test_a_mistake_of_the_whole_shows_its_line() -> None:
@@ -161,9 +192,57 @@ def test_files_and_texts(tmp_path: Path) -> None:
     assert "9 epochs" == str(tost.Recipe.load(child, {"n": "9 epochs"}).train)
     assert tost.load(child).fingerprint == tost.Recipe.load(child).plan().fingerprint
     assert tost.Recipe.from_text(TEXT.replace("sparsity=90%", "sparsity=0.9")) == first()
-    child.write_text('extends "first.tost"\nsweep seed over [1, 2]\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="2 plans"):
-        tost.Recipe.load(child)
+
+
+def test_what_was_written_stays_written(tmp_path: Path) -> None:
+    """Arguments that are the default as well, also of calls in calls, and what a param gives."""
+    said = "cifar10(batch=128, augment=[crop(padding=4), flip])"
+    text = TEXT.replace("digits", said).replace("cifar_resnet(8)", "resnet20")
+    assert tost.Recipe.from_text(text).text == text
+    path = tost.Recipe.from_text(text).save(tmp_path / "r.tost")
+    assert said == str(tost.Recipe.load(path).data)
+    param = "param n = 4\n" + text.replace("tost 1\n", "").replace("padding=4", "padding=$n")
+    assert said == str(tost.Recipe.from_text(param).data)
+    bare = tost.Recipe.from_text(text.replace("(padding=4)", "")).plan()
+    assert bare.fingerprint == tost.load(path).fingerprint
+
+
+def test_plans_of_a_sweep(tmp_path: Path) -> None:
+    """All of them, each with its values and the plan of its recipe; in their order."""
+    text = "param s = 90%\nsweep s over [80%, 95%]\nsweep seed over [1, 2]\n"
+    text += TEXT.replace("sparsity=90%", "sparsity=$s").replace("seed  2\n", "")
+    text = "tost 1\n" + text.replace("tost 1\n", "")
+    path = tmp_path / "sweep.tost"
+    path.write_text(text, encoding="utf-8")
+    found = tost.plans(path)
+    wanted = [{"s": s, "seed": n} for s in ("80%", "95%") for n in ("1", "2")]
+    assert wanted == [values for values, _ in found]
+    for values, plan in found:
+        mask = first().mask
+        assert mask is not None
+        one = first().replace(mask=mask.replace(sparsity=values["s"]), seed=int(values["seed"]))
+        assert one.plan().fingerprint == plan.fingerprint == tost.Recipe.of(plan).plan().fingerprint
+    assert [({}, first().plan())] == [tuple(each) for each in tost.plans(first().save(path))]
+    path.write_text(text.replace("over [1, 2]", "over [1, 1.5]"), encoding="utf-8")
+    with pytest.raises(tost.TostError, match="T301"):
+        tost.plans(path)
+
+
+def test_several_plans_where_one_is_wanted(tmp_path: Path) -> None:
+    """Are refused with what to call instead, whatever asks for one."""
+    text = f"{TEXT.replace('seed  2', '')}sweep seed over [1, 2, 3]\n"
+    path = tmp_path / "sweep.tost"
+    path.write_text(text, encoding="utf-8")
+    asked: list[Any] = [tost.load, tost.Recipe.load, tost.run]
+    for ask in (*(lambda ask=ask: ask(path) for ask in asked), lambda: tost.Recipe.from_text(text)):
+        with pytest.raises(tost.TostError, match=r"(?s)3 plans.*tost\.plans") as error:
+            ask()
+        assert ["R831"] == [each.code for each in error.value.diagnostics]
+    with pytest.raises(tost.TostError, match=r"(?s)R803.*tost\.plans\(") as error:
+        tost.diff(path, path)
+    assert "both sides" not in str(error.value)
+    (_, one), (_, two), _ = tost.plans(path)
+    assert ["seed"] == [change.path for change in tost.diff(one, two).changes]
 
 
 def test_format_lays_out_texts_recipes_and_plans() -> None:
@@ -174,6 +253,29 @@ def test_format_lays_out_texts_recipes_and_plans() -> None:
     whole = tost.format(first().plan())
     assert "nesterov=no" in whole
     assert plan_of(whole) == first().plan()
+
+
+def test_a_plan_shows_what_a_recipe_says() -> None:
+    """In a line at a prompt; printed and in a notebook by statements, with their arguments."""
+    plan = first().replace(mask="gradual(sparsity=90%) from 10% until 50% on conv").plan()
+    shown = f"<Plan first {plan.fingerprint[:8]}: cifar_resnet(8) on digits, gradual(sparsity=90%)"
+    assert f"{shown}, 5 epochs, seed 2, ghost, skip>" == repr(plan)
+    rows = {
+        "model": "cifar_resnet(8)",
+        "data": "digits",
+        "mask": "gradual(sparsity=90%) from 10% until 50% on conv",
+        "train": "for 5 epochs",
+        "expect": "accuracy >= 90%",
+    }
+    lines = [line.split(maxsplit=1) for line in str(plan).splitlines()]
+    assert set(rows.items()) < set(map(tuple, lines))
+    stages = ["ghost(activation=swish) until epoch 2", "skip until epoch 3"]
+    assert stages == [text for word, text in lines if word == "stage"]
+    page = html.unescape(plan._repr_html_())
+    for word, text in (*rows.items(), *(("stage", stage) for stage in stages)):
+        assert f'<th>{word}</th><td style="text-align:left">{text}</td>' in page
+    assert repr(plan) == repr(plan.model_copy(update={"title": "x" * 999}))
+    assert plan != plan.model_copy(update={"title": "x"})
 
 
 def test_html_is_escaped() -> None:

@@ -109,6 +109,10 @@ def test_what_is_no_run_or_has_not_ended_says_so(tmp_path: Path, run: tost.Run) 
     with pytest.raises(tost.TostError, match="<b>"):
         tost.open_run(tmp_path).loss  # noqa: B018
     assert "&lt;b&gt;" in tost.open_run(tmp_path)._repr_html_()
+    for unended in (young, tost.open_run(tmp_path)):
+        with pytest.raises(tost.TostError, match="R412") as error:
+            unended.certificate  # noqa: B018
+        assert "tost run" not in str(error.value)
 
 
 def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> None:
@@ -121,15 +125,26 @@ def test_differences_of_whatever_has_a_plan(tmp_path: Path, run: tost.Run) -> No
         for b in (longer, path, str(path)):
             assert wanted == tost.diff(a, b).changes[-2:] == RECIPE.diff(b).changes[-2:]
     found = RECIPE.diff(longer)
-    assert (False, "computed") == (found.same, found.differs)
+    assert (False, True, "computed") == (found.same, bool(found), found.differs)
     assert "mask.sparsity: 90% becomes 95%" in str(found).splitlines()
     assert "<td" in found._repr_html_()
     same = RECIPE.diff(run)
     assert (True, "nothing", same.summary) == (same.same, same.differs, str(same))
+    assert not same
     named = RECIPE.diff(RECIPE.renamed("other", "<script>"))
-    assert (False, "labels") == (named.same, named.differs)
+    assert (False, True, "labels") == (named.same, bool(named), named.differs)
+    for other in (3, None, RECIPE.model):
+        with pytest.raises(TypeError, match=f"Recipe, a Plan, .* not {type(other).__name__}"):
+            tost.diff(RECIPE, other)  # type: ignore[arg-type]
     assert "&lt;script&gt;" in named._repr_html_()
     assert "<script>" not in named._repr_html_()
+
+
+def test_a_prompt_shows_a_difference_in_a_line() -> None:
+    """What differs in a sentence; its sides by their names and plans."""
+    found = tost.diff(RECIPE, RECIPE.replace(train="3 epochs").renamed("other"))
+    assert f"<Diff of first and other: {found.summary}>" == repr(found)
+    assert f"<Side first: {RECIPE.plan()!r}>" == repr(found.a)
 
 
 def test_a_plan_written_out_differs_in_nothing() -> None:

@@ -10,14 +10,18 @@ from typing import assert_type
 
 import tostdsl as tost
 from tostdsl.build import anneals, augmentations, data, masks, models, optimizers, schedules
-from tostdsl.build.kinds import Mask, Stage
+from tostdsl.build.kinds import Augmentation, Mask, Stage
 from tostdsl.diagnostics import Diagnostic
+from tostdsl.units import Factor, Moment, Percent
 
 
 def right() -> tost.Recipe:
     """How recipes are made."""
     ghost = tost.Ghost(width=2, anneal=anneals.Cosine()).until("epoch 40").on("conv", "layer1.*")
     assert_type(ghost.replace(width="3x"), tost.Ghost)
+    assert_type(ghost.width, Factor | None)
+    assert_type(data.Cifar10().augment, tuple[Augmentation, ...])
+    assert_type(masks.Random(sparsity="90%").sparsity, Percent)
     mask: Mask = masks.Lottery(sparsity=tost.percent(90), rewind=tost.epoch(2)).without("first")
     recipe = tost.Recipe(
         "typed",
@@ -31,13 +35,20 @@ def right() -> tost.Recipe:
         stages=[ghost, "skip until 25%", tost.Labels(smoothing=tost.ramp(0.2, 0))],
         expect="accuracy >= 94%",
     )
+    recipe = recipe.add(tost.build.techniques.Skip(), tost.build.techniques.Init())
     assert_type(recipe.stages, tuple[Stage, ...])
     assert_type(recipe.plan(), tost.Plan)
+    if isinstance(recipe.mask, masks.Lottery):
+        assert_type(recipe.mask.rewind, Moment)
     assert_type(recipe.check(), tuple[Diagnostic, ...])
     assert_type(tost.format(recipe.plan()), str)
     assert_type(recipe.diff("other.tost").same, bool)
     assert_type(tost.run(recipe, out="run", smoke=True), tost.Run)
     assert_type(tost.load("recipe.tost"), tost.Plan)
+    assert_type([plan for _, plan in tost.plans("sweep.tost")], list[tost.Plan])
+    haze = tost.build.Stage.named("haze")(strength="30%").until("epoch 4")  # a third party's
+    assert_type(haze, Stage)
+    recipe = recipe.add(haze)
     return recipe.seeded(3).add(tost.Skip()).without("labels")
 
 
@@ -50,6 +61,9 @@ def wrong(recipe: tost.Recipe) -> None:
     tost.Ghost(keep="yes")  # type: ignore[arg-type]
     tost.Ghost(anneal=schedules.Cosine())  # type: ignore[arg-type]
     masks.Random(sparsity=0.9)  # type: ignore[arg-type]
+    masks.Random(sparsity="90%").sparsty  # type: ignore[attr-defined]  # noqa: B018
+    masks.Random(sparsity="90%").sparsity = tost.percent(95)  # type: ignore[misc]
+    recipe.model.depth  # type: ignore[attr-defined]  # noqa: B018
     masks.Random()  # type: ignore[call-arg]
     masks.Lottery(sparsity="90%", rewind=2)  # type: ignore[arg-type]
     masks.Rando(sparsity="90%")  # type: ignore[attr-defined]
@@ -65,4 +79,6 @@ def wrong(recipe: tost.Recipe) -> None:
     recipe.replace(sed=3)  # type: ignore[call-arg]
     recipe.run(smoke="yes")  # type: ignore[arg-type]
     tost.runn(recipe)  # type: ignore[attr-defined]
+    tost.build.techniques.Haze()  # type: ignore[attr-defined]
+    tost.build.mask  # type: ignore[attr-defined]  # noqa: B018
     tost.percent("90%")  # type: ignore[arg-type]

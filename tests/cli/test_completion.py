@@ -59,12 +59,25 @@ def test_recipes_and_folders(command: str) -> None:
     assert [] == completed(command, "none/")
 
 
+def test_all_that_diff_takes(folder: Path) -> None:
+    """Saved plans, too, and a run folder, which is not entered; its checkpoints below it."""
+    (folder / "plan a.json").write_text("{}")
+    (folder / "run" / "ckpt" / "step-10").mkdir(parents=True)
+    for name in ("plan.json", "metrics.jsonl", "recipe.tost"):
+        (folder / "run" / name).write_text("{}")
+    assert ["a b.tost", "in/", "plan a.json", "run/"] == completed("diff", "")
+    assert ["plan a.json"] == completed("diff", "a b.tost", "p")
+    assert ["run/"] == completed("diff", "a b.tost", "r")
+    assert ["run/ckpt/", "run/plan.json", "run/recipe.tost"] == completed("diff", "run/")
+    assert ["in/base.tost", "in/top.tost"] == completed("diff", "i")
+
+
 def test_names_of_the_registry() -> None:
     """`explain` completes names, words and codes, `list` kinds, `new` the names of a slot."""
     assert ["ghost"] == completed("explain", "gh")
     words = {word for entry in (*LANGUAGE, *TERMS) for word in entry.names if word.isidentifier()}
     names = {cls.name for cls in registry.everything()}
-    assert names | words == set(completed("explain", ""))
+    assert names | words | set(COMMANDS) == set(completed("explain", ""))
     assert {"T401", "T402"} <= set(completed("explain", "T40"))
     assert ["labels", "lottery"] == completed("explain", "ghost", "lab") + completed(
         "explain", "lot"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Tost
 from tostdsl import registry
+from tostdsl.cli.main import COMMANDS
+from tostdsl.cli.mask import SUBCOMMANDS
 from tostdsl.compile.compiler import compile_source
 from tostdsl.compile.language import ELSEWHERE, LANGUAGE, Entry, statements
 from tostdsl.compile.terms import TERMS
@@ -150,6 +152,21 @@ def test_words_of_a_run_are_explained(entry: Entry, tost: Tost) -> None:
     for text in entry.examples:
         head = "".join(f"{word} {rest}\n" for word, rest in HEAD.items())
         assert () == compile_source(Source("r.tost", head + text)).diagnostics
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "export"])
+def test_every_command_is_explained(name: str, tost: Tost) -> None:
+    """In a line, with its help, which is there; beside what else has the name."""
+    said = tost("explain", name.upper())
+    assert (0, "") == (said.code, said.err)
+    whole = f"mask {name}" if name == "export" else name
+    lines = said.out.splitlines()
+    assert f"{whole} (command)" in lines
+    assert COMMANDS.get(name, SUBCOMMANDS.get(name)) in lines
+    assert f"    tost {whole} --help" in lines
+    assert 0 == tost(*whole.split(), "--help").code
+    assert (name == "mask") == ("mask (statement)" in lines)
+    assert "did you mean `resume`?" in tost("explain", "resmue").err
 
 
 WORDS = sorted({word for entry in LANGUAGE for word in entry.names})

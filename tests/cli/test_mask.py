@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -117,7 +119,24 @@ def test_a_sweep_has_a_report_each(tost: Tost, folder: Path) -> None:
     content = json.loads(tost("mask", "r.tost", "--format", "json").out)
     kept = [each["report"]["kept"] / each["report"]["weights_in_scope"] for each in content]
     assert pytest.approx([0.5, 0.3], abs=1e-3) == kept
-    assert 2 == tost("mask", "r.tost", "--picture", "m.svg").code
+
+
+@pytest.mark.parametrize("name", ["r.tost", "a b.tost", "-"])
+def test_a_picture_of_a_sweep_is_refused_with_what_works(
+    name: str, tost: Tost, folder: Path
+) -> None:
+    """Before any mask is chosen; what is said to do leads to a picture."""
+    text = RECIPE + "sweep sparsity over [50%, 70%]\n"
+    if name != "-":
+        (folder / name).write_text(text)
+    found = tost("mask", name, "--picture", "m.svg", stdin=text.encode())
+    assert (2, "") == (found.code, found.out)
+    save, taken = re.findall(r"`(tost plan [^`]*)`.*`([^`]*\.json)`", " ".join(found.err.split()))[
+        0
+    ]
+    assert 0 == tost(*shlex.split(save)[1:], stdin=text.encode()).code
+    assert 0 == tost("mask", taken, "--picture", "m.svg").code
+    assert (folder / "m.svg").is_file()
 
 
 def test_a_lottery_says_that_it_takes_training(tost: Tost, folder: Path) -> None:

@@ -99,6 +99,29 @@ def test_what_is_not_there_is_said(repo: Path, given: str, code: str, message: s
     assert message in found[1]
 
 
+def test_a_path_as_git_spells_it_is_met_with_what_is_meant(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the top of the repository; following what is said finds the file."""
+    monkeypatch.chdir(repo / "re cipes")
+    for name in ("re cipes/base.tost", "./re cipes/base.tost"):
+        with pytest.raises(TostError) as error:
+            side(f"git:HEAD~1:{name}")
+        (found,) = error.value.diagnostics
+        assert "R802" == found.code
+        help = str(found.help)
+        assert "`git:HEAD~1:base.tost`" in help
+        assert "160 epochs" == str(side(help.split("`")[1]).plan.train)
+    (repo / "re cipes" / "in").mkdir()
+    monkeypatch.chdir(repo / "re cipes" / "in")
+    with pytest.raises(TostError) as error:
+        side("git:HEAD:re cipes/base.tost")
+    assert "`git:HEAD:../base.tost`" in str(error.value.diagnostics[0].help)
+    with pytest.raises(TostError) as error:
+        side("git:HEAD:re cipes/none.tost")
+    assert error.value.diagnostics[0].help is None
+
+
 def test_mistakes_of_the_past_are_shown_where_they_were(repo: Path) -> None:
     """In the file of that revision, also one that is extended, and what was not there is missed."""
     (repo / "re cipes" / "base.tost").write_text(BASE + "ghots\n")
@@ -192,7 +215,7 @@ def test_several_plans(tmp_path: Path, plan: Plan) -> None:
     with pytest.raises(TostError) as error:
         side(str(path))
     (found,) = error.value.diagnostics
-    assert ("R803", True) == (found.code, "leave `sweep w` and `sweep seed` out" in str(found.help))
+    assert ("R803", True) == (found.code, f"tost.plans({str(path)!r})" in str(found.help))
     one = tmp_path / "one.tost"
     one.write_text('extends "s.tost"\nparam w = 95%\nseed 2\n')
     assert 2 == side(str(one)).plan.seed

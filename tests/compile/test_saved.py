@@ -108,7 +108,7 @@ def test_the_plan_may_stand_alone(saved: Path) -> None:
         (b'{"schema": ' + b"9" * 5000 + b"}", "is no JSON"),
         (b"\xff\xff\xff\xff", "no UTF-8"),
         (b" " * (MAX_TOTAL + 1), f"more than {MAX_TOTAL} bytes"),
-        (b'{"schema": 1, "name": "' + b"x" * 100_000 + b'"}', "`model`: field required"),
+        (b'{"schema": 1, "name": "' + b"x" * 100_000 + b'"}', "`model` is missing"),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -203,6 +203,61 @@ def test_an_edited_plan_is_checked_as_hard_as_a_recipe(
     began = time.monotonic()
     assert code in {d.code for d in compile_file(saved).errors}
     assert time.monotonic() - began < 5
+
+
+def put(path: str, value: Any) -> Callable[[Any], None]:
+    """An edit that puts a value at a place of a plan, or takes out what stands there (`...`)."""
+
+    def change(plan: Any) -> None:
+        *above, last = [int(p) if p.isdigit() else p for p in path.split(".")]
+        for part in above:
+            plan = plan[part]
+        if value is ...:
+            del plan[last]
+        else:
+            plan[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (put("mask", ...), "`mask` is missing; its default is written null"),
+        (put("data.args.batch", ...), "`data.args.batch` is missing; its default is written 64"),
+        (put("expect", ...), "`expect` is missing; its default is written []"),
+        (put("stages.0.window", ...), "`stages[0].window` is missing; its default is "),
+        (put("model", ...), "`model` is missing"),
+        (put("mask.method.args.sparsity", ...), "`mask.method.args.sparsity` is missing"),
+        (put("model.revision", ...), "`model.revision` is missing"),
+        (put("data.args", ...), "`data.args` is missing"),
+        (put("stages.1.technique.name", ...), "`stages[1].technique.name` is missing"),
+        (put("data.args.more", 1), "`data.args.more` is no part of a plan"),
+        (put("stages.0.more", {"a": 1}), "`stages[0].more` is no part of a plan"),
+        (put("seed", 1.0), "`seed` is not as it would be written: it is 1.0, and would be 1"),
+        (put("optimizer.args.lr", 1),
+         "`optimizer.args.lr` is not as it would be written: it is 1, and would be 1.0"),
+        (lambda p: p["stages"].append(p["stages"][0]),
+         "`stages[2]` stands twice: it is the same as `stages[0]`"),
+        (lambda p: p["stages"].reverse(), "`stages[1]` comes before `stages[0]`"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_edited_plan_is_said(
+    saved: Path, change: Callable[[Any], object], words: str
+) -> None:
+    """Its place, and what is missing there, stands twice, or would be written otherwise."""
+    edit(saved, lambda content: change(content["plan"]))
+    found = refused(saved)
+    assert ("T270", True) == (found.code, words in found.message), found.message
+
+
+def test_a_plan_that_is_nested_deeply(saved: Path) -> None:
+    """Whatever depth the reader of JSON still takes."""
+    text = json.dumps(json.loads(saved.read_text())["plan"])
+    for depth in (100, 300, 450, 900, 5000):
+        title = '{"a": ' * depth + "1" + "}" * depth
+        saved.write_text(text.replace('"title": ""', f'"title": {title}'))
+        assert "T270" == refused(saved).code
 
 
 def test_options_change_no_plan(saved: Path) -> None:

@@ -95,6 +95,7 @@ SEEN_ONLY = {
     "R803": "needs two sides; in tests/compare/test_sides.py",
     "R804": "needs a saved plan; in tests/compare/test_sides.py",
     "R830": "is for Python; in tests/build",
+    "R831": "is for Python; in tests/build",
     "R901": "a mistake that nobody thought of",
 }
 """Codes whose page shows a message instead of examples, and why."""

@@ -125,3 +125,34 @@ def test_timeline_draws_each_stage_over_its_window() -> None:
     half = len(columns) // 2
     assert " " * half == columns[:half]
     assert "█" * (half - 1) == columns[half + 1 :][: half - 1]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.625, 0.01])
+@pytest.mark.parametrize(
+    ("length", "steps_per_epoch"),
+    [("5 epochs", 7), ("160 epochs", 391), ("175 epochs", 391), ("13180 epochs", 1),
+     ("180 epochs", 390), ("1 steps", 7), ("999999 epochs", 3)],
+)  # fmt: skip
+def test_labels_of_the_scale_are_apart(length: str, steps_per_epoch: int, share: float) -> None:
+    """At every width: each is that of a quarter, the ends are there, and each begins in its place.
+
+    The last one ends there.
+    """
+    text = HEAD.replace("10 epochs", length) + "mask random(sparsity=90%)\n"
+    (plan,) = compile_source(Source("r.tost", text)).plans
+    made = lower(plan, steps_per_epoch)
+    clock = made.phases[-1].clock
+    quarters = [f"{clock.total / clock.steps_per_epoch * mark / 4:g}" for mark in range(5)]
+    for width in range(20, 121):
+        head, segments = timeline(made, width, share=share)[:2]
+        margin = segments.index("├")
+        labels = {match.start() - margin: match[0] for match in re.finditer(r"[^ ]+", head)}
+        assert "epoch" == labels.pop(-margin)
+        assert [label for label in quarters if label in labels.values()] == list(labels.values())
+        assert quarters[0] == labels.pop(0)
+        assert quarters[4] == labels.pop(len(segments) - margin - len(quarters[4]))
+        for at, label in labels.items():
+            place = quarters.index(label) * (len(segments) - margin) / 4
+            assert at == pytest.approx(place, abs=0.5)
+        if width == 120 and share == 1.0:
+            assert 3 == len(labels)

@@ -1,9 +1,11 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
 from collections.abc import Sequence
+from typing import Final
 
 from tostdsl.build.kinds import Anneal
 from tostdsl.build.likes import PercentLike
+from tostdsl.units import Percent
 
 class Cosine(Anneal):
     """Falls along half a cosine, flat at both ends: w = (1 + cos(pi p)) / 2."""
@@ -28,4 +30,5 @@ class None_(Anneal):
 class Step(Anneal):
     """Falls in equal stairs at the given shares of the window, to 0 at the last."""
 
+    at: Final[tuple[Percent, ...]]
     def __init__(self, at: Sequence[PercentLike]) -> None: ...

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from tostdsl.build.written import Written, one_statement, refuse, written
 from tostdsl.compile import windows
 from tostdsl.compile.calls import build
-from tostdsl.compile.lower import told
+from tostdsl.compile.lower import problems
 from tostdsl.compile.print import call_text
-from tostdsl.compile.strangers import problems
 from tostdsl.compile.values import Reader
 from tostdsl.diagnostics import Diagnostic, diagnose
 from tostdsl.plan.plan import Targets
@@ -19,6 +18,9 @@ from tostdsl.plan.spec import CheckSite, Kind, Spec
 from tostdsl.registry import KINDS
 from tostdsl.syntax import nodes as n
 from tostdsl.units import Duration, Moment, Unit
+
+NOWHERE = Targets()
+"""No targets of its own: all that there are."""
 
 Bound = tuple[str, Moment | Duration]
 """A word of a window (`until`) and its value."""
@@ -31,6 +33,10 @@ class Call(Written):
     registration; `TostError` carries what the compiler finds wrong with them, also what it would
     only warn of. What needs the rest of a recipe is checked there. Two are equal when a recipe
     would write them alike.
+
+    Arguments are attributes, given or default (`masks.Random(sparsity="90%").distribution`), calls
+    among them as such; one that is named as something here, as `of` is, is in `given` and `spec`.
+    Type checkers know those of each class, so of `recipe.mask` where `isinstance` told which it is.
     """
 
     __slots__ = ("_given", "_spec", "_targets", "_window")
@@ -40,7 +46,7 @@ class Call(Written):
     registered: ClassVar[type[Spec]]
 
     _spec: Spec
-    _given: frozenset[str]
+    _given: Mapping[str, Any]
     _window: tuple[Bound, ...]
     _targets: Targets
 
@@ -66,6 +72,16 @@ class Call(Written):
         return named(kind, name)(*first, **arguments)
 
     @classmethod
+    def named(cls, name: str) -> type[Self]:
+        """The class of a name of this kind (`Stage.named("ghost")`), third parties' as well.
+
+        `TostError` T201 where nothing is registered under it.
+        """
+        from tostdsl.build.classes import named
+
+        return named(cls.kind, name)  # type: ignore[return-value]
+
+    @classmethod
     def read(cls, text: str, kind: Kind | None = None) -> Self:
         """What a recipe's text says; `TostError` where it is wrong, or of another kind."""
         return lenient(kind or cls.kind, text, warned=False)  # type: ignore[return-value]
@@ -78,7 +94,7 @@ class Call(Written):
     @property
     def given(self) -> Mapping[str, Any]:
         """The arguments that were given, by name, in the order of the registration."""
-        return {k: v for k, v in self._spec.arguments().items() if k in self._given}
+        return dict(self._given)
 
     def replace(self, **arguments: Any) -> Self:
         """The same with other arguments; those that are not named stay, None leaves one out."""
@@ -86,7 +102,7 @@ class Call(Written):
         return type(self)(**kept)._placed(self._window, self._targets)
 
     def _fill(
-        self, spec: Spec, given: frozenset[str], window: tuple[Bound, ...], targets: Targets
+        self, spec: Spec, given: Mapping[str, Any], window: tuple[Bound, ...], targets: Targets
     ) -> None:
         values = {"_spec": spec, "_given": given, "_window": window, "_targets": targets}
         for slot, value in values.items():
@@ -100,6 +116,20 @@ class Call(Written):
     def call(self) -> str:
         """The call alone, as a recipe writes it: without window and targets."""
         return call_text(self._spec, given=self._given)
+
+    if not TYPE_CHECKING:  # else any name would do for a type checker; the stubs have each
+
+        def __getattr__(self, name: str) -> Any:
+            fields = type(self).registered.model_fields
+            if name in fields:
+                given = self._given
+                return given[name] if name in given else _default(getattr(self._spec, name))
+            known = ", ".join(fields) or "none"
+            said = f"{type(self).__name__!r} has no attribute {name!r}; its arguments: {known}"
+            raise AttributeError(said, name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.registered.model_fields]
 
     def __str__(self) -> str:
         words = [self.call, *(f"{word} {value}" for word, value in self._window)]
@@ -129,12 +159,45 @@ class Call(Written):
 
 def lenient(kind: Kind, text: str, *, warned: bool = True) -> Call:
     """What a recipe's text says; with `warned` what the compiler warns of is taken as it is."""
+    return _call(*_read(kind, text, warned))
+
+
+def _call(
+    spec: Spec, given: Mapping[str, Any], window: tuple[Bound, ...] = (), targets: Targets = NOWHERE
+) -> Call:
+    """A call of these parts."""
     from tostdsl.build.classes import class_of
 
-    spec, given, window, targets = _read(kind, text, warned)
     made = object.__new__(class_of(type(spec)))
     made._fill(spec, given, window, targets)
     return made
+
+
+def _given(spec: Spec, node: n.Call) -> dict[str, Any]:
+    """The arguments that a call gives, by name, in the order of the registration."""
+    said = {each.name.text if each.name else spec.positional: each.value for each in node.arguments}
+    return {
+        name: _said(getattr(spec, name), said[name])
+        for name in type(spec).model_fields
+        if name in said
+    }
+
+
+def _said(value: Any, node: n.Value) -> Any:
+    """A value as it was written: of a spec the call, with the arguments that this gives."""
+    match value, node:
+        case Spec(), n.Call():
+            return _call(value, _given(value, node))
+        case tuple(), n.ListValue():
+            return tuple(map(_said, value, node.items))
+    return value
+
+
+def _default(value: Any) -> Any:
+    """A default as it would be written."""
+    if isinstance(value, tuple):
+        return tuple(map(_default, value))
+    return lenient(value.kind, call_text(value)) if isinstance(value, Spec) else value
 
 
 def again(kind: Kind, text: str) -> Call:
@@ -149,8 +212,6 @@ def _module(kind: str) -> str:
 
 def _repr(value: Any) -> str:
     """A typed value as Python that gives it back."""
-    if isinstance(value, Spec):
-        return repr(Call.read(call_text(value), value.kind))
     if isinstance(value, Unit):
         return repr(str(value))
     if isinstance(value, tuple):
@@ -160,8 +221,8 @@ def _repr(value: Any) -> str:
 
 def _read(
     kind: Kind, text: str, warned: bool = False
-) -> tuple[Spec, frozenset[str], tuple[Bound, ...], Targets]:
-    """The spec of a text, the names of the arguments given, its window and its targets."""
+) -> tuple[Spec, dict[str, Any], tuple[Bound, ...], Targets]:
+    """The spec of a text, the arguments given, its window and its targets."""
     node = one_statement(text, n.Stage, f"one {kind.replace('data', 'data set')}")
     found: list[Diagnostic] = []
     reader = Reader({}, found)
@@ -173,8 +234,7 @@ def _read(
         chosen = (*node.targets.on, *node.targets.exclude)
         found += [diagnose("T410", value.span, name=kind) for value in chosen]
     if built is not None:
-        wrong = problems(built.spec, CheckSite())
-        reports = [told(each, type(built.spec), built.labels, built.call) for each in wrong]
+        reports = problems(built, CheckSite())
         found += [report for report in reports if report.severity == "error"]
     refuse([each for each in found if not warned or each.severity == "error"])
     assert built is not None
@@ -182,4 +242,4 @@ def _read(
     for bound in node.window:
         word = bound.word.text
         window.append((word, reader.read(bound.value, Duration if word == "for" else Moment, word)))
-    return built.spec, frozenset(built.labels), tuple(window), targets
+    return built.spec, _given(built.spec, built.call), tuple(window), targets

@@ -1,13 +1,19 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
 from collections.abc import Sequence
+from typing import Final
 
 from tostdsl.build.kinds import Augmentation, Data
 from tostdsl.build.likes import PercentLike
+from tostdsl.units import Percent
 
 class Cifar10(Data):
     """Ten classes of things, 50,000 training and 10,000 test colour images of 32 x 32."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -20,6 +26,10 @@ class Cifar10(Data):
 class Cifar100(Data):
     """A hundred classes of things, 50,000 training and 10,000 test colour images of 32 x 32."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -32,6 +42,10 @@ class Cifar100(Data):
 class Digits(Data):
     """Handwritten digits, 1797 gray images of 8 x 8, from scikit-learn; needs no download."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -44,6 +58,10 @@ class Digits(Data):
 class FashionMnist(Data):
     """Ten kinds of clothes, 60,000 training and 10,000 test gray images of 28 x 28."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -56,6 +74,12 @@ class FashionMnist(Data):
 class Imagefolder(Data):
     """A folder of images of your own: `train/<class>/*` and `test/<class>/*` (or `val`)."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
+    path: Final[str]
+    size: Final[int]
     def __init__(
         self,
         path: str,
@@ -70,6 +94,10 @@ class Imagefolder(Data):
 class Mnist(Data):
     """Handwritten digits, 60,000 training and 10,000 test gray images of 28 x 28."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -82,6 +110,12 @@ class Mnist(Data):
 class Python(Data):
     """A data set of your own: a function of a Python module that gives four arrays."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
+    function: Final[str]
+    kwargs: Final[tuple[str, ...]]
     def __init__(
         self,
         function: str,
@@ -96,6 +130,10 @@ class Python(Data):
 class Svhn(Data):
     """Digits of house numbers, 73,257 training and 26,032 test colour images of 32 x 32."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,
@@ -108,6 +146,10 @@ class Svhn(Data):
 class TinyImagenet(Data):
     """200 classes of ImageNet, 100,000 training and 10,000 test colour images of 64 x 64."""
 
+    batch: Final[int]
+    augment: Final[tuple[Augmentation, ...]]
+    validation: Final[Percent]
+    use: Final[Percent]
     def __init__(
         self,
         *,

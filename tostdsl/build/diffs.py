@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,8 +23,12 @@ class Diff(Comparison):
     """The `changes` that make one plan another, and `verdicts`: what they mean for its runs.
 
     `a` and `b` have the two plans. `same` tells whether these are equal, `differs` in what they
-    differ at most, `summary` says it in a sentence.
+    differ at most, `summary` says it in a sentence. It is true where the plans differ, as in
+    `if tostdsl.diff(a, b): ...`; where only texts do, it is false.
     """
+
+    def __bool__(self) -> bool:
+        return not self.same
 
     def to_frame(self) -> Any:
         """The changes as a pandas frame; `TostError` R830 without pandas."""
@@ -60,7 +65,10 @@ def _shown(value: str | None) -> str:
 
 
 def diff(a: Side, b: Side) -> Diff:
-    """What changes from `a` to `b`; `TostError` for a side that is not one plan."""
+    """What changes from `a` to `b`; `TostError` for a side that is not one plan.
+
+    `TypeError` for what is no side at all.
+    """
     return Diff(_side(a), _side(b))
 
 
@@ -72,4 +80,9 @@ def _side(given: Side) -> sides.Side:
             return sides.Side(given.name, given.plan(), (given.text,))
         case Run():
             return sides.Side(str(given.folder), given.plan)
-    return sides.side(str(given))
+        case str() | PathLike():
+            return sides.side(fspath(given))
+    raise TypeError(
+        "what is compared is a Recipe, a Plan, a Run, or the path of one as text or Path, "
+        f"not {type(given).__name__}"
+    )

@@ -1,13 +1,21 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
-from typing import Literal
+from typing import Final, Literal
 
 from tostdsl.build.kinds import Mask
 from tostdsl.build.likes import DurationLike, MomentLike, PatternLike, PercentLike
+from tostdsl.units import Duration, Moment, Pattern, Percent
 
 class Dynamic(Mask):
     """Moves the mask while the network trains: drops the smallest weights, grows as many others."""
 
+    sparsity: Final[Percent]
+    distribution: Final[Literal["uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]]
+    grow: Final[Literal["gradient", "random"]]
+    every: Final[Duration]
+    fraction: Final[Percent]
+    decay: Final[Literal["cosine", "linear", "constant"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -30,6 +38,12 @@ class Dynamic(Mask):
 class File(Mask):
     """A mask of your own, from a file: found elsewhere, or exported by `tost mask export`."""
 
+    path: Final[str]
+    sha256: Final[str | None]
+    carrier: Final[Literal["auto", "masks", "buffers", "parametrizations", "zeros", "list"]]
+    ones: Final[Literal["kept", "pruned"]]
+    outside: Final[Literal["refuse", "ignore"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         path: str,
@@ -44,6 +58,13 @@ class File(Mask):
 class Gradual(Mask):
     """Prunes the smallest weights bit by bit while the network trains, until `sparsity`."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    initial: Final[Percent]
+    every: Final[Duration]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -65,6 +86,16 @@ class Gradual(Mask):
 class Grasp(Mask):
     """Keeps the weights whose removal would most weaken the flow of gradients, before training."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    iterations: Final[int]
+    decay: Final[Literal["exponential", "linear"]]
+    per_class: Final[int]
+    temperature: Final[float]
+    statistics: Final[Literal["running", "batch"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -89,6 +120,15 @@ class Grasp(Mask):
 class Lottery(Mask):
     """Finds a lottery ticket: train, prune the smallest weights, rewind, and again."""
 
+    sparsity: Final[Percent]
+    rate: Final[Percent]
+    rewind: Final[Moment]
+    epochs: Final[int | None]
+    stages: Final[bool]
+    back: Final[Literal["weights", "rate"]]
+    resume: Final[Literal["start", "rewind"]]
+    optimizer: Final[Literal["fresh", "rewind"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -106,6 +146,11 @@ class Lottery(Mask):
 class Magnitude(Mask):
     """Keeps the weights that are largest in absolute value, before training."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -125,6 +170,9 @@ class Magnitude(Mask):
 class Nm(Mask):
     """Keeps the N largest of every M consecutive weights, such as two of four."""
 
+    pattern: Final[Pattern]
+    transposable: Final[bool]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         pattern: PatternLike,
@@ -136,6 +184,9 @@ class Nm(Mask):
 class Random(Mask):
     """Keeps weights drawn at random before training; looks at no weight and no data."""
 
+    sparsity: Final[Percent]
+    distribution: Final[Literal["uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -154,6 +205,8 @@ class Random(Mask):
 class Shuffle(Mask):
     """Another mask with its entries mixed at random: the control that tells what it knows."""
 
+    within: Final[Literal["layer", "network"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         of: Mask | str,
@@ -165,6 +218,16 @@ class Shuffle(Mask):
 class Snip(Mask):
     """Keeps the weights whose removal would change the loss most, before training."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    iterations: Final[int]
+    decay: Final[Literal["exponential", "linear"]]
+    per_class: Final[int]
+    statistics: Final[Literal["running", "batch"]]
+    regrow: Final[bool]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -189,6 +252,13 @@ class Snip(Mask):
 class Synflow(Mask):
     """Keeps the weights that carry most synaptic flow; looks at no data, and collapses no layer."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    iterations: Final[int]
+    decay: Final[Literal["exponential", "linear"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -210,6 +280,15 @@ class Synflow(Mask):
 class Taylor(Mask):
     """Keeps the weights whose removal would change the loss of single batches most."""
 
+    sparsity: Final[Percent]
+    distribution: Final[
+        Literal["global", "uniform", "uniform_plus", "er", "erk", "balanced", "smart_ratio"]
+    ]
+    iterations: Final[int]
+    decay: Final[Literal["exponential", "linear"]]
+    per_class: Final[int]
+    statistics: Final[Literal["running", "batch"]]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         *,
@@ -233,6 +312,8 @@ class Taylor(Mask):
 class Vnm(Mask):
     """Keeps four columns of every block of V outputs by M inputs, and two of the four in..."""
 
+    pattern: Final[Pattern]
+    allow: Final[Literal["nothing", "collapse"]]
     def __init__(
         self,
         pattern: PatternLike,

@@ -1,10 +1,11 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from tostdsl.build.kinds import Model
 from tostdsl.build.likes import FactorLike
+from tostdsl.units import Factor
 
 class Alexnet(Model):
     """torchvision's `alexnet`: AlexNet (Krizhevsky 2014)."""
@@ -14,6 +15,9 @@ class Alexnet(Model):
 class CifarResnet(Model):
     """The residual network for small images of any depth 6n + 2 (He et al. 2016, section 4.2)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
+    depth: Final[int]
     def __init__(
         self,
         depth: int = 20,
@@ -155,6 +159,8 @@ class Mnasnet1_3(Model):
 class Mobilenet(Model):
     """MobileNet (v1): 13 blocks of a depthwise 3x3 and a 1x1 convolution (Howard et al. 2017)."""
 
+    width: Final[Factor]
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(
         self,
         *,
@@ -165,21 +171,26 @@ class Mobilenet(Model):
 class MobilenetV2(Model):
     """MobileNetV2: 17 inverted residual blocks with 16 to 320 channels (Sandler et al. 2018)."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "imagenet") -> None: ...
 
 class MobilenetV3Large(Model):
     """MobileNetV3-Large: 15 inverted residual blocks with 16 to 160 channels (Howard et al..."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "imagenet") -> None: ...
 
 class MobilenetV3Small(Model):
     """MobileNetV3-Small: 11 inverted residual blocks with 16 to 96 channels (Howard et al..."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "imagenet") -> None: ...
 
 class Python(Model):
     """A network of your own: a function, or a class, of a Python module."""
 
+    function: Final[str]
+    kwargs: Final[tuple[str, ...]]
     def __init__(self, function: str, *, kwargs: Sequence[str] = ()) -> None: ...
 
 class RegnetX16gf(Model):
@@ -260,6 +271,7 @@ class RegnetY8gf(Model):
 class Resnet101(Model):
     """ResNet-101: stages of 3, 4, 23, 3 bottleneck blocks, 256 to 2048 channels (He et al..."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "cifar") -> None: ...
 
 class Resnet104(Model):
@@ -270,6 +282,8 @@ class Resnet104(Model):
 class Resnet110(Model):
     """`cifar_resnet(depth=110)`: 18 blocks a stage, 1.7 million weights (He et al. 2016)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
     def __init__(
         self,
         *,
@@ -280,16 +294,20 @@ class Resnet110(Model):
 class Resnet152(Model):
     """ResNet-152: stages of 3, 8, 36, 3 bottleneck blocks, 256 to 2048 channels (He et al..."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "cifar") -> None: ...
 
 class Resnet18(Model):
     """ResNet-18: stages of 2, 2, 2, 2 basic blocks with 64 to 512 channels (He et al. 2016)."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "cifar") -> None: ...
 
 class Resnet20(Model):
     """`cifar_resnet(depth=20)`: three blocks a stage, 0.27 million weights (He et al. 2016)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
     def __init__(
         self,
         *,
@@ -300,6 +318,8 @@ class Resnet20(Model):
 class Resnet32(Model):
     """`cifar_resnet(depth=32)`: five blocks a stage, 0.46 million weights (He et al. 2016)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
     def __init__(
         self,
         *,
@@ -310,11 +330,14 @@ class Resnet32(Model):
 class Resnet34(Model):
     """ResNet-34: stages of 3, 4, 6, 3 basic blocks with 64 to 512 channels (He et al. 2016)."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "cifar") -> None: ...
 
 class Resnet44(Model):
     """`cifar_resnet(depth=44)`: seven blocks a stage, 0.66 million weights (He et al. 2016)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
     def __init__(
         self,
         *,
@@ -325,11 +348,14 @@ class Resnet44(Model):
 class Resnet50(Model):
     """ResNet-50: stages of 3, 4, 6, 3 bottleneck blocks, 256 to 2048 channels (He et al. 2016)."""
 
+    stem: Final[Literal["cifar", "imagenet"]]
     def __init__(self, *, stem: Literal["cifar", "imagenet"] = "cifar") -> None: ...
 
 class Resnet56(Model):
     """`cifar_resnet(depth=56)`: nine blocks a stage, 0.85 million weights (He et al. 2016)."""
 
+    width: Final[Factor]
+    shortcut: Final[Literal["projection", "pad"]]
     def __init__(
         self,
         *,
@@ -415,6 +441,8 @@ class SwinV2T(Model):
 class Vgg11(Model):
     """VGG-11: stages of 1, 1, 2, 2, 2 convolutions (Simonyan & Zisserman 2015), for small..."""
 
+    head: Final[Literal["cifar", "imagenet"]]
+    norm: Final[Literal["batch", "none"]]
     def __init__(
         self,
         *,
@@ -430,6 +458,8 @@ class Vgg11Bn(Model):
 class Vgg13(Model):
     """VGG-13: stages of 2, 2, 2, 2, 2 convolutions (Simonyan & Zisserman 2015), for small..."""
 
+    head: Final[Literal["cifar", "imagenet"]]
+    norm: Final[Literal["batch", "none"]]
     def __init__(
         self,
         *,
@@ -445,6 +475,8 @@ class Vgg13Bn(Model):
 class Vgg16(Model):
     """VGG-16: stages of 2, 2, 3, 3, 3 convolutions (Simonyan & Zisserman 2015), for small..."""
 
+    head: Final[Literal["cifar", "imagenet"]]
+    norm: Final[Literal["batch", "none"]]
     def __init__(
         self,
         *,
@@ -460,6 +492,8 @@ class Vgg16Bn(Model):
 class Vgg19(Model):
     """VGG-19: stages of 2, 2, 4, 4, 4 convolutions (Simonyan & Zisserman 2015), for small..."""
 
+    head: Final[Literal["cifar", "imagenet"]]
+    norm: Final[Literal["batch", "none"]]
     def __init__(
         self,
         *,

@@ -1,10 +1,17 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
+from typing import Final
+
 from tostdsl.build.kinds import Optimizer
 
 class Adam(Optimizer):
     """Adam: steps scaled by running means of gradients and their squares (Kingma & Ba 2015)."""
 
+    lr: Final[float]
+    beta1: Final[float]
+    beta2: Final[float]
+    eps: Final[float]
+    weight_decay: Final[float]
     def __init__(
         self,
         *,
@@ -18,6 +25,11 @@ class Adam(Optimizer):
 class Adamw(Optimizer):
     """Adam with the weight decay decoupled from the gradient (Loshchilov & Hutter 2019)."""
 
+    lr: Final[float]
+    beta1: Final[float]
+    beta2: Final[float]
+    eps: Final[float]
+    weight_decay: Final[float]
     def __init__(
         self,
         *,
@@ -31,6 +43,10 @@ class Adamw(Optimizer):
 class Sgd(Optimizer):
     """Stochastic gradient descent with momentum."""
 
+    lr: Final[float]
+    momentum: Final[float]
+    weight_decay: Final[float]
+    nesterov: Final[bool]
     def __init__(
         self,
         *,

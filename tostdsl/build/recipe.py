@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, cast
 from tostdsl.build.calls import lenient
 from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
 from tostdsl.build.likes import DurationLike
-from tostdsl.build.slots import Options, Parts, expectation, plain_name, slot, statement_text
-from tostdsl.build.written import typed
+from tostdsl.build.slots import (
+    Options,
+    Parts,
+    expectation,
+    plain_name,
+    setting,
+    slot,
+    statement_text,
+)
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.expects import expect_text
 from tostdsl.compile.print import call_text, mask_line, stage_line, string_text
@@ -26,6 +33,9 @@ from tostdsl.units import Duration
 if TYPE_CHECKING:
     from tostdsl.build.diffs import Diff, Side
     from tostdsl.build.runs import Run
+
+
+_SAVED = "save it as a file: `tost.plans(PATH)` gives each plan of it, with its values"
 
 
 class Recipe:
@@ -121,9 +131,9 @@ class Recipe:
             "mask": None if mask is None else slot(Mask, mask),
             "optimizer": None if optimizer is None else slot(Optimizer, optimizer),
             "schedule": None if schedule is None else slot(Schedule, schedule),
-            "train": typed(train, Duration, "train"),
-            "seed": typed(seed, int, "seed"),
-            "precision": typed(precision, Precision, "precision"),
+            "train": setting("train", train, Duration),
+            "seed": setting("seed", seed, int),
+            "precision": setting("precision", precision, Precision),
             "stages": tuple(slot(Stage, stage) for stage in several),
             "expect": tuple(map(expectation, wanted)),
         }
@@ -156,22 +166,27 @@ class Recipe:
     ) -> Self:
         """The recipe of a text, with params and what it extends resolved; `TostError` for mistakes.
 
-        What it extends is looked for in the current folder. One with sweeps is refused.
+        What it extends is looked for in the current folder. One with sweeps is refused (R831).
         """
         source = Source("recipe.tost", text)
-        return cls._of(compile_source(source, Path("recipe.tost"), sets, seed))
+        made = compile_source(source, Path("recipe.tost"), sets, seed)
+        return cls._of(made, made.only("the text", _SAVED))
 
     @classmethod
     def load(
         cls, path: str | Path, sets: Mapping[str, str] | None = None, seed: int | None = None
     ) -> Self:
-        """The recipe of a file, with params and what it extends resolved, to go on from."""
-        return cls._of(compile_file(Path(path), sets, seed))
+        """The recipe of a file, with params and what it extends resolved, to go on from.
+
+        One with sweeps is refused (R831): `tostdsl.plans` has its plans, and `of` makes recipes of
+        those.
+        """
+        made = compile_file(Path(path), sets, seed)
+        return cls._of(made, made.only(path))
 
     @classmethod
-    def _of(cls, made: Compiled) -> Self:
+    def _of(cls, made: Compiled, plan: Plan) -> Self:
         """The recipe of what was compiled, as it is written there."""
-        plan = only(made)
         recipe, lowered = made.variants[0].recipe, made.variants[0].lowered
         parts: dict[str, Any] = {
             word: lenient(cast("Kind", word), statement_text(node, recipe.params))
@@ -244,7 +259,7 @@ class Recipe:
 
     def plan(self) -> Plan:
         """Everything resolved, with a fingerprint; `TostError` with every mistake there is."""
-        return only(self._compiled())
+        return self._compiled().only(self._file)
 
     def check(self) -> tuple[Diagnostic, ...]:
         """All that the compiler has to say: errors, warnings and notes; empty where it is fine."""
@@ -329,10 +344,3 @@ class Recipe:
 def _again(parts: dict[str, Any]) -> Recipe:
     """A recipe from its parts, as pickle wants it."""
     return Recipe(**parts)
-
-
-def only(made: Compiled) -> Plan:
-    """The one plan of what was compiled; `TostError` for mistakes, `ValueError` for a sweep."""
-    if len(made.plans) != 1:
-        raise ValueError(f"the recipe stands for {len(made.plans)} plans; use compile_file")
-    return made.plans[0]

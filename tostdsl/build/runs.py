@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tostdsl import api
 from tostdsl.build.frames import flat, frame
-from tostdsl.build.recipe import Recipe, only
+from tostdsl.build.recipe import Recipe
 from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.html import table
@@ -30,7 +30,8 @@ CERTIFICATE = "certificate.json"
 class Run:
     """A run as its folder tells it; nothing of it is loaded before it is asked for.
 
-    `summary` and what comes from it need a run that came to its end (`TostError` R412 otherwise);
+    `summary`, what comes from it and the `certificate` need a run that came to its end (`TostError`
+    R412 otherwise);
     `plan` and `metrics` can be read while it is still at work.
     """
 
@@ -45,12 +46,14 @@ class Run:
     def summary(self) -> Mapping[str, Any]:
         """The figures of `result.json`, by their names there."""
         if not (self.folder / RESULT).is_file():
-            raise TostError.of("R412", path=self.folder, reason=f"it is {self.state}")
+            raise self._unended()
         return self._json(RESULT)
 
     @cached_property
     def certificate(self) -> Mapping[str, Any]:
         """Every check that the run made of itself, and checksums of what it wrote."""
+        if self.state != "finished" and not (self.folder / CERTIFICATE).is_file():
+            raise self._unended()
         return self._json(CERTIFICATE)
 
     @property
@@ -105,9 +108,14 @@ class Run:
 
     def _figure(self, name: str) -> Any:
         if name not in self.summary:  # it ended before it was measured
-            reason = str(self.summary.get("reason", f"it is {self.state}"))
-            raise TostError.of("R412", path=self.folder, reason=reason)
+            raise self._unended()
         return self.summary[name]
+
+    def _unended(self) -> TostError:
+        """The error of what only a run that came to its end has, with why it did not."""
+        said = self.summary if (self.folder / RESULT).is_file() else {}
+        reason = str(said.get("reason", f"it is {self.state}"))
+        return TostError.of("R412", path=self.folder, reason=reason)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -158,7 +166,7 @@ def run(
     """Train a recipe, a plan or the file at a path, and give the run in its folder.
 
     Args:
-        recipe: What to train; one that stands for several plans is refused.
+        recipe: What to train; one that stands for several plans is refused (R831).
         out: The run folder, new or empty; None for one below `runs/`.
         smoke: Rehearse: cross every phase and segment in seconds.
         device: Where to compute.
@@ -205,7 +213,7 @@ def _what(recipe: Recipe | Plan | str | Path) -> tuple[Plan, list[Any], Mapping[
     if isinstance(recipe, Recipe):
         return recipe.plan(), [recipe.source], {"params": {}, "seed": None}
     made = api.compile_file(Path(recipe))
-    plan = only(made)
+    plan = made.only(recipe)
     assert made.recipe is not None
     sources = made.recipe.sources if made.plan_file is None else []
     return plan, sources, api.given(made.recipe, plan_file=made.plan_file)

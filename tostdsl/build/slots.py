@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
 from tostdsl.build.calls import Call
 from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
 from tostdsl.build.likes import DurationLike
-from tostdsl.build.written import one_statement
+from tostdsl.build.written import NAME, one_statement, refuse, typed
+from tostdsl.compile.compiler import compile_source
 from tostdsl.compile.print import call_text
 from tostdsl.compile.recipe import ParamValue
 from tostdsl.plan.plan import Precision
 from tostdsl.plan.spec import Spec
+from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.pieces import flat_statement
 
@@ -80,9 +82,23 @@ def plain_name(name: str) -> str:
 
 
 def expectation(text: str) -> str:
-    """An expectation as a recipe writes it, less its first word."""
+    """An expectation as a recipe writes it, less its first word; `TostError` for a wrong one."""
     said = one_statement(f"expect {text}", n.Expect, "one expectation")
+    sound(f"expect {text}")
     return "".join(flat_statement(said)).removeprefix("expect ")
+
+
+def setting(word: str, value: object, want: Any) -> Any:
+    """The value of a setting (`seed`), as the compiler takes it; `TostError` for a wrong one."""
+    read = typed(value, want, word)
+    sound(f"{word} for {read}" if word == "train" else f"{word} {read}")
+    return read
+
+
+def sound(statement: str) -> None:
+    """Refuse a statement in which the compiler finds mistakes, whatever the recipe around it is."""
+    found = compile_source(Source(NAME, statement)).errors
+    refuse([each for each in found if each.code != "T208"])  # that the rest is not there
 
 
 def statement_text(node: n.Slot | n.Setting | n.Stage, params: Mapping[str, ParamValue]) -> str:

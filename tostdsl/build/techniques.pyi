@@ -1,13 +1,22 @@
 # Written by `python -m tostdsl.build.stubs`, from what is registered.
 
-from typing import Literal
+from typing import Final, Literal
 
 from tostdsl.build.kinds import Anneal, Stage
 from tostdsl.build.likes import FactorLike, PercentLike, RampLike
+from tostdsl.units import Factor, Percent, Ramp
 
 class Ghost(Stage):
     """Ghost neurons: soft activations, extra neurons, or both, at work for a part of training."""
 
+    activation: Final[Literal["swish", "pswish", "mish", "gelu", "elu", "softplus", "lisht"] | None]
+    width: Final[Factor | None]
+    beta: Final[float | Ramp]
+    form: Final[Literal["blend", "sharpen"]]
+    density: Final[Percent]
+    anneal: Final[Anneal]
+    keep: Final[bool]
+    recalibrate: Final[bool]
     def __init__(
         self,
         *,
@@ -33,6 +42,18 @@ class Ghost(Stage):
 class Init(Stage):
     """Rescales initial weights for the mask, by one of four laws."""
 
+    rescale: Final[Literal["fanin_masked", "layer_density", "learned", "isometry"]]
+    base: Final[Literal["keep", "kaiming", "orthogonal"]]
+    mode: Final[Literal["fan_in", "fan_out", "average"] | None]
+    behind_norm: Final[Literal["relative", "full"] | None]
+    iterations: Final[int | None]
+    lr: Final[float | None]
+    eta: Final[float | None]
+    gamma: Final[float | None]
+    normalise: Final[bool | None]
+    clip: Final[float | None]
+    floor: Final[float | None]
+    tolerance: Final[float | None]
     def __init__(
         self,
         *,
@@ -53,6 +74,10 @@ class Init(Stage):
 class Labels(Stage):
     """Label smoothing, and images mixed together with their labels."""
 
+    smoothing: Final[float | Ramp | None]
+    spread: Final[Literal["others", "all"]]
+    mixup: Final[float | None]
+    cutmix: Final[float | None]
     def __init__(
         self,
         *,
@@ -65,6 +90,14 @@ class Labels(Stage):
 class Skip(Stage):
     """Ghost skips: temporary connections around layers, or blocks, that an activation follows."""
 
+    form: Final[Literal["convex", "normalised", "add"]]
+    span: Final[Literal["layer", "block"]]
+    projection: Final[Literal["auto", "identity", "conv"]]
+    alpha: Final[float]
+    fill: Final[Literal["constant", "kaiming"]]
+    anneal: Final[Anneal]
+    keep: Final[bool]
+    recalibrate: Final[bool]
     def __init__(
         self,
         *,

@@ -169,17 +169,17 @@ def _runs(alike: Sequence[Comparison]) -> str:
 def markdown_lines(group: Sequence[Comparison]) -> Iterator[str]:
     """The same for a pull request: a table of changes, the timelines, a list of verdicts."""
     first = group[0]
-    yield f"### {_code(first.a.name)} {ARROW} {_code(first.b.name)}"
+    yield f"### {coded(first.a.name)} {ARROW} {coded(first.b.name)}"
     for alike in _alike(group):
         yield ""
         if len(group) > 1:
-            yield f"{_escaped(_runs(alike).removeprefix('-- '))}:"
+            yield f"{escaped(_runs(alike).removeprefix('-- '))}:"
             yield ""
         yield from _markdown(alike[0])
 
 
 def _markdown(comparison: Comparison) -> Iterator[str]:
-    yield f"{_escaped(comparison.summary)}."
+    yield f"{escaped(comparison.summary)}."
     if comparison.same:
         return
     yield from ("", "| kind | value | a | b |", "| --- | --- | --- | --- |")
@@ -187,7 +187,7 @@ def _markdown(comparison: Comparison) -> Iterator[str]:
         for change in comparison.changes:
             if change.kind == kind:
                 cells = (change.path, *values(change))
-                shown = ("" if each is None else _code(each, cell=True) for each in cells)
+                shown = ("" if each is None else coded(each, cell=True) for each in cells)
                 yield f"| {words} | {' | '.join(shown)} |"
     drawn = timelines(comparison, MARKDOWN_WIDTH)
     if drawn:
@@ -197,7 +197,7 @@ def _markdown(comparison: Comparison) -> Iterator[str]:
         yield f"- {verdict.question} **{verdict.answer}**: {printable(verdict.why)}"
 
 
-def _code(text: str, cell: bool = False) -> str:
+def coded(text: str, cell: bool = False) -> str:
     """A text as code, whatever is in it; a cell of a table ends at every bar."""
     text = printable(text)
     if cell:
@@ -207,5 +207,6 @@ def _code(text: str, cell: bool = False) -> str:
     return f"`` {text} ``" if "``" not in text else f"```` {text} ````"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text in which nothing is taken for markdown's own, or for HTML."""
     return text.replace("<", "&lt;").replace("|", "\\|")

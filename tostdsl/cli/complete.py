@@ -39,8 +39,19 @@ def recipes_and_plans(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return _items(((name, None) for name in _entries(incomplete, (".tost", ".json"))), incomplete)
 
 
-def _entries(incomplete: str, endings: tuple[str, ...] = (".tost",)) -> list[str]:
-    """What lies in the folder being typed; one folder alone is entered, as there is no choice."""
+def comparables(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Recipe files, files that may be saved plans, and folders; one that holds a run is a word."""
+    known = _entries(incomplete, (".tost", ".json"), runs=True)
+    return _items(((name, None) for name in known), incomplete)
+
+
+def _entries(
+    incomplete: str, endings: tuple[str, ...] = (".tost",), runs: bool = False
+) -> list[str]:
+    """What lies in the folder being typed; one folder alone is entered, as there is no choice.
+
+    With `runs` it is not where it holds a run, which may be meant itself.
+    """
     folder, start = os.path.split(incomplete)
     found = []
     try:
@@ -57,7 +68,11 @@ def _entries(incomplete: str, endings: tuple[str, ...] = (".tost",)) -> list[str
     except OSError:
         return []
     if len(found) == 1 and found[0].endswith(os.sep):
-        return _entries(found[0], endings) or found
+        from tostdsl.plan.marker import holds_run
+
+        if runs and holds_run(Path(found[0]).expanduser()):
+            return found
+        return _entries(found[0], endings, runs) or found
     return sorted(found)
 
 
@@ -146,6 +161,7 @@ def kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
 def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Everything that `tost explain` knows."""
     from tostdsl import registry
+    from tostdsl.cli.main import COMMANDS
     from tostdsl.compile.describe import summary
     from tostdsl.compile.language import LANGUAGE
     from tostdsl.compile.terms import TERMS
@@ -158,6 +174,8 @@ def names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
         if word.isidentifier()
     }
     known |= {cls.name: summary(cls) for cls in registry.everything()}
+    for command, help in COMMANDS.items():
+        known.setdefault(command, help)
     codes = {code: entry.message for code, entry in CATALOGUE.items()} if incomplete else {}
     return _items(sorted({**known, **codes}.items()), incomplete)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tostdsl.cli.complete import recipes
-from tostdsl.cli.files import PIPED, STDIN, compiled, recipe_files
+from tostdsl.cli.complete import comparables
+from tostdsl.cli.files import PIPED, STDIN, compiled
 from tostdsl.cli.report import (
     Named,
     seed_option,
@@ -30,7 +29,7 @@ TROUBLE = 2
 
 
 @click.command("diff")
-@click.argument("paths", nargs=-1, required=True, type=Named(), shell_complete=recipes)
+@click.argument("paths", nargs=-1, required=True, type=Named(), shell_complete=comparables)
 @set_option
 @set_file_option
 @seed_option
@@ -62,7 +61,8 @@ def command(
     them, each compared with what it was. Options that set values hold for the recipes on both
     sides. Sweeps over the same values are compared run by run.
 
-    Exits with 0 when the plans are the same, 1 when they differ, 2 for trouble.
+    Exits with 0 when the plans are the same, 1 when they differ (with --against also where a recipe
+    is new, gone, renamed, or had mistakes), 2 for trouble.
     """
     from tostdsl.cli.gitdiff import drive
 
@@ -77,34 +77,24 @@ def command(
         raise click.UsageError("standard input can be one of the two only")
     if against is not None and STDIN in paths:
         raise click.UsageError("standard input has no past")
-    pairs = [paths] if against is None else list(recipe_files(paths))
-    sound, found = True, []
-    for pair in pairs:
-        try:
-            if isinstance(pair, Diagnostic):
-                raise TostError([pair])
-            words = _words(pair, against)
-            found.append(_compared(words, sets, seed, set_file))
-        except (click.ClickException, OSError):
-            raise
-        except TostError as error:
-            show(error.diagnostics)
-            sound = False
-        except Exception as error:  # 1 would say that they differ
-            show(unexpected(error))
-            sound = False
     form = "json" if as_json else form
-    if found:
-        _print(found, form, several=len(pairs) > 1)
-    if not sound:
+    if against is not None:
+        from tostdsl.cli.against import run
+        from tostdsl.compare.sides import sides
+
+        return run(against, paths, lambda word: sides(word, sets, seed, set_file), form)
+    try:
+        found = _compared((str(paths[0]), str(paths[1])), sets, seed, set_file)
+    except (click.ClickException, OSError):
+        raise
+    except TostError as error:
+        show(error.diagnostics)
         return TROUBLE
-    return int(any(not each.same for group in found for each in group))
-
-
-def _words(pair: Path | tuple[Path, ...], against: str | None) -> tuple[str, str]:
-    if isinstance(pair, Path):
-        return f"git:{against}:{pair}", str(pair)
-    return str(pair[0]), str(pair[1])
+    except Exception as error:  # 1 would say that they differ
+        show(unexpected(error))
+        return TROUBLE
+    _print(found, form)
+    return int(any(not each.same for each in found))
 
 
 def _compared(
@@ -130,18 +120,14 @@ def _compared(
     return comparisons(*made)
 
 
-def _print(found: Sequence[tuple[Comparison, ...]], form: str, several: bool) -> None:
+def _print(group: tuple[Comparison, ...], form: str) -> None:
     from tostdsl.cli.compared import Paint, markdown_lines, text_lines
     from tostdsl.diagnostics.render import terminal_width, wants_colour
 
     if form == "json":
-        content = [each.to_json() for group in found for each in group]
-        shown = content[0] if len(content) == 1 and not several else content
-        click.echo(json.dumps(shown, indent=2))
+        content = [each.to_json() for each in group]
+        click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
         return
     width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))
-
-    def lines(group: tuple[Comparison, ...]) -> Iterator[str]:
-        return markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
-
-    click.echo("\n\n".join("\n".join(lines(group)) for group in found), color=True)
+    lines = markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
+    click.echo("\n".join(lines), color=True)

@@ -28,7 +28,7 @@ MAX_MEANT = 6
     "names", nargs=-1, required=True, metavar="NAME|CODE...", shell_complete=complete.names
 )
 def command(names: tuple[str, ...]) -> int:
-    """Explain a name, a word of the language, or what a message's code means.
+    """Explain a name, a word of the language, a command, or what a message's code means.
 
     What several kinds share, such as `linear`, is explained for each.
     """
@@ -37,7 +37,7 @@ def command(names: tuple[str, ...]) -> int:
     unknown: list[Diagnostic] = []
     for name in names:
         found = _code(name.upper(), width) or [*_words(name, width), *_name(name, width)]
-        found = found or _said(name, width) or _preset(name.lower())
+        found = [*(found or _said(name, width) or _preset(name.lower())), *_command(name.lower())]
         blocks += found
         if not found:
             unknown.append(_unknown(name))
@@ -113,6 +113,23 @@ def _preset(name: str) -> list[list[str]]:
     return [[*lines, "", f"    tost new --preset {name}"]]
 
 
+def _commands() -> dict[str, str]:
+    """What each command does, and each that stands behind another one."""
+    from tostdsl.cli.main import COMMANDS
+    from tostdsl.cli.mask import SUBCOMMANDS
+
+    return {**COMMANDS, **{f"mask {name}": words for name, words in SUBCOMMANDS.items()}}
+
+
+def _command(name: str) -> list[list[str]]:
+    """The commands of a name, such as `export` of `tost mask export`."""
+    return [
+        [_heading(f"{whole} (command)"), "", words, "", f"    tost {whole} --help"]
+        for whole, words in _commands().items()
+        if name in (whole, whole.split()[-1])
+    ]
+
+
 def _heading(text: str) -> str:
     plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
     return text if plain else click.style(text, bold=True)
@@ -179,6 +196,7 @@ def _unknown(name: str) -> Diagnostic:
             return diagnose("T201", kind="name", name=name, help=help)
     known = {cls.name for cls in registry.everything()}
     known |= {word for entry in (*LANGUAGE, *TERMS) for word in entry.names}
+    known |= {whole.split()[-1] for whole in _commands()}
     starts = sorted(each for each in known if each.startswith(name.lower()) and len(name) > 2)
     if starts:
         listed = [f"`{each}`" for each in starts[:MAX_MEANT]]

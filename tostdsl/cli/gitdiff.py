@@ -7,6 +7,9 @@ not the revisions that they are from.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +26,17 @@ def drive(words: list[str]) -> int:
     """Print the change of one file as git asks for it; gives the exit status.
 
     Words are `path old-file old-hex old-mode new-file new-hex new-mode`, for a file renamed also
-    its new path and the lines that say so, for one not merged the path alone.
+    its new path and the lines that say so, for one not merged the path alone. Whoever reads may go
+    away (`git diff | head`): git takes any other status than 0 for a driver that died.
     """
+    try:
+        return _drive(words)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _drive(words: list[str]) -> int:
     if len(words) == 1:
         say(f"* unmerged: {words[0]}")
         return 0
@@ -32,7 +44,9 @@ def drive(words: list[str]) -> int:
         raise click.UsageError("`--git` is called by git, with 1, 7 or 9 words")
     path, old, old_hex, old_mode, new, new_hex, new_mode = words[:7]
     moved, lines = (words[7], words[8].splitlines()) if len(words) == 9 else (path, [])
-    a, b = _End(f"a/{path}", Path(path), Path(old)), _End(f"b/{moved}", Path(moved), Path(new))
+    above = _above([(path, old, old_hex), (moved, new, new_hex)])
+    a = _End(f"a/{path}", above / path, Path(old))
+    b = _End(f"b/{moved}", above / moved, Path(new))
     say(f"diff --git {a.name} {b.name}")
     if old == NOTHING or new == NOTHING:
         say(f"new file mode {new_mode}" if old == NOTHING else f"deleted file mode {old_mode}")
@@ -45,6 +59,39 @@ def drive(words: list[str]) -> int:
         say(f"index {_short(old_hex)}..{_short(new_hex)}")
     _body(a, b)
     return 0
+
+
+def _above(ends: list[tuple[str, str, str]]) -> Path:
+    """The folder that paths start from: the top of the repository, or where git was called.
+
+    The second is so under `git diff --relative`, of which git tells a driver nothing. Ends are
+    path, file and hash; a file of the working tree has its whole path.
+    """
+    top, below = Path(), Path(os.environ.get("GIT_PREFIX", ""))
+    if top == below:
+        return top
+    for path, file, _ in ends:
+        if Path(file) in (top / path, below / path):
+            return top if Path(file) == top / path else below
+    there = [
+        above for above in (top, below) if any((above / path).is_file() for path, _, _ in ends)
+    ]
+    if len(there) != 1:  # two texts of the past, and files of the name in both
+        there = [
+            above
+            for above in (top, below)
+            if any(_hash(above / path) == digest for path, _, digest in ends)
+        ]
+    return there[0] if len(there) == 1 else top
+
+
+def _hash(path: Path) -> str:
+    """The name that git has for a file's content, where it stores it as it is."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return ""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _short(digest: str) -> str:

@@ -6,6 +6,7 @@ import gc
 import importlib
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tostdsl.cli.files import compiled, write_text
+from tostdsl.cli.files import STDIN, compiled, write_text
 from tostdsl.cli.report import (
     Named,
     code_option,
@@ -118,6 +119,8 @@ def command(
     code = status(made.diagnostics)
     if code:
         return code
+    if picture is not None and len(made.variants) > 1:
+        raise click.UsageError(_of_several(recipe, len(made.variants)))
     from tostdsl.plan.code import refuse_code
 
     refuse_code(made.plans, allow_code, data=not fake_data)
@@ -151,10 +154,18 @@ def _run(folder: Path, allow_code: bool) -> Checkup:
         raise click.exceptions.Exit(status(error.diagnostics)) from None
 
 
+def _of_several(recipe: Path, count: int) -> str:
+    """Why a sweep is not drawn, and how one of its runs is."""
+    stem = "plan" if recipe == STDIN else recipe.stem
+    save = shlex.join(["tost", "plan", str(recipe), "-o", f"{stem}.json"])
+    return (
+        f"`--picture` draws one mask, and this sweep has {count} runs: `{save}` saves a plan for "
+        f"each, and `tost mask` takes one, such as `{stem}-001.json`"
+    )
+
+
 def _told(found: Sequence[tuple[str, Checkup]], form: str, picture: Path | None) -> int:
     """Print what was found, a report a run of a sweep; gives the exit status."""
-    if picture is not None and len(found) > 1:
-        raise click.UsageError("`--picture` draws one mask: choose a run of the sweep with `--set`")
     if picture is not None and not found[0][1].found:
         raise click.UsageError("`--picture` has nothing to draw: training finds this mask")
     if form == "json":

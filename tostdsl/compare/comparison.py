@@ -72,6 +72,10 @@ class Comparison:
         a, b = self.programs
         return (a.steps, b.steps) if a and b and a.steps != b.steps else None
 
+    def __repr__(self) -> str:
+        """In a line, for a prompt; the plans themselves are long."""
+        return f"<{type(self).__name__} of {self.a.name} and {self.b.name}: {self.summary}>"
+
     def to_json(self) -> dict[str, Any]:
         """A plain form for programs.
 

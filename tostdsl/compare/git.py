@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tostdsl.compile.load import MAX_BYTES
@@ -31,6 +34,15 @@ def spelled(given: str) -> tuple[str, str] | None:
             rev, path = rest[:at], rest[at + 1 :]
             return (rev, path) if rev and path else None
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What git says of the files that a revision has and the working tree has not."""
+
+    gone: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """By a file's path now, its path then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,47 @@ class Revision:
         if not whole.is_relative_to(self.top):
             raise Unknown("it lies outside of the repository")
         return whole.relative_to(self.top).as_posix()
+
+    def files(self) -> frozenset[str]:
+        """The paths of all files of the revision; `Unknown` where git cannot list them."""
+        listed = _asked(self.top, "ls-tree", "-r", "-z", "--name-only", "--full-tree", self.tree)
+        if listed is None:
+            raise Unknown("git cannot list the files of that revision")
+        return frozenset(map(os.fsdecode, filter(None, listed.split(b"\0"))))
+
+    def moved(self, files: Iterable[str], patterns: Iterable[str]) -> Moved:
+        """Which files are gone or renamed since, by git's own detection; `Unknown` where it fails.
+
+        `patterns`, as git spells them, are of all that matters. `files` of the working tree, and
+        whatever is not ignored, count as if they had been added; nothing is written into the
+        repository.
+        """
+        index = _asked(self.top, "rev-parse", "--git-path", "index")
+        listing = ("ls-files", "--others", "--exclude-standard", "-z", "--", *patterns)
+        new = map(os.fsdecode, (_asked(self.top, *listing) or b"").split(b"\0"))
+        names = sorted(name for name in {*files, *new} if _addable(self.top / name))
+        with tempfile.TemporaryDirectory(prefix="tost-") as folder:
+            copy = Path(folder, "index")
+            if index is not None and (self.top / os.fsdecode(index)).is_file():
+                shutil.copyfile(self.top / os.fsdecode(index), copy)
+            settings = ("-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")
+            given = b"".join(os.fsencode(name) + b"\0" for name in names)
+            adding = ("update-index", "--add", "--replace", "--info-only", "-z", "--stdin")
+            added = _asked(self.top, *settings, *adding, index=copy, given=given)
+            telling = ("diff", "--name-status", "-z", "-M", "--no-ext-diff", "--no-relative")
+            told = _asked(self.top, *settings, *telling, self.tree, "--", *patterns, index=copy)
+        if added is None or told is None:
+            raise Unknown("git cannot tell what changed since that revision")
+        words = iter(os.fsdecode(told).split("\0"))
+        gone, renamed = set(), {}
+        for status in words:
+            if status[:1] == "R":
+                before, now = next(words), next(words)
+                renamed[now] = before
+            elif status:
+                path = next(words)
+                gone |= {path} if status == "D" else set()
+        return Moved(frozenset(gone), renamed)
 
     def read(self, inner: str) -> bytes:
         """At most one byte more of a file than a recipe may have; `Unknown` where it is none.
@@ -102,16 +155,29 @@ def _there(folder: Path) -> Path:
     return next((each for each in (whole, *whole.parents) if each.is_dir()), whole)
 
 
+def _addable(path: Path) -> bool:
+    """Whether git could add it: no folder, no pipe, nothing that cannot be read."""
+    return path.is_symlink() or (path.is_file() and os.access(path, os.R_OK))
+
+
 def joined(inner: str, wanted: str) -> str:
     """What a file of a repository calls `wanted`, as the repository has it."""
     return posixpath.normpath(PurePosixPath(inner).parent / wanted)
 
 
-def _asked(folder: Path, *words: str) -> bytes | None:
-    """What git answers in a folder, without the line's end; None where it refuses."""
+def _asked(
+    folder: Path, *words: str, index: Path | None = None, given: bytes = b""
+) -> bytes | None:
+    """What git answers in a folder, without the line's end; None where it refuses.
+
+    `index` stands for the repository's own, `given` is what git reads.
+    """
+    environment = _environment()
+    if index is not None:
+        environment["GIT_INDEX_FILE"] = str(index)
     try:
         done = subprocess.run(
-            [*_git(folder), *words], capture_output=True, check=False, env=_environment()
+            [*_git(folder), *words], input=given, capture_output=True, check=False, env=environment
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from pathlib import Path
 
 from tostdsl.compare.git import GIT, Revision, Unknown, joined
 from tostdsl.compile.compiler import Compiled, compile_source
 from tostdsl.compile.load import decode, unfit
 from tostdsl.compile.resolve import Resolver
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.source import Source
 
 
@@ -53,12 +55,27 @@ def compile_past(
     revision, or no such file in it.
     """
     given = f"{GIT}{rev}:{path}"
+    revision: Revision | None = None
     try:
         revision = Revision.of(rev, path.parent)
         inner = revision.inner(path)
         data = revision.read(inner)
     except Unknown as error:
-        raise TostError.of("R802", given=given, reason=str(error)) from None
+        help = None if revision is None else _from_top(revision, rev, path)
+        found = diagnose("R802", given=given, reason=str(error), help=help)
+        raise TostError([found]) from None
     there = revision.top / inner
     resolver = PastResolver(revision, rev, there.parent)
     return compile_source(decode(data, given), there, sets, seed, set_file, resolver)
+
+
+def _from_top(revision: Revision, rev: str, path: Path) -> str | None:
+    """What to write where a path was spelled as git spells it, from the top of the repository."""
+    if path.is_absolute():
+        return None
+    try:
+        revision.read(posixpath.normpath(path.as_posix()))
+    except Unknown:
+        return None
+    meant = os.path.relpath(revision.top / path)
+    return f"write `{GIT}{rev}:{meant}`: here paths start from the current folder"

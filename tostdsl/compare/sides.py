@@ -32,6 +32,11 @@ class Side:
     values: Mapping[str, str] = field(default_factory=dict)
     """Of one run of a sweep, what it is swept over."""
 
+    def __repr__(self) -> str:
+        """In a line, for a prompt; texts are long."""
+        swept = "".join(f", {name} {value}" for name, value in self.values.items())
+        return f"<Side {self.name}{swept}: {self.plan!r}>"
+
     def to_json(self) -> dict[str, Any]:
         """A plain form for programs."""
         return {
@@ -67,10 +72,13 @@ def sides(
 
 
 def side(given: str, sets: Mapping[str, str] | None = None, seed: int | None = None) -> Side:
-    """The one plan of what was given; `TostError` R803 where there are several."""
+    """The one plan of what was given, for Python; `TostError` R803 where there are several."""
     found = sides(given, sets, seed)
     if len(found) != 1:
-        raise several(found)
+        if given.startswith(GIT):
+            raise several(found, "have it as a file, and compare its plans one by one")
+        help = f"compare its plans one by one: `tost.plans({given!r})` gives each, with its values"
+        raise several(found, help)
     return found[0]
 
 
@@ -95,10 +103,10 @@ def of(name: str, made: Compiled) -> tuple[Side, ...]:
     )
 
 
-def several(found: tuple[Side, ...]) -> TostError:
+def several(found: tuple[Side, ...], help: str | None = None) -> TostError:
     """The error that a side stands for several plans, which have no partners."""
     names = " and ".join(f"`sweep {name}`" for name in found[0].values)
-    help = f"leave {names} out there, or have the same on both sides"
+    help = help or f"leave {names} out there, or have the same on both sides"
     return TostError([diagnose("R803", given=found[0].name, count=len(found), help=help)])
 
 

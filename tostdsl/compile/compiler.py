@@ -82,6 +82,12 @@ class Compiled:
             raise TostError(self.diagnostics)
         return tuple(v.plan for v in self.variants if v.plan is not None)
 
+    def only(self, given: object, help: str | None = None) -> Plan:
+        """The one plan of what was `given`; `TostError` for mistakes, R831 for several plans."""
+        if len(plans := self.plans) != 1:
+            raise TostError([diagnose("R831", help=help, given=given, count=len(plans))])
+        return plans[0]
+
 
 def compile_file(
     path: Path,

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from tostdsl import registry
-from tostdsl.compile import bounds, windows
+from tostdsl.compile import bounds, strangers, windows
 from tostdsl.compile.calls import Built, build
 from tostdsl.compile.inherit import OPTIONAL, outlived, remaining
 from tostdsl.compile.others import METRICS as OTHER_METRICS
 from tostdsl.compile.others import SETTINGS, said_otherwise
 from tostdsl.compile.params import circles
 from tostdsl.compile.recipe import Recipe, one_line
-from tostdsl.compile.strangers import problems
 from tostdsl.compile.values import MAX_VALUES, Reader
 from tostdsl.compile.words import MISSING, example_of
 from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
 from tostdsl.later import Later
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.masking import MaskMethod
-from tostdsl.plan.plan import Expectation, MaskPlan, Plan, Precision, StagePlan, Targets
+from tostdsl.plan.plan import (
+    MASK_SCOPE,
+    Expectation,
+    MaskPlan,
+    Plan,
+    Precision,
+    StagePlan,
+    Targets,
+)
 from tostdsl.plan.spec import CheckSite, Problem, Spec
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.words import KEYWORDS, MAX_REPORTS
-from tostdsl.units import START, Duration, Moment, Percent, Selector, Window
+from tostdsl.units import START, Duration, Moment, Percent, Window
 
 if TYPE_CHECKING:
     from tostdsl.compile import guess, numbers
@@ -42,8 +49,6 @@ REQUIRED = {
 DEFAULTS = {"optimizer": "sgd", "schedule": "cosine"}
 DEFAULT_SEED = 0
 DEFAULT_PRECISION = "fp32"
-MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
-"""What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
 SETTLED = Moment("percent", Decimal(75))
 """Where a mask that moves is settled, when its statement has no window."""
 METRICS: dict[str, Any] = {"accuracy": Percent, "loss": float, "sparsity": Percent}
@@ -340,7 +345,7 @@ class Lowering:
         parts: list[tuple[Built, object]] = [(built, None) for built in out.built.values()]
         parts += [(site.built, site.plan.window) for site in out.stages]
         for built, window in parts + out.loose:
-            self._problems(built.spec, built, CheckSite(*three, window))
+            self.found += problems(built, CheckSite(*three, window))
         for partial in self.reader.partials:
             for problem in partial.problems(CheckSite(*three, partial.window)):
                 self._problem(problem, partial.cls, partial.labels, partial.call)
@@ -354,18 +359,16 @@ class Lowering:
     ) -> None:
         self.found.append(told(problem, cls, where, call))
 
-    def _problems(self, spec: Spec, built: Built, site: CheckSite) -> None:
-        for problem in problems(spec, site):
-            self._problem(problem, type(spec), built.labels, built.call)
-        for name, value in spec.arguments().items():
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, Spec):
-                    inner = Built(
-                        part,
-                        built.call,
-                        {n_: built.labels.get(name, ()) for n_ in type(part).model_fields},
-                    )
-                    self._problems(part, inner, site)
+
+def problems(built: Built, site: CheckSite) -> Iterator[Diagnostic]:
+    """What a spec's own check finds, and those of the specs in it, at the places of its fields."""
+    for problem in strangers.problems(built.spec, site):
+        yield told(problem, type(built.spec), built.labels, built.call)
+    for name, value in built.spec.arguments().items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Spec):
+                labels = dict.fromkeys(type(part).model_fields, built.labels.get(name, ()))
+                yield from problems(Built(part, built.call, labels), site)
 
 
 def told(

@@ -6,74 +6,19 @@ not set, has no way to be written either.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
-
 from tostdsl.compile.expects import expect_text
-from tostdsl.compile.lower import MASK_SCOPE
-from tostdsl.plan.plan import MaskPlan, Plan, StagePlan, Targets
+from tostdsl.plan.lines import (
+    call_text,
+    mask_line,
+    stage_line,
+    string_text,
+    tail,
+    value_text,
+)
+from tostdsl.plan.plan import Plan
 from tostdsl.plan.spec import Spec
-from tostdsl.units import Unit, Window, number_text
 
-
-def value_text(value: Any, complete: bool = False) -> str:
-    """A typed value as a recipe writes it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Spec):
-        return call_text(value, complete)
-    if isinstance(value, Unit):
-        return str(value)
-    if isinstance(value, int | float):
-        return number_text(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(value_text(item, complete) for item in value)}]"
-    return str(value)
-
-
-def string_text(value: str) -> str:
-    """A string in quotes."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def call_text(spec: Spec, complete: bool = False, given: Collection[str] | None = None) -> str:
-    """A spec as a call, without defaults: with `complete` these too, or just what is `given`."""
-    words: list[str] = []
-    for name, info in type(spec).model_fields.items():
-        value = getattr(spec, name)
-        shown = complete or info.is_required() or value != info.default
-        if value is None or not (shown if given is None else name in given):
-            continue
-        if info.annotation in (str, str | None):
-            text = string_text(value)
-        elif info.annotation == tuple[str, ...]:
-            text = f"[{', '.join(map(string_text, value))}]"
-        else:
-            text = value_text(value, complete)
-        if name == spec.positional:
-            words.insert(0, text)
-        else:
-            words.append(f"{name}={text}")
-    return f"{spec.name}({', '.join(words)})" if words else spec.name
-
-
-def _tail(window: Window, targets: Targets, settled: bool = False) -> str:
-    """Window and targets; `settled` says that without a window it would have another default."""
-    words = [str(window) or ("until end" if settled else "")]
-    return " ".join(filter(None, [*words, str(targets)]))
-
-
-def mask_line(mask: MaskPlan) -> str:
-    """The statement of a mask as somebody would write it, without defaults."""
-    targets = mask.targets
-    shown = targets.model_copy(update={"on": () if targets.on == MASK_SCOPE else targets.on})
-    return f"mask {call_text(mask.method)} {_tail(mask.window, shown, mask.method.moves)}".rstrip()
-
-
-def stage_line(stage: StagePlan) -> str:
-    """The statement of a stage as somebody would write it, without defaults."""
-    return f"{call_text(stage.technique)} {_tail(stage.window, stage.targets)}".rstrip()
+__all__ = ["call_text", "mask_line", "print_plan", "stage_line", "string_text", "value_text"]
 
 
 def print_plan(plan: Plan) -> str:
@@ -83,14 +28,14 @@ def print_plan(plan: Plan) -> str:
     lines += ["", f"model {_whole(plan.model)}", f"data {_whole(plan.data)}"]
     if plan.mask is not None:
         method, window, targets = plan.mask.method, plan.mask.window, plan.mask.targets
-        lines.append(f"mask {_whole(method)} {_tail(window, targets, method.moves)}".rstrip())
+        lines.append(f"mask {_whole(method)} {tail(window, targets, method.moves)}".rstrip())
     lines.append(f"optimizer {_whole(plan.optimizer)}")
     lines.append(f"schedule {_whole(plan.schedule)}")
     lines += [f"train for {plan.train}", f"seed {plan.seed}", f"precision {plan.precision}"]
     if plan.stages:
         lines.append("")
     for stage in plan.stages:
-        lines.append(f"{_whole(stage.technique)} {_tail(stage.window, stage.targets)}".rstrip())
+        lines.append(f"{_whole(stage.technique)} {tail(stage.window, stage.targets)}".rstrip())
     if plan.expect:
         lines.append("")
     for expect in plan.expect:

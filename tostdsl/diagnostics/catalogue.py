@@ -521,5 +521,10 @@ CATALOGUE: dict[str, Entry] = {
         "there is no pandas here, so there are no frames",
         "`pip install pandas`, or take the rows as they are: `run.metrics()`, `diff.changes`",
     ),
+    "R831": Entry(
+        "{given} stands for {count} plans, and one is wanted here",
+        "`tost.plans(PATH)` gives each, with the values that it has where the recipe sweeps; "
+        "`tost.Recipe.of(plan)` makes a recipe of one",
+    ),
     "R901": Entry("internal error: {reason}", "please report it with the recipe"),
 }

@@ -26,6 +26,9 @@ SCHEMA = 1
 LABELS = ("name", "title", "expect")
 """Fields that change nothing that is computed and so stay out of the fingerprint."""
 
+MASK_SCOPE = (Selector("class", "conv"), Selector("class", "linear"))
+"""What a mask prunes when its statement has no `on`; it is also what its sparsity is a share of."""
+
 Precision = Literal["fp32", "bf16", "fp16"]
 Comparison = Literal[">=", "<=", ">", "<"]
 
@@ -126,21 +129,38 @@ class Plan(_Frozen):
         """The first 8 digits of the fingerprint."""
         return self.fingerprint[:8]
 
+    def __repr__(self) -> str:
+        """In a line, for a prompt: name and fingerprint, and what is trained how."""
+        from tostdsl.plan.lines import call_text
+
+        words = [f"{call_text(self.model)} on {call_text(self.data)}"]
+        words += [call_text(self.mask.method)] if self.mask is not None else []
+        words += [str(self.train), f"seed {self.seed}", *stage_names(self)]
+        return f"<Plan {self.name} {self.short}: {', '.join(words)}>"
+
+    def __str__(self) -> str:
+        """Its statements, a line for each, with what is not a default."""
+        return "\n".join(f"{word:<10} {text}" for word, text in self._rows())
+
     def _repr_html_(self) -> str:
         """What a notebook shows: what is at work, and when."""
         from tostdsl.plan.html import table
 
+        return table(self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """What is at work, and when, as a recipe writes it; below the recipe's name and its own."""
+        from tostdsl.plan.lines import call_text, mask_line, stage_line
+
         rows = [("recipe", self.name), ("title", self.title), ("plan", self.fingerprint)]
-        rows += [("model", self.model.name), ("data", self.data.name)]
-        rows += [("mask", self.mask.method.name)] if self.mask is not None else []
-        rows += [("optimizer", self.optimizer.name), ("schedule", self.schedule.name)]
+        rows += [("model", call_text(self.model)), ("data", call_text(self.data))]
+        rows += [("mask", mask_line(self.mask).removeprefix("mask "))] if self.mask else []
+        rows += [("optimizer", call_text(self.optimizer)), ("schedule", call_text(self.schedule))]
         rows += [("train", f"for {self.train}"), ("seed", str(self.seed))]
         rows += [("precision", self.precision)]
-        for stage in self.stages:
-            words = (stage.technique.name, str(stage.window), str(stage.targets))
-            rows.append(("stage", " ".join(filter(None, words))))
+        rows += [("stage", stage_line(stage)) for stage in self.stages]
         rows += [("expect", str(each)) for each in self.expect]
-        return table(row for row in rows if row[1])
+        return [row for row in rows if row[1]]
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], lookup: Lookup) -> Self:

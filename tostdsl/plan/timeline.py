@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -152,14 +151,15 @@ def _step(column: int, phase: Phase, columns: int) -> int:
 
 
 def _scale(phase: Phase, columns: int) -> str:
+    """The epochs of the quarters, without those that would touch another; the ends come first."""
     total = phase.clock.total / phase.clock.steps_per_epoch
-    line = [" "] * columns
-    marks: Iterable[int] = range(5)
-    for mark in marks:
+    line = " " * columns
+    for mark in (0, 4, 2, 1, 3):
         text = f"{total * mark / 4:g}"
         at = min(columns - len(text), round(mark * columns / 4))
-        line[at : at + len(text)] = text
-    return "".join(line)
+        if not line[max(0, at - 1) : at + len(text) + 1].strip():
+            line = line[:at] + text + line[at + len(text) :]
+    return line
 
 
 def _segments(phase: Phase, columns: int) -> str:

@@ -597,7 +597,7 @@ def test_infinity_is_no_value(run: Path) -> None:
 
     edit_json(run / "plan.json", change)
     reseal(run)
-    words = "clip` is not in the form in which a plan is written"
+    words = "clip` is not as it would be written: it is Infinity, and would be null"
     assert words in failures(run)
 
 
