@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tostdsl.engine.run import RunOptions
     from tostdsl.engine.start import DataOptions
     from tostdsl.engine.verify import Verdict, VerifyOptions
+    from tostdsl.plan.parting import Shared
 
 __all__ = ["Compiled", "compile_file", "compile_source", "format_file", "load", "program", "run"]
 
@@ -88,12 +89,20 @@ def run(
     observer: Observer | None = None,
     sources: Sequence[Source] = (),
     given: Mapping[str, Any] | None = None,
+    begin_from: str | Path | None = None,
 ) -> Result:
     """Train a plan and write its run folder; `sources` are the texts it came from, top first.
 
     `given` is what was set from outside of them, as the function of that name tells; without it
-    nobody can later tell the plan from the texts.
+    nobody can later tell the plan from the texts. With `begin_from`, the folder of a run, it begins
+    at the newest checkpoint there that is one of the plan's, too, and ends with the same bits;
+    `TostError` R710 where none is.
     """
+    if begin_from is not None:
+        from tostdsl.engine.branch import branch
+
+        path, kept = Path(begin_from), texts(plan, sources)
+        return branch(plan, path, options, observer, kept, given, compared=_shared, words=_words)
     from tostdsl.engine.run import run as engine_run
 
     return engine_run(plan, options, observer, texts(plan, sources), given)
@@ -119,6 +128,14 @@ def _words(one: Plan, other: Plan) -> list[str]:
     from tostdsl.compare.changes import changes
 
     return list(map(str, changes(one, other)))
+
+
+def _shared(a: Plan, b: Plan, programs: tuple[Program | None, Program | None]) -> Shared:
+    """Up to where states of one plan are those of another, as `tost diff` tells it."""
+    from tostdsl.compare.changes import changes
+    from tostdsl.compare.verdicts import shared
+
+    return shared(changes(a, b), programs)
 
 
 def given(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +19,6 @@ from tostdsl.compare.changes import changes
 from tostdsl.compare.comparison import Comparison
 from tostdsl.compare.sides import Side
 from tostdsl.compare.verdicts import Verdict
-from tostdsl.engine.state import below
 from tostdsl.plan.plan import Plan
 
 BASE = """
@@ -29,6 +31,9 @@ schedule constant
 train for 7 steps
 seed 1
 """
+GHOST = "ghost(width=2x, anneal=none)"
+WHOLE = "position", "training", "masks", "rewind", "moments", "moments_plain", "seams", "validation"
+"""What of a checkpoint's record is state; the rest tells of the run and of times."""
 
 
 def judged(a: Plan, b: Plan) -> tuple[Verdict, ...]:
@@ -36,17 +41,35 @@ def judged(a: Plan, b: Plan) -> tuple[Verdict, ...]:
     return Comparison(Side("a", a), Side("b", b)).verdicts
 
 
-def states(plan: Plan, out: Path) -> list[dict[str, Tensor]]:
-    """The network's tensors and masks after each step of a run, from 0 on."""
+@dataclass
+class State:
+    """What a checkpoint has: its tensors, and the rest."""
+
+    tensors: dict[str, Tensor]
+    record: dict[str, Any]
+
+
+def states(plan: Plan, out: Path) -> list[State]:
+    """All of a run's state after each of its steps, from 0 on."""
     run = watched(plan, out, smoke=False, fake_data=False)
-    found = [load_file(run / "ckpt" / name / "state.safetensors") for name in kept(run)]
-    return [below(each, "model:") for each in found]
+    return [state(run / "ckpt" / name) for name in kept(run)]
 
 
-def equal(x: dict[str, Tensor], y: dict[str, Tensor]) -> bool:
-    assert x.keys() == y.keys()
+def state(path: Path) -> State:
+    record = json.loads((path / "state.json").read_text("utf-8"))
+    return State(
+        load_file(path / "state.safetensors"),
+        {name: record[name] for name in WHOLE if record[name]},
+    )
+
+
+def equal(x: State, y: State) -> bool:
+    return x.record == y.record and same(x.tensors, y.tensors)
+
+
+def same(x: dict[str, Tensor], y: dict[str, Tensor]) -> bool:
     assert len(x) >= 10
-    return all(torch.equal(value, y[name]) for name, value in x.items())
+    return x.keys() == y.keys() and all(torch.equal(value, y[name]) for name, value in x.items())
 
 
 @pytest.mark.parametrize(
@@ -61,6 +84,8 @@ def equal(x: dict[str, Tensor], y: dict[str, Tensor]) -> bool:
         ("random(sparsity=90%)", "random(sparsity=80%)"),
         ("sgd(lr=0.1", "sgd(lr=0.2"),
         ("base\n", "other\n"),
+        (GHOST, f"{GHOST} until step 3\n{GHOST} from step 3 until step 6"),
+        ("random(sparsity=90%)", "random(sparsity=90%, allow=collapse)"),
     ],
     ids=lambda text: text.strip().splitlines()[-1],
 )
@@ -68,8 +93,9 @@ def test_checkpoints_are_the_same_up_to_the_step_that_is_named(
     old: str, new: str, tmp_path: Path
 ) -> None:
     """To the bit up to it, and no longer after one more step."""
-    assert old in BASE
-    a, b = made(BASE), made(BASE.replace(old, new))
+    first = f"{BASE}{GHOST} until step 6\n" if old == GHOST else BASE
+    assert old in first
+    a, b = made(first), made(f"{BASE}{new}\n" if old == GHOST else first.replace(old, new))
     verdict = judged(a, b)[1]
     found = re.search(r"step (\d+)", verdict.why) if verdict.answer == "partly" else None
     x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
@@ -103,6 +129,33 @@ def test_a_mask_that_moves_parts_where_it_moves_otherwise(tmp_path: Path) -> Non
     assert [True, False] == [equal(x[step], y[step]) for step in (last, last + 1)]
 
 
+@pytest.mark.parametrize(
+    ("mask", "old", "new", "last", "name"),
+    [
+        ("lottery(sparsity=20%, rewind=50%)", "7 steps", "9 steps", 3, "round 1"),
+        ("lottery(sparsity=20%, rewind=50%)", "6 steps", "7 steps", 2, "round 1"),
+        ("random(sparsity=90%)", "8 steps", "10 steps", 8, "training"),
+        ("random(sparsity=90%)", "9 steps", "10 steps", 8, "training"),
+    ],
+)
+def test_what_happens_after_a_step_is_part_of_the_state(
+    mask: str, old: str, new: str, last: int, name: str, tmp_path: Path
+) -> None:
+    """A lottery keeps its weights, or an epoch ends with its training, after that step, not later.
+
+    An epoch has 8 steps here. The weights themselves are the same for longer.
+    """
+    text = BASE.replace("random(sparsity=90%)", mask).replace("batch=64", "batch=48")
+    texts = [text.replace("7 steps", each) for each in (old, new)]
+    a, b = map(made, texts)
+    verdict = judged(a, b)[1]
+    assert f"step {last}) of {name}" in verdict.why or f"step {last} of {name}" in verdict.why
+    x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
+    found = [equal(one, other) for one, other in zip(x, y, strict=False)]
+    assert [True] * (last + 1) == found[: last + 1]
+    assert not any(found[last + 1 :])
+
+
 MASKS = BASE.replace("train for 7 steps", "train for 2 steps")
 
 
@@ -134,7 +187,7 @@ def test_a_mask_said_to_be_the_same_is_the_same(
         )
         for name, plan in (("a", a), ("b", b))
     )
-    assert (answer == "yes") == equal(x, y)
+    assert (answer == "yes") == same(x, y)
 
 
 @pytest.mark.parametrize("field", ["name", "title"])

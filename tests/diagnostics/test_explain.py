@@ -87,6 +87,7 @@ SEEN_ONLY = {
     "R707": "needs a run that was stopped; in tests/engine/faults",
     "R708": "needs a run that was stopped; in tests/engine/faults",
     "R709": "needs a run that was stopped; in tests/engine/faults",
+    "R710": "needs a run; in tests/engine/test_branch.py",
     "R720": "a mistake of the engine, which nobody knows of",
     "R721": "`tost verify-resume` is tried in its own tests",
     "R801": "of the command line; in tests/compare/test_sides.py",

@@ -159,6 +159,7 @@ def run(
     fake_data: bool = False,
     allow_code: bool = False,
     allow_ghosts: bool = False,
+    begin_from: str | Path | None = None,
     options: RunOptions | None = None,
     observer: Observer | None = None,
 ) -> Run:
@@ -174,11 +175,14 @@ def run(
         fake_data: Random images of the data set's shape instead.
         allow_code: Whether Python code that the recipe names may be imported and called.
         allow_ghosts: Certify a run whose recipe keeps ghosts to the end.
+        begin_from: The folder of a run. Training begins at the newest checkpoint there at which its
+            plan and this one are still the same, and ends with the bits of a run from the start.
         options: All there are besides, instead of the ones above.
         observer: Who hears how it goes; nobody unless given.
 
     Raises:
-        TostError: For mistakes in the recipe, and for whatever stops the run.
+        TostError: For mistakes in the recipe, and for whatever stops the run; R710 where it cannot
+            begin at a checkpoint of `begin_from`.
         ValueError: Where `options` and any of those above are given.
     """
     from tostdsl.engine.run import RunOptions
@@ -199,7 +203,7 @@ def run(
     chosen = replace(options or plain, **said)
     chosen = chosen if out is None else replace(chosen, out=Path(out))
     plan, sources, given = _what(recipe)
-    return open_run(api.run(plan, chosen, observer, sources, given).folder)
+    return open_run(api.run(plan, chosen, observer, sources, given, begin_from).folder)
 
 
 def _what(recipe: Recipe | Plan | str | Path) -> tuple[Plan, list[Any], Mapping[str, Any] | None]:

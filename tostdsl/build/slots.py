@@ -55,6 +55,7 @@ class Options(TypedDict, total=False):
     fake_data: bool
     allow_code: bool
     allow_ghosts: bool
+    begin_from: str | Path | None
     options: RunOptions | None
     observer: Observer | None
 

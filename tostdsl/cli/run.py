@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     help="The run folder; must be new or empty. A sweep's runs go into numbered folders below it.",
 )
 @click.option(
+    "--from",
+    "begin_from",
+    type=Named(),
+    metavar="RUN",
+    help="Begin at the newest checkpoint of that run up to which the plans are the same.",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
@@ -88,6 +95,7 @@ def command(
     set_file: Path | None,
     seed: int | None,
     out: Path | None,
+    begin_from: Path | None,
     device: str,
     data_root: Path | None,
     download: bool,
@@ -145,7 +153,7 @@ def command(
         said = given(made.recipe, seed, made.plan_file)
         sources = made.recipe.sources if made.plan_file is None else ()
         try:
-            result = run(variant.plan, options, observer, sources, said)
+            result = run(variant.plan, options, observer, sources, said, begin_from)
         except TostError as error:
             if hasattr(error, "status"):  # it was stopped from outside
                 raise

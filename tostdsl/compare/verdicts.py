@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Literal
 
 from tostdsl.compare.changes import Change
-from tostdsl.compare.parting import parting
 from tostdsl.plan.masking import MaskMethod
+from tostdsl.plan.parting import Shared, parting
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
 from tostdsl.units import Percent
@@ -118,25 +118,30 @@ def checkpoints(
     found: Sequence[Change], programs: tuple[Program | None, Program | None]
 ) -> Verdict:
     """Up to where a checkpoint of the first plan is one of the second, too."""
-    question = "are checkpoints of a those of b, too?"
+    told = shared(found, programs)
+    return Verdict("are checkpoints of a those of b, too?", told.answer, told.why)
+
+
+def shared(found: Sequence[Change], programs: tuple[Program | None, Program | None]) -> Shared:
+    """Up to where states of the first plan are those of the second, given what changes."""
     if all(change.kind == "labels" for change in found):
-        return Verdict(question, "yes", "any of them: the same is computed")
+        return Shared("yes", "any of them: the same is computed")
     other = [path for path in _touched(found, *BEFORE) if path != "optimizer.lr"]
     if other:
-        return Verdict(question, "no", f"they differ from the first step on: {_listed(other)}")
+        return Shared("no", f"they differ from the first step on: {_listed(other)}")
     a, b = programs
     if a is None or b is None:
-        return Verdict(question, "unknown", "the size of the data is known once it is loaded")
-    phase, step = parting(a, b)
-    if phase is None:
-        return Verdict(question, "yes", "any of them: all steps are the same")
-    begin = a.phases[0]
-    if phase is begin and step <= begin.begin:
-        return Verdict(question, "no", "they differ from the first step on")
-    epoch, rest = divmod(step, phase.clock.steps_per_epoch)
-    until = f"step {step:,}" if rest else f"epoch {epoch:,} (step {step:,})"
-    why = f"those up to {until} of {phase.name}: from there on they differ"
-    return Verdict(question, "partly", why)
+        return Shared("unknown", "the size of the data is known once it is loaded")
+    last = parting(a, b)
+    if last is None:
+        return Shared("yes", "any of them: all steps are the same")
+    if last.phase == 0 and last.step <= a.phases[0].begin:
+        return Shared("no", "they differ from the first step on")
+    phase = max(a.phases, b.phases, key=len)[last.phase]
+    epoch, rest = divmod(last.step, phase.clock.steps_per_epoch)
+    until = f"step {last.step:,}" if rest else f"epoch {epoch:,} (step {last.step:,})"
+    until = f"{until} of {phase.name}"
+    return Shared("partly", f"those up to {until}: from there on they differ", last, until)
 
 
 # -- runs

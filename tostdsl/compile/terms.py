@@ -52,8 +52,9 @@ TERMS: tuple[Entry, ...] = (
         "otherwise, before each phase and when it is stopped. `tost resume RUN` goes on from there "
         "to the same bits",
         (),
-        ("R204", "R205", "R308", "R704", "R707", "R709"),
+        ("R204", "R205", "R308", "R704", "R707", "R709", "R710"),
         "`--keep N` says how many of the newest stay, besides the best on held-out images; "
+        "`tost run B --from RUN` begins a run of another recipe at one of them; "
         "`tost verify-resume RECIPE` tries it out by killing a run at random steps.",
     ),
     Entry(

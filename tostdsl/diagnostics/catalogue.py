@@ -499,6 +499,10 @@ CATALOGUE: dict[str, Entry] = {
         "the recipe means another plan than the one that is running: {changes}",
         "take the change back, or start a run of its own",
     ),
+    "R710": Entry(
+        "no run can begin at a checkpoint of {path}: {reason}",
+        "leave out `--from`; `tost diff` tells in what two plans differ, and from where on",
+    ),
     "R720": Entry(
         "the run that was killed and resumed is not the one that was never stopped: {what}",
         "do not resume runs of this recipe; please report it with the recipe",

@@ -78,6 +78,15 @@ class Blobs:
             raise ValueError(f"{FOLDER}/{digest[:8]}… cannot be read: {error}") from None
         return found
 
+    def content(self, digest: str) -> bytes:
+        """A blob as it was written; `ValueError` with its `gap` otherwise."""
+        if gap := self.gap(digest):
+            raise ValueError(gap)
+        content = self._disk.read(self._root / digest)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError(f"{FOLDER}/{digest[:8]}… was changed while it was read")
+        return content
+
     def drop(self, digest: str) -> None:
         """Remove a blob that is not as it was written, if it is still there."""
         with suppress(FileNotFoundError):

@@ -27,7 +27,7 @@ from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.provenance import is_text
 from tostdsl.engine.record import Record
-from tostdsl.engine.run import Made, RunOptions, live, session_of, told
+from tostdsl.engine.run import ENVIRONMENT, Made, RunOptions, live, session_of, told
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
 from tostdsl.engine.storage import Disk
@@ -44,7 +44,7 @@ from tostdsl.plan.differences import differences, few
 from tostdsl.plan.marker import MARKER, METRICS, end_of, holds_run
 from tostdsl.plan.plan import Plan
 
-ENVIRONMENT, RESULT, CERTIFICATE = "environment.json", "result.json", "certificate.json"
+RESULT, CERTIFICATE = "result.json", "certificate.json"
 TEXTS = ("recipe.tost", "plan.tost")
 Told = Callable[[Plan, Plan], list[str]]
 """What changes from one plan to another, in words."""
@@ -96,7 +96,7 @@ def resume(
     try:
         if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
             raise _refused(path)
-        stored, plan, environment = _stored(path)
+        stored, plan, environment = stored_of(path)
         if edited is not None:
             _refuse_changed(plan, edited, words)
         refuse_code([plan], options.allow_code, data=not environment.data.fake)
@@ -164,7 +164,7 @@ def _go_on(
     listening = stops or Stops(observer.stopping)
     with listening, told(folder, device, observer, listening):
         done = snapshot.record.position.done
-        others = _others(environment, device)
+        others = others_of(environment, device)
         now = execution.described(plan, made.images, device)
         others += differences_of(environment.in_force, now)
         passed = [{"name": each.name, "reason": each.reason} for each in skipped]
@@ -177,9 +177,9 @@ def _go_on(
         folder.forget(RESULT, CERTIFICATE)  # of the life before
         observer.started(made.program, path, made.images.origin, str(device))
         for each in skipped:
-            observer.message(_line("R707", name=each.name, reason=each.reason))
+            observer.message(line("R707", name=each.name, reason=each.reason))
         if others:
-            observer.message(_line("R708", what="; ".join(others)))
+            observer.message(line("R708", what="; ".join(others)))
         observer.message(f"goes on from step {done} of {made.program.steps}")
         how = RunOptions(allow_ghosts=said.allow_ghosts, watch=said.watch, execution=execution)
         session = session_of(
@@ -210,12 +210,14 @@ def _changed(said: StoredOptions, every: Every | None, now: Execution) -> dict[s
     return found | {name: getattr(now, name) for name in names}
 
 
-def _line(code: str, **values: Any) -> str:
+def line(code: str, **values: Any) -> str:
+    """A message that ends nothing, in one line."""
     found = diagnose(code, **values)
     return f"{found.severity}[{found.code}]: {found.message}"
 
 
-def _stored(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
+def stored_of(path: Path) -> tuple[StoredPlan, Plan, StoredEnvironment]:
+    """What a run folder says of its plan and of how it began; `TostError` R706 where it cannot."""
     name = MARKER
     try:
         stored = read_record(path / MARKER, StoredPlan)
@@ -294,17 +296,19 @@ def _refuse_other_texts(record: Record) -> None:
 
 def _refuse_other_code(plan: Plan, environment: StoredEnvironment) -> None:
     """The user's own functions must be those that the run began with."""
-    now = {
-        each["function"]: each["sha256"]
-        for each in sources_of(plan, data=not environment.data.fake)
-    }
+    now = sources_of(plan, data=not environment.data.fake)
+    found = {each["function"]: each["sha256"] for each in now}
     for each in environment.code:
-        if each.sha256 != now.get(each.function):
-            reason = f"the file of `{each.function}` is not the one that the run began with"
-            raise TostError.of("R702", reason=reason)
+        if each.sha256 != found.get(each.function):
+            raise TostError.of("R702", reason=other_code(each.function))
 
 
-def _others(environment: StoredEnvironment, device: torch.device) -> list[str]:
+def other_code(function: str) -> str:
+    """That the file of a function of the user's own was changed."""
+    return f"the file of `{function}` is not the one that the run began with"
+
+
+def others_of(environment: StoredEnvironment, device: torch.device) -> list[str]:
     """What is not as it was when the run began, so that bits may differ from here on."""
     now = devices.environment(device)
     names: dict[str, tuple[Any, Any]] = {

@@ -34,6 +34,7 @@ from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program, lower
 from tostdsl.units import Percent
 
+ENVIRONMENT = "environment.json"
 REHEARSAL_IMAGES = 256
 """Images a split of a rehearsal's data."""
 REHEARSAL_BATCH = 16
@@ -145,9 +146,25 @@ def _run(
     checkpoints: Checkpoints,
 ) -> Result:
     """Say in the folder what is about to run and how, and run it."""
-    plan, device = made.plan, made.device
+    every, traced = intervals(made, options)
+    folder.write_json(ENVIRONMENT, environment_of(made, options, every, traced))
+    live(folder, "started", device=str(made.device))
+    observer.started(made.program, folder.path, made.images.origin, str(made.device))
+    session = session_of(made, folder, observer, stops, every, options, traced, checkpoints)
+    return session.run()
+
+
+def intervals(made: Made, options: RunOptions) -> tuple[Every | None, int | None]:
+    """How often a run keeps its state, and from one traced step to the next; None for never."""
     every = None if options.smoke and options.checkpoint == DEFAULT else options.checkpoint
-    traced = _every(options.trace_every, made.program)
+    return every, _every(options.trace_every, made.program)
+
+
+def environment_of(
+    made: Made, options: RunOptions, every: Every | None, traced: int | None
+) -> dict[str, Any]:
+    """The content of environment.json."""
+    plan, device = made.plan, made.device
     data = {
         "origin": made.images.origin,
         "sha256": digest_of(made.images),
@@ -155,7 +172,7 @@ def _run(
         "fake": options.fake_data,
         "limit": REHEARSAL_IMAGES if options.smoke else None,
     }
-    environment = {
+    return {
         **devices.environment(device),
         "data": data,
         "code": sources_of(plan, data=not options.fake_data),
@@ -170,11 +187,6 @@ def _run(
         },
         "in_force": options.execution.described(plan, made.images, device),
     }
-    folder.write_json("environment.json", environment)
-    live(folder, "started", device=str(device))
-    observer.started(made.program, folder.path, made.images.origin, str(device))
-    session = session_of(made, folder, observer, stops, every, options, traced, checkpoints)
-    return session.run()
 
 
 def session_of(

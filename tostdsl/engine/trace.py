@@ -45,6 +45,23 @@ def traced(segment: Segment, every: int) -> Iterator[int]:
     return (step for step in segment.steps if step % every == 0 or step in marked)
 
 
+def head(plan: Plan, phase: Phase, layers: Sequence[str]) -> dict[str, Any]:
+    """The row that a phase begins with, where the weights of these layers are looked at."""
+    names = stage_names(plan)
+    changing = {i for segment in phase.segments for i in segment.attached} & {
+        i for i, stage in enumerate(plan.stages) if stage.technique.adds_to_network()
+    }
+    curves = {i: Curves.of(plan.stages[i], phase.clock) for i in sorted(changing)}
+    return {
+        "kind": "phase",
+        "phase": phase.name,
+        "steps": phase.clock.total,
+        "steps_per_epoch": phase.clock.steps_per_epoch,
+        "layers": list(layers),
+        "windows": {names[i]: [c.start, c.stop] for i, c in curves.items()},
+    }
+
+
 class Tracer:
     """Writes `trace.jsonl`, and `trace.svg` when the run is over.
 
@@ -108,20 +125,7 @@ class Tracer:
 
     def _begin(self, phase: Phase) -> None:
         """Write the row of a phase."""
-        changing = {i for segment in phase.segments for i in segment.attached} & {
-            i for i, stage in enumerate(self._plan.stages) if stage.technique.adds_to_network()
-        }
-        curves = {i: Curves.of(self._plan.stages[i], phase.clock) for i in sorted(changing)}
-        self._write(
-            {
-                "kind": "phase",
-                "phase": phase.name,
-                "steps": phase.clock.total,
-                "steps_per_epoch": phase.clock.steps_per_epoch,
-                "layers": list(self._weights),
-                "windows": {self._names[i]: [c.start, c.stop] for i, c in curves.items()},
-            }
-        )
+        self._write(head(self._plan, phase, list(self._weights)))
 
     def _take(
         self,

@@ -25,15 +25,38 @@ class _Life(BaseModel):
         return value
 
 
-class _Started(_Life):
-    kind: Literal["started"]
-    device: str
-
-
 class _Passed(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     name: str
     reason: str
+
+
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Begun(BaseModel):
+    """The checkpoint of another run that a run began at."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    run: str
+    """Its folder, as it was given."""
+    plan: _Digest
+    """The fingerprint of its plan."""
+    checkpoint: str
+    done: Annotated[int, Field(ge=1)]
+    """Steps that had run."""
+    manifest: _Digest
+    """SHA-256 of the checkpoint's manifest."""
+    passed: list[_Passed]
+    """Checkpoints that could not be used."""
+    others: list[str]
+    """What was not as when that run began."""
+
+
+class _Started(_Life):
+    kind: Literal["started"]
+    device: str
+    begun: _Begun | None = None
 
 
 class _Changes(BaseModel):
@@ -100,6 +123,10 @@ def _wrong(row: _Started | _Resumed | _Ended, steps: int, environment: StoredEnv
     device = "" if isinstance(row, _Ended) else row.device.partition(":")[0]
     if isinstance(row, _Started) and device != environment.device:
         return f"that starts on {row.device}, environment.json says {environment.device}"
+    if isinstance(row, _Started) and row.begun is not None:
+        begun = row.begun
+        if begun.done > steps or begun.checkpoint != f"step-{begun.done:07d}":
+            return "that began at no step of the run"
     if isinstance(row, _Resumed):
         if row.done > steps:
             return "that went on from no step of the run"
