@@ -26,7 +26,7 @@ ghost(width=2x) until epoch 40
 skip until epoch 60
 """
 UP_TO = "those up to epoch {} (step {}) of training: from there on they differ"
-FIRST = "they differ from the first step on"
+FIRST = "their states differ from the first step on"
 SAME_MASK = ("yes", "b finds the same, to the bit")
 SAME_SEED = ("yes", "of one seed: the same first weights, images in the same order")
 ALL = ("yes", "any of them: the same is computed")
@@ -142,7 +142,7 @@ def compared(old: str, new: str) -> Comparison:
             "",
             ["computed"],
             SAME_MASK,
-            ("no", FIRST),
+            ("no", f"{FIRST}: `stages.skip`"),
             SAME_SEED,
             id="no skip",
         ),

@@ -18,7 +18,7 @@ from tests.engine.lives import kept, watched
 from tostdsl.compare.changes import changes
 from tostdsl.compare.comparison import Comparison
 from tostdsl.compare.sides import Side
-from tostdsl.compare.verdicts import Verdict
+from tostdsl.compare.verdicts import Verdict, shared
 from tostdsl.plan.plan import Plan
 
 BASE = """
@@ -86,6 +86,7 @@ def same(x: dict[str, Tensor], y: dict[str, Tensor]) -> bool:
         ("base\n", "other\n"),
         (GHOST, f"{GHOST} until step 3\n{GHOST} from step 3 until step 6"),
         ("random(sparsity=90%)", "random(sparsity=90%, allow=collapse)"),
+        ("skip(anneal=none) until step 3", "skip(anneal=none, recalibrate=yes) until step 3"),
     ],
     ids=lambda text: text.strip().splitlines()[-1],
 )
@@ -94,7 +95,7 @@ def test_checkpoints_are_the_same_up_to_the_step_that_is_named(
 ) -> None:
     """To the bit up to it, and no longer after one more step."""
     first = f"{BASE}{GHOST} until step 6\n" if old == GHOST else BASE
-    assert old in first
+    first += f"{old}\n" if old not in first else ""
     a, b = made(first), made(f"{BASE}{new}\n" if old == GHOST else first.replace(old, new))
     verdict = judged(a, b)[1]
     found = re.search(r"step (\d+)", verdict.why) if verdict.answer == "partly" else None
@@ -104,6 +105,48 @@ def test_checkpoints_are_the_same_up_to_the_step_that_is_named(
     assert 0 <= last <= shared
     steps = range(1, shared + 1)
     assert [step <= last for step in steps] == [equal(x[step], y[step]) for step in steps]
+
+
+SLOW = "lottery(sparsity=50%, rate=30%, rewind=step 2)"
+CHANGING = [
+    (SLOW, "lottery(sparsity=60%, rate=30%, rewind=step 2)"),
+    (SLOW, "lottery(sparsity=50%, rate=40%, rewind=step 2)"),
+    (SLOW, "lottery(sparsity=50%, rate=30%, rewind=step 4)"),
+    (SLOW, "lottery(sparsity=50%, rate=30%, rewind=step 2, back=rate)"),
+    (SLOW, "lottery(sparsity=50%, rate=30%, rewind=step 2, optimizer=rewind)"),
+    (SLOW, "lottery(sparsity=50%, rate=30%, rewind=step 2, resume=rewind)"),
+    (SLOW, "lottery(sparsity=50%, rate=30%, rewind=step 2, stages=yes)"),
+    ("gradual(sparsity=90%, every=2 steps)", "gradual(sparsity=95%, every=2 steps)"),
+    ("gradual(sparsity=90%, every=2 steps)", "gradual(sparsity=90%, every=3 steps)"),
+    ("gradual(sparsity=90%, every=2 steps)", "gradual(sparsity=90%, initial=10%, every=2 steps)"),
+    (
+        "gradual(sparsity=90%, every=1 step) from step 3 until step 5",
+        "gradual(sparsity=90%, every=1 step) from step 3 until step 6",
+    ),
+    ("dynamic(sparsity=80%, every=2 steps)", "dynamic(sparsity=80%, every=3 steps)"),
+    ("dynamic(sparsity=80%, every=2 steps)", "dynamic(sparsity=80%, every=2 steps, grow=random)"),
+    ("dynamic(sparsity=80%, every=2 steps)", "dynamic(sparsity=80%, every=2 steps, fraction=50%)"),
+    ("dynamic(sparsity=80%, every=2 steps)", "dynamic(sparsity=90%, every=2 steps)"),
+    (SLOW, "random(sparsity=50%)"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGING, ids=lambda text: text)
+def test_masks_part_where_one_is_first_another(old: str, new: str, tmp_path: Path) -> None:
+    """Rounds, moves and rewind points before that are of both; a state after it of one only."""
+    text = BASE.replace("random(sparsity=90%)", old) + "skip until step 5\n"
+    a, b = made(text), made(text.replace(old, new))
+    held = Comparison(Side("a", a), Side("b", b))
+    told = shared(held.changes, held.programs)
+    x, y = states(a, tmp_path / "a"), states(b, tmp_path / "b")
+    count = 0
+    if told.last is not None:
+        phases = held.programs[0].phases if held.programs[0] else ()
+        before, phase = phases[: told.last.phase], phases[told.last.phase]
+        count = sum(each.steps for each in before) + max(0, told.last.step - phase.begin)
+    assert {0: "no"}.get(count, "partly") == told.answer
+    steps = range(1, min(len(x), len(y)))
+    assert [step <= count for step in steps] == [equal(x[step], y[step]) for step in steps]
 
 
 def test_a_cosine_over_another_length_parts_after_its_first_step(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tostdsl.compare.changes import Change
 from tostdsl.plan.masking import MaskMethod
-from tostdsl.plan.parting import Shared, parting
+from tostdsl.plan.parting import Shared, masks_begin_alike, parting
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
 from tostdsl.units import Percent
@@ -47,6 +47,10 @@ def _touched(found: Sequence[Change], *roots: str) -> list[str]:
         if change.kind != "labels"
         and any(change.path == root or change.path.startswith(f"{root}.") for root in roots)
     ]
+
+
+def _computed(found: Sequence[Change]) -> list[str]:
+    return [change.path for change in found if change.kind != "labels"]
 
 
 def _listed(paths: Sequence[str]) -> str:
@@ -110,8 +114,9 @@ def _ends_with(method: MaskMethod) -> str | None:
 
 # -- checkpoints
 
-BEFORE = ("model", "data", "mask", "seed", "precision", "optimizer")
+BEFORE = ("model", "data", "seed", "precision", "optimizer")
 """What is at work from the first step on; but for the learning rate, which is looked at by step."""
+_NONE = "their states differ from the first step on"
 
 
 def checkpoints(
@@ -127,20 +132,27 @@ def shared(found: Sequence[Change], programs: tuple[Program | None, Program | No
     if all(change.kind == "labels" for change in found):
         return Shared("yes", "any of them: the same is computed")
     other = [path for path in _touched(found, *BEFORE) if path != "optimizer.lr"]
-    if other:
-        return Shared("no", f"they differ from the first step on: {_listed(other)}")
     a, b = programs
+    if a is not None and b is not None and not masks_begin_alike(a.plan.mask, b.plan.mask):
+        other += _touched(found, "mask")
+    if other:
+        return Shared("no", f"{_NONE}: {_listed(other)}")
     if a is None or b is None:
         return Shared("unknown", "the size of the data is known once it is loaded")
     last = parting(a, b)
     if last is None:
         return Shared("yes", "any of them: all steps are the same")
     if last.phase == 0 and last.step <= a.phases[0].begin:
-        return Shared("no", "they differ from the first step on")
-    phase = max(a.phases, b.phases, key=len)[last.phase]
+        return Shared("no", f"{_NONE}: {_listed(_computed(found))}")
+    longer = max(a.phases, b.phases, key=len)
+    phase = longer[last.phase]
     epoch, rest = divmod(last.step, phase.clock.steps_per_epoch)
-    until = f"step {last.step:,}" if rest else f"epoch {epoch:,} (step {last.step:,})"
-    until = f"{until} of {phase.name}"
+    at = f"step {last.step:,}" if rest else f"epoch {epoch:,} (step {last.step:,})"
+    until = f"{at} of {phase.name}"
+    if last.phase and last.step <= phase.begin:
+        until = f"the end of {longer[last.phase - 1].name}"
+    elif phase.kind == "round" and last.step == phase.clock.total:
+        until = f"the end of {phase.name}"
     return Shared("partly", f"those up to {until}: from there on they differ", last, until)
 
 

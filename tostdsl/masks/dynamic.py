@@ -40,6 +40,9 @@ class Dynamic(Drawn):
     """
 
     moves = True
+    later = MappingProxyType(
+        {"grow": "update", "fraction": "update", "decay": "update", "every": "told"}
+    )
     examples = (
         "dynamic(sparsity=90%)",
         "dynamic(sparsity=90%, grow=random, every=1500 steps, fraction=50%)",

@@ -36,6 +36,7 @@ class Gradual(Scored):
     """
 
     moves = True
+    later = MappingProxyType({"sparsity": "update", "every": "told"})
     examples = ("gradual(sparsity=90%)", "gradual(sparsity=90%, initial=50%, every=1000 steps)")
     other_names = MappingProxyType(
         dict.fromkeys(("gmp", "agp", "gradual_magnitude", "polynomial", "cubic"), "gradual")

@@ -69,6 +69,13 @@ class Lottery(Sparsifier):
             "prune_rate": "rate",
         }
     )
+    later = MappingProxyType(
+        {
+            **dict.fromkeys(("sparsity", "rate", "rewind", "epochs", "stages", "resume"), "told"),
+            "optimizer": "rewind",
+            "back": "prune",
+        }
+    )
     rate: Percent = arg(
         Percent.from_json({"percent": 20}), "share of the remaining weights each round prunes"
     )

@@ -45,6 +45,8 @@ class Technique(Spec):
     acts: ClassVar[Literal["stretch", "instant"]] = "stretch"
     targeted: ClassVar[bool] = True
     default_on: ClassVar[tuple[str, ...]] = ()
+    leaving: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that have a part in nothing before the stage leaves."""
 
     def claims(self) -> frozenset[str]:
         """What this stage takes for itself, in a message's words; overlaps are a conflict."""
@@ -82,6 +84,7 @@ class Removable(Technique):
     after a technique's own.
     """
 
+    leaving = frozenset({"keep", "recalibrate"})
     recalibrate: bool = arg(False, "estimate normalisation statistics anew when it has left")
 
     @classmethod

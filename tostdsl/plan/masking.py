@@ -93,6 +93,11 @@ def shapes_of(tensors: "Mapping[str, torch.Tensor]") -> dict[str, tuple[int, ...
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
+Acts = Literal["told", "rewind", "prune", "update"]
+"""When an argument of a method has its part: as lengths, moments and sparsities of the program tell
+(`told`), when the rewind point is kept, when a round ends, when the masks first move."""
+
+
 class MaskMethod(Spec):
     """Base of masks: which of the scope's weights are kept."""
 
@@ -106,6 +111,8 @@ class MaskMethod(Spec):
     """Whether its masks change while the final training goes on, over the mask's window."""
     counted: ClassVar[bool] = True
     """Whether shapes and the wanted sparsity tell how many weights it keeps (`kept`)."""
+    later: ClassVar[Mapping[str, Acts]] = MappingProxyType({})
+    """Arguments that have no part in the masks it chooses first, with when they have one."""
     report: ClassVar[str | None] = None
     """The JSON file in which a run leaves how it came to its masks (`MaskSite.record`)."""
     allow: Literal["nothing", "collapse"] = arg(

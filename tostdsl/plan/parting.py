@@ -9,9 +9,13 @@ from functools import cache
 from itertools import pairwise, zip_longest
 from typing import Any, Literal, Self
 
-from tostdsl.plan.plan import Plan, StagePlan, canonical_text, stage_names
+from tostdsl.plan.masking import Acts, MaskMethod
+from tostdsl.plan.plan import MaskPlan, Plan, StagePlan, canonical_text, stage_names
 from tostdsl.plan.program import Curves, Phase, Program
 from tostdsl.units import Clock, Ramp
+
+MOST_STEPS = 1_000_000
+"""Of a phase, for which learning rates are compared step by step; later ones count as others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,12 @@ class Shared:
 def parting(a: Program, b: Program) -> Place | None:
     """The last place at which the states of two programs are the same; None where all are.
 
-    Both are of one network, data, seed, mask and optimizer. A state is all that a checkpoint has:
+    Both are of one network, data, seed and optimizer, and of masks that begin as one
+    (`masks_begin_alike`). A state is all that a checkpoint has:
     what happens after so many steps (an epoch ends, a lottery keeps its weights) is part of the
     state after them, what a step does is part of the state after that step.
     """
-    rates = _Rates(a.plan, b.plan)
+    rates, acts = _Rates(a.plan, b.plan), _acts(a.plan.mask, b.plan.mask)
     for index, (x, y) in enumerate(zip_longest(a.phases, b.phases)):
         if x is None or y is None:
             last = x or y
@@ -61,28 +66,61 @@ def parting(a: Program, b: Program) -> Place | None:
             return Place(index, x.begin)
         if x.prunes and x.kind == "train" and x.sparsity != y.sparsity:
             return Place(index, x.begin)
-        step = _parting(rates, x, y)
+        step = _parting(rates, acts, x, y)
         if step is not None:
             return Place(index, step)
     return None
 
 
-def _parting(rates: _Rates, x: Phase, y: Phase) -> int | None:
+def masks_begin_alike(a: MaskPlan | None, b: MaskPlan | None) -> bool:
+    """Whether two masks are of the same weights, and chosen alike before any of them changes."""
+    if a is None or b is None:
+        return a is b
+    if (a.method.name, a.method.revision, a.targets) != (
+        b.method.name,
+        b.method.revision,
+        b.targets,
+    ):
+        return False
+    return _changed(a.method, b.method) <= a.method.later.keys() | a.method.unidentified()
+
+
+def _changed(one: MaskMethod, other: MaskMethod) -> set[str]:
+    """The arguments in which two calls of a method differ."""
+    news = other.arguments()
+    return {name for name, old in one.arguments().items() if old != news[name]}
+
+
+def _acts(a: MaskPlan | None, b: MaskPlan | None) -> set[Acts]:
+    """When that in which two masks differ has its part."""
+    if a is None or b is None:
+        return set()
+    later = a.method.later
+    return {later[name] for name in _changed(a.method, b.method) if name in later}
+
+
+def _parting(rates: _Rates, acts: set[Acts], x: Phase, y: Phase) -> int | None:
     """The first step of two phases that is not the same; their common end where one goes on."""
     end = min(x.clock.total, y.clock.total)
     moved = (
-        at for at in x.updates.keys() | y.updates.keys() if x.updates.get(at) != y.updates.get(at)
+        at
+        for at in x.updates.keys() | y.updates.keys()
+        if "update" in acts or x.updates.get(at) != y.updates.get(at)
     )
+    kept = (at - 1 for at, what in x.events.items() if "rewind" in acts and "keep_rewind" in what)
     found = [
         rates.parting(x.begin, x.clock, y.clock),
         _events(x, y, end),
         min(moved, default=None),
+        max(x.begin, min(kept, default=end)),
         _stages(_at_work(rates.a, x), _at_work(rates.b, y), x.begin, end),
     ]
     first = min((step for step in found if step is not None and step < end), default=None)
     if first is not None:
         return first
     same = (x.clock.total, x.sparsity) == (y.clock.total, y.sparsity)
+    if x.kind == "round" and x.prunes and "prune" in acts:
+        same = False
     return None if same else end
 
 
@@ -108,10 +146,11 @@ class _Rates:
             return None
         old, new = self.a.schedule, self.b.schedule
         lr, other = self.a.optimizer.lr, self.b.optimizer.lr
-        for step in range(begin, min(x.total, y.total)):
+        end = min(x.total, y.total)
+        for step in range(begin, min(end, begin + MOST_STEPS)):
             if lr * old.scale(step, x) != other * new.scale(step, y):
                 return step
-        return None
+        return None if end <= begin + MOST_STEPS else begin + MOST_STEPS
 
 
 # -- stages
@@ -129,6 +168,8 @@ class _Work:
     start: int
     stop: int
 
+    leaving: str
+    """What of it acts when it leaves."""
     shown: str
     """What screen and log call it."""
     index: int
@@ -138,6 +179,8 @@ class _Work:
         """What it does at a step, and whether it enters there; None where it is not at work."""
         if self.start <= step < self.stop:
             return self.name, self.curves.at(step), step == self.start
+        if self.start < self.stop == step:
+            return self.name, (), self.leaving
         return (self.name, (), True) if self.start == self.stop == step else None
 
     def same(self, other: Self, until: int) -> bool:
@@ -147,6 +190,8 @@ class _Work:
         stops = [min(each.stop, until) for each in (self, other)]
         if self.key == other.key or stops[0] != stops[1]:
             return stops[0] == stops[1]
+        if self.stop < until and self.leaving != other.leaving:
+            return False
         steps = range(self.start, stops[0])
         return all(self.curves.at(step) == other.curves.at(step) for step in steps)
 
@@ -161,16 +206,20 @@ def _at_work(plan: Plan, phase: Phase) -> Iterator[_Work]:
         content = stage.model_dump(mode="json")
         whole = [content["technique"], content["targets"], curves.start, curves.stop]
         start, stop = phase.window(stage.window)
-        name = _name(stage, content)
-        yield _Work(canonical_text(whole), name, curves, start, stop, shown, index)
+        name, leaving = _names(stage, content)
+        yield _Work(canonical_text(whole), name, curves, start, stop, leaving, shown, index)
 
 
-def _name(stage: StagePlan, content: dict[str, Any]) -> str:
-    arguments = stage.technique.arguments().items()
+def _names(stage: StagePlan, content: dict[str, Any]) -> tuple[str, str]:
+    """What a stage is but for its law, its ramps and what acts when it leaves; and that."""
+    arguments, leaving = stage.technique.arguments().items(), stage.technique.leaving
     moving = {name for name, value in arguments if name == "anneal" or isinstance(value, Ramp)}
     technique = content["technique"]
-    kept = {name: value for name, value in technique["args"].items() if name not in moving}
-    return canonical_text([technique["name"], technique["revision"], kept, content["targets"]])
+    args = technique["args"].items()
+    kept = {name: value for name, value in args if name not in moving | leaving}
+    last = {name: value for name, value in args if name in leaving}
+    whole = [technique["name"], technique["revision"], kept, content["targets"]]
+    return canonical_text(whole), canonical_text(last)
 
 
 def _stages(a: Iterator[_Work], b: Iterator[_Work], begin: int, end: int) -> int | None:
