@@ -230,13 +230,28 @@ def test_a_revision_that_is_not_there_is_one_error(tost: Tost) -> None:
 
 
 def test_mistakes_of_now_are_trouble_and_do_not_hide_the_others(tost: Tost, changed: Path) -> None:
-    write(changed / "fresh.tost", BASE.format("fresh", "f") + "ghots\n")
+    write(changed / "fresh.tost", (changed / "fresh.tost").read_text() + "ghots\n")
     found = tost("diff", "--against", "HEAD", ".", "--format", "markdown")
     assert (2, 1) == (found.code, found.err.count("error["))
-    assert "--> fresh.tost:8:1" in found.err
+    assert "--> fresh.tost:4:1" in found.err
     lines = found.out.splitlines()
     assert "it has mistakes." == lines[lines.index("### `fresh.tost`") + 2]
     assert "### `gone.tost`" in lines
+
+
+def test_a_renamed_recipe_that_had_mistakes(tost: Tost, repo: Path) -> None:
+    """Both are told."""
+    folder = repo / FOLDER
+    (folder / "wrong.tost").unlink()
+    write(folder / "right.tost", BASE.format("wrong", "w"))
+    each = told(tost, "right.tost")["right.tost"]
+    assert ("mistakes", "wrong.tost") == (each["differs"], each["renamed_from"])
+    lines = tost("diff", "--against", "HEAD", "right.tost").out.splitlines()
+    assert ["", "renamed from wrong.tost", "", "it had mistakes in HEAD, and has none now"] == (
+        lines[2:6]
+    )
+    found = tost("diff", "--against", "HEAD", "right.tost", "--format", "markdown")
+    assert (1, "Renamed from `wrong.tost`.") == (found.code, found.out.splitlines()[2])
 
 
 def test_sweeps_over_other_values_are_trouble(tost: Tost, repo: Path) -> None:

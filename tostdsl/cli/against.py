@@ -85,8 +85,8 @@ class Told:
 
     def to_json(self) -> list[dict[str, Any]]:
         """As comparisons have it, with what is told in their place where there are none."""
+        moved = {"renamed_from": str(self.fate.then)} if self.fate.renamed else {}
         if self.compared is not None:
-            moved = {"renamed_from": str(self.fate.then)} if self.fate.renamed else {}
             return [each | moved for each in self.compared.to_json()]
         then, now = (None if name is None else _nameless(name) for name in self.names)
         pairs = [(then, now)]
@@ -102,7 +102,7 @@ class Told:
             "verdicts": [],
             "mistakes": [_line(each) for each in self.mistakes],
         }
-        return [{"a": a, "b": b, **rest} for a, b in pairs]
+        return [{"a": a, "b": b, **rest, **moved} for a, b in pairs]
 
 
 def _nameless(name: str) -> dict[str, Any]:
@@ -228,11 +228,16 @@ def _pairs(told: Told) -> Sequence[Comparison]:
 def _text(told: Told, width: int, paint: Paint = PLAIN) -> Iterator[str]:
     if told.compared is not None:
         lines = list(text_lines(told.compared, width, paint))
-        yield from lines[:2]
-        if told.fate.renamed:
-            yield from ("", *wrap(printable(f"renamed from {told.fate.then}"), width))
-        yield from lines[2:]
-        return
+    else:
+        lines = list(_uncompared(told, width, paint))
+    heads = 2 if told.fate.renamed else 0
+    yield from lines[:heads]
+    if told.fate.renamed:
+        yield from ("", *wrap(printable(f"renamed from {told.fate.then}"), width))
+    yield from lines[heads:]
+
+
+def _uncompared(told: Told, width: int, paint: Paint) -> Iterator[str]:
     names = [name and printable(name) for name in told.names]
     room = max(columns(name) for name in names if name)
     for mark, name, plans in zip("ab", names, (told.was, told.now), strict=True):
@@ -252,14 +257,12 @@ def _count(plans: Sequence[Side]) -> str:
 
 
 def _markdown(told: Told) -> Iterator[str]:
+    moved = ("", f"Renamed from {coded(str(told.fate.then))}.") if told.fate.renamed else ()
     if told.compared is not None:
         head, *rest = markdown_lines(told.compared)
-        yield head
-        if told.fate.renamed:
-            yield from ("", f"Renamed from {coded(str(told.fate.then))}.")
-        yield from rest
+        yield from (head, *moved, *rest)
         return
-    yield f"### {coded(str(told.fate.now or told.fate.then))}"
+    yield from (f"### {coded(str(told.fate.now or told.fate.then))}", *moved)
     plans = told.was or told.now
     tail = f" ({_count(plans)})" if plans and told.differs in ("new", "gone") else ""
     yield from ("", f"{escaped(printable(told.summary))}{tail}.")

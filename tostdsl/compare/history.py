@@ -68,10 +68,13 @@ class _Asked:
     """By how the repository has them, `.` for all of it."""
 
     def inner(self, path: Path) -> str:
-        """A file or folder as the repository has it."""
+        """A file or folder as the repository has it; `Unknown` where it leads out of it."""
         if not path.is_dir():
             return self.revision.inner(path)
-        return path.resolve().relative_to(self.revision.top).as_posix()
+        whole = path.resolve()
+        if not whole.is_relative_to(self.revision.top):
+            raise Unknown("it lies outside of the repository")
+        return whole.relative_to(self.revision.top).as_posix()
 
     def fates(self) -> Iterator[Fate]:
         """Of each file that is there now, and of each that is gone."""

@@ -36,7 +36,7 @@ def verdicts(
     a: Plan, b: Plan, found: Sequence[Change], programs: tuple[Program | None, Program | None]
 ) -> tuple[Verdict, ...]:
     """All of them; `programs` are the plans', None where only loading the data tells."""
-    return masks(a, b, found), checkpoints(found, programs), runs(found)
+    return masks(a, b, found), checkpoints(found, programs), runs(a, b, found)
 
 
 def _touched(found: Sequence[Change], *roots: str) -> list[str]:
@@ -85,7 +85,7 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
     other = _touched(found, "mask", *(() if method.fixed else ("seed",)))
     if trained:
         other += _touched(found, "data", "optimizer", "schedule", "train", "precision")
-    elif not (method.seeded or method.fixed) or (data and None in shapes):
+    elif not (method.seeded or method.fixed or method.blind) or (data and None in shapes):
         other += data
     if method.moves or (trained and method.stages_in_rounds()):
         other += _touched(found, "stages")
@@ -94,9 +94,15 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
             f"it fits, but b moves its own while it trains, and comes to another ({_listed(other)})"
         )
         return Verdict(question, "partly", why)
+    if other and b.mask.method.fixed:
+        why = f"it fits, but b takes the one that it names ({_listed(other)})"
+        return Verdict(question, "partly", why)
     if other:
         why = f"it fits, but b may find another itself ({_listed(other)}): give it one by `file`"
         return Verdict(question, "partly", why)
+    if not b.mask.method.settled():
+        why = "b reads its mask from the same file, which may be another by now: `sha256` says"
+        return Verdict(question, "unknown", why)
     return Verdict(question, "yes", "b finds the same, to the bit")
 
 
@@ -159,7 +165,7 @@ def shared(found: Sequence[Change], programs: tuple[Program | None, Program | No
 # -- runs
 
 
-def runs(found: Sequence[Change]) -> Verdict:
+def runs(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
     """Whether figures of the two may be compared, and how."""
     question = "are runs comparable, seed by seed?"
     parts = [path for path in _touched(found, "data") if path not in ("data.batch", "data.augment")]
@@ -171,4 +177,13 @@ def runs(found: Sequence[Change]) -> Verdict:
     if other := _touched(found, "model", "data.batch"):
         why = f"as averages over seeds: first weights or batches are others ({_listed(other)})"
         return Verdict(question, "partly", why)
+    if drawn := _touched(found, *_initial(a, b)):
+        why = f"of one seed: the same but for {_listed(drawn)}, images in the same order"
+        return Verdict(question, "yes", why)
     return Verdict(question, "yes", "of one seed: the same first weights, images in the same order")
+
+
+def _initial(a: Plan, b: Plan) -> set[str]:
+    """The paths of changes of stages that work on the first weights."""
+    techniques = [stage.technique for plan in (a, b) for stage in plan.stages]
+    return {f"stages.{each.name}" for each in techniques if each.initial()}

@@ -102,6 +102,9 @@ class File(MaskMethod):
         "masks of nothing in the network aside",
     )
 
+    def settled(self) -> bool:
+        return self.sha256 is not None
+
     def check(self, site: CheckSite) -> Iterable[Problem]:
         if self.sha256 is None:
             yield Problem("W060", {"name": self.name}, ("path",))

@@ -25,6 +25,7 @@ class Magnitude(Scored):
     the mark?", 2021.
     """
 
+    blind = True
     examples = ("magnitude(sparsity=90%, distribution=uniform)",)
 
     other_names = MappingProxyType(

@@ -59,6 +59,9 @@ class Shuffle(MaskMethod):
         """Mixing changes no count."""
         return self.of.counted
 
+    def settled(self) -> bool:
+        return self.of.settled()
+
     def target(self) -> Fraction | None:
         return self.of.target()
 

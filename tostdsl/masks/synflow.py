@@ -30,6 +30,7 @@ class SynFlow(Iterated):
     flow", 2020.
     """
 
+    blind = True
     examples = ("synflow(sparsity=98%)",)
     other_names = MappingProxyType({"synaptic_flow": "synflow"})
     other_arguments = MappingProxyType({"steps": "iterations", "epochs": "iterations"})

@@ -107,6 +107,8 @@ class MaskMethod(Spec):
     """Whether seed and shapes alone decide its masks, so that anybody can draw them again."""
     fixed: ClassVar[bool] = False
     """Whether its own arguments decide its masks, whatever the seed and the images are."""
+    blind: ClassVar[bool] = False
+    """Whether it looks at no image: weights and its arguments decide its masks."""
     moves: ClassVar[bool] = False
     """Whether its masks change while the final training goes on, over the mask's window."""
     counted: ClassVar[bool] = True
@@ -127,6 +129,10 @@ class MaskMethod(Spec):
     def target(self) -> Fraction | None:
         """The sparsity of the masks it ends with, exact; None where only choosing tells."""
         return None
+
+    def settled(self) -> bool:
+        """Whether a plan alone says which masks are meant, and not a file that may change."""
+        return True
 
     def first(self) -> Fraction | None:
         """The sparsity of the masks that training starts with: of one that moves, maybe another."""
