@@ -90,7 +90,7 @@ def test_each_recipe_is_told_as_what_became_of_it(tost: Tost, changed: Path) -> 
     assert ["line 8: [T201] unknown technique `ghots`"] == found["wrong.tost"]["mistakes"]
     plan = json.loads(tost("plan", "fresh.tost", "--json").out)
     assert {"name": "fresh.tost", "recipe": "fresh", "fingerprint": plan["fingerprint"],
-            "values": {}} == found["fresh.tost"]["b"]  # fmt: skip
+            "values": {}, "unreal": "", "state": None} == found["fresh.tost"]["b"]  # fmt: skip
     assert before == status(changed)
     assert (1, "") == (tost("diff", "--against", "HEAD", ".").code, "")
 
@@ -153,7 +153,7 @@ def test_the_markdown(tost: Tost, changed: Path) -> None:
         "### `git:HEAD:old.tost` → `now ünder.tost`", "### `wrong.tost`",
     ] == heads  # fmt: skip
     assert "Renamed from `old.tost`." in lines
-    assert "- line 8: [T201] unknown technique `ghots`" in lines
+    assert r"- line 8: \[T201\] unknown technique \`ghots\`" in lines
     assert "no difference: `same.tost`, `twin.tost`" in lines
     assert any(line.startswith("new: it was not there in HEAD (plan ") for line in lines)
     assert any(line.startswith("gone: it was there in HEAD (plan ") for line in lines)
@@ -254,8 +254,8 @@ def test_a_renamed_recipe_that_had_mistakes(tost: Tost, repo: Path) -> None:
     assert (1, "Renamed from `wrong.tost`.") == (found.code, found.out.splitlines()[2])
 
 
-def test_sweeps_over_other_values_are_trouble(tost: Tost, repo: Path) -> None:
-    """There is no pair of runs; it is told in its place, too."""
+def test_sweeps_over_other_values_and_names(tost: Tost, repo: Path) -> None:
+    """Runs of one side only are told as such; over other names there is no pair, and trouble."""
     swept = "recipe s\nmodel resnet20\ndata cifar10\ntrain for 9 epochs\nsweep seed over [1, {}]\n"
     write(repo / FOLDER / "s.tost", swept.format(2))
     found = told(tost, "s.tost")
@@ -265,6 +265,14 @@ def test_sweeps_over_other_values_are_trouble(tost: Tost, repo: Path) -> None:
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "two")
     write(repo / FOLDER / "s.tost", swept.format(3))
+    found_text = tost("diff", "--against", "HEAD", "s.tost", "same.tost")
+    assert (1, "") == (found_text.code, found_text.err)
+    assert ["only in a: seed = 2", "only in b: seed = 3"] == [
+        line for line in found_text.out.splitlines() if line.startswith("only in")
+    ]
+    content = json.loads(tost("diff", "--against", "HEAD", "--json", "s.tost").out)
+    assert ["layout", "runs", "runs"] == [each["differs"] for each in content]
+    write(repo / FOLDER / "s.tost", "param w = 2x\nsweep w over [1x, 2x]\n" + swept.format(3))
     found_text = tost("diff", "--against", "HEAD", "s.tost", "same.tost")
     assert (2, True) == (found_text.code, "R803" in found_text.err)
     assert "it cannot be compared" in found_text.out.splitlines()

@@ -10,13 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tostdsl.compare.sides import side, sides
+from tostdsl.build.diffs import diff
+from tostdsl.compare.sides import Side, sides
 from tostdsl.compile.compiler import compile_file
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
 
 BASE = "model resnet20\ndata cifar10\nmask random(sparsity=90%)\ntrain for 160 epochs\n"
 TOP = 'extends "base.tost"\nseed {}\n'
+
+
+def side(given: str) -> Side:
+    """The one plan of what was given."""
+    (found,) = sides(given)
+    return found
 
 
 def git(folder: Path, *words: str) -> None:
@@ -213,7 +220,7 @@ def test_several_plans(tmp_path: Path, plan: Plan) -> None:
     path.write_text(path.read_text() + BASE.replace("=90%", "=$w"))
     assert [1, 2, 1, 2] == [each.plan.seed for each in sides(str(path))]
     with pytest.raises(TostError) as error:
-        side(str(path))
+        diff(path, path)
     (found,) = error.value.diagnostics
     assert ("R803", True) == (found.code, f"tost.plans({str(path)!r})" in str(found.help))
     one = tmp_path / "one.tost"

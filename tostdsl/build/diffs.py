@@ -84,7 +84,9 @@ def diff(a: Side, b: Side) -> Diff:
     """
     ours, theirs = _sides(a), _sides(b)
     if len(ours) > 1 and len(theirs) > 1:
-        raise sides.several(ours)
+        name = ours[0].together
+        help = f"compare its plans one by one: `tost.plans({name!r})` gives each, with its values"
+        raise sides.several(ours, help)
     found = comparisons(ours, theirs).pairs[0]
     return Diff(found.a, found.b)
 

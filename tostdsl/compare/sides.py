@@ -65,11 +65,12 @@ def of(name: str, made: Compiled) -> tuple[Side, ...]:
     )
 
 
-def several(found: Sequence[Side]) -> TostError:
+def several(found: Sequence[Side], help: str | None = None) -> TostError:
     """The error that a side stands for several plans where one is wanted."""
     first = found[0]
     names = " and ".join(f"`sweep {name}`" for name in first.values)
-    help = f"leave {names} out, or name one of its runs" if names else None
+    if help is None and names:
+        help = f"leave {names} out, or name one of its runs"
     if first.sweep:
         help = f"name one of its runs, such as `{first.name}`"
     given, reason = first.together, "where one is compared"
