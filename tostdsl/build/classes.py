@@ -38,8 +38,44 @@ def title(name: str) -> str:
 
 
 def titles(kind: Kind) -> dict[str, str]:
-    """The names of a kind by their classes' names."""
-    return {title(name): name for name in registry.names(kind)}
+    """The names of a kind by their classes' names, of those that have one in its module.
+
+    What is built in always has. Of other names that would get the same, none has: what a recipe in
+    Python means must not depend on what else is installed.
+    """
+    found = {}
+    for made, names in _wanted(kind).items():
+        owner = _owner(kind, names)
+        if owner is not None:
+            found[made] = owner
+    return found
+
+
+def _wanted(kind: Kind) -> dict[str, list[str]]:
+    """The names of a kind that would get each class's name."""
+    found: dict[str, list[str]] = {}
+    for name in registry.names(kind):
+        found.setdefault(title(name), []).append(name)
+    return found
+
+
+def _owner(kind: Kind, names: list[str]) -> str | None:
+    """Which of some names has the class's name that all of them would get."""
+    if len(names) > 1:
+        names = [name for name in names if _built_in(registry.get(kind, name))]
+    return names[0] if len(names) == 1 else None
+
+
+def titled(spec: type[Spec]) -> bool:
+    """Whether the class of a registered one can be had by its name from the module of its kind."""
+    if _built_in(spec):
+        return True
+    rivals = [each for each in registry.names(spec.kind) if title(each) == title(spec.name)]
+    return _owner(spec.kind, rivals) == spec.name
+
+
+def _built_in(spec: type[Spec]) -> bool:
+    return spec.__module__.startswith("tostdsl.")
 
 
 def named(kind: Kind, name: str) -> type[Call]:
@@ -58,8 +94,13 @@ def attribute(kind: Kind, name: str) -> type[Call]:
     """The class of that name; `AttributeError` where nothing is registered for it."""
     known = None if name.startswith("__") else titles(kind).get(name)
     if known is None:
-        module = module_of(kind)
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        said = f"module {module_of(kind)!r} has no attribute {name!r}"
+        rivals = [] if name.startswith("__") else _wanted(kind).get(name, [])
+        if rivals:
+            base = BASES[kind].__name__
+            which = " or ".join(f"`{base}.named({each!r})`" for each in rivals)
+            said += f", which several names would have; write {which}"
+        raise AttributeError(said)
     return named(kind, known)
 
 
@@ -74,19 +115,27 @@ def class_of(spec: type[Spec]) -> type[Call]:
             "name": spec.name,
             "registered": spec,
         }
-        _made[spec] = type(title(spec.name), (BASES[spec.kind],), content)
+        name = title(spec.name) if titled(spec) else spec.name
+        _made[spec] = type(name, (BASES[spec.kind],), content)
     return _made[spec]
 
 
 def signature(spec: type[Spec]) -> inspect.Signature:
-    """The arguments of a registered name; the one that may come first without its name does."""
+    """The arguments of a registered name; the one that may come first without its name does.
+
+    Those that are words of Python (`lambda`) are among the `arguments` at the end.
+    """
     parameters: list[inspect.Parameter] = []
     for name, info in spec.model_fields.items():
+        if keyword.iskeyword(name):
+            continue
         first = name == spec.positional
         form = inspect.Parameter.POSITIONAL_OR_KEYWORD if first else inspect.Parameter.KEYWORD_ONLY
         default: Any = inspect.Parameter.empty if info.is_required() else info.default
         made = inspect.Parameter(name, form, default=default, annotation=info.annotation)
         parameters.insert(0 if first else len(parameters), made)
+    if any(map(keyword.iskeyword, spec.model_fields)):
+        parameters.append(inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(parameters)
 
 
