@@ -232,6 +232,8 @@ def _read(
     kind: Kind, text: str, warned: bool = False
 ) -> tuple[Spec, dict[str, Any], tuple[Bound, ...], Targets]:
     """The spec of a text, the arguments given, its window and its targets."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise TypeError(f"a kind is one of {', '.join(KINDS)}")
     node = one_statement(text, n.Stage, f"one {kind.replace('data', 'data set')}")
     found: list[Diagnostic] = []
     reader = Reader({}, found)

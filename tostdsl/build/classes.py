@@ -7,14 +7,14 @@ import keyword
 from typing import Any
 
 from tostdsl import registry
+from tostdsl.asked import text_of
 from tostdsl.build.calls import Call
 from tostdsl.build.kinds import BASES
-from tostdsl.build.written import NAME
+from tostdsl.build.written import source_of
 from tostdsl.compile.describe import described
 from tostdsl.diagnostics import TostError, diagnose, nearest
 from tostdsl.plan.spec import Kind, Spec
 from tostdsl.registry import KINDS
-from tostdsl.source import Source
 
 _made: dict[type[Spec], type[Call]] = {}
 
@@ -80,12 +80,14 @@ def _built_in(spec: type[Spec]) -> bool:
 
 def named(kind: Kind, name: str) -> type[Call]:
     """The class of a registered name; `TostError` T201 with a suggestion where there is none."""
-    spec = registry.find(kind, name)
+    if kind not in KINDS if isinstance(kind, str) else True:
+        raise TypeError(f"a kind is one of {', '.join(KINDS)}")
+    spec = registry.find(kind, text_of(name, "a registered name"))
     if spec is not None:
         return class_of(spec)
     meant = nearest(name, registry.names(kind))
     help = f"did you mean `{meant}`?" if meant else None
-    source = Source(NAME, name)
+    source = source_of(name)
     shown = kind.replace("data", "data set")
     raise TostError([diagnose("T201", source.span(0, len(name)), help=help, kind=shown, name=name)])
 
