@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tostdsl import registry
+from tostdsl.asked import from_outside, path_of, wrong
 from tostdsl.compile.compiler import Compiled, PlanFile, compile_file, compile_kept, compile_source
 from tostdsl.compile.fix import Fixed, apply_fixes
 from tostdsl.compile.kept import kept_name
@@ -44,7 +45,8 @@ def load(
 
     One with sweeps stands for several plans and is refused (R831); `tostdsl.plans` gives all.
     """
-    return compile_file(Path(path), sets, seed, set_file).only(path)
+    from_outside(sets, seed)
+    return compile_file(path_of(path, "a recipe"), sets, seed, set_file).only(path)
 
 
 def program(plan: Plan) -> Program | None:
@@ -53,7 +55,9 @@ def program(plan: Plan) -> Program | None:
 
 
 def plan_from_json(content: Mapping[str, object]) -> Plan:
-    """The plan of its JSON."""
+    """The plan of its JSON; `TypeError` for no mapping, pydantic's `ValueError` for a wrong one."""
+    if not isinstance(content, Mapping):
+        raise wrong("a plan's JSON", "a mapping", content)
     return Plan.from_json(content, registry.get)
 
 
@@ -120,7 +124,9 @@ def resume(
     """
     from tostdsl.engine.resume import resume as engine_resume
 
-    return engine_resume(Path(folder), options, observer, _recompiled, edited, words=_words)
+    return engine_resume(
+        path_of(folder, "a run's folder"), options, observer, _recompiled, edited, words=_words
+    )
 
 
 def _words(one: Plan, other: Plan) -> list[str]:
@@ -187,7 +193,7 @@ def verify(folder: str | Path, options: VerifyOptions | None = None) -> Verdict:
     """Repeat a run's certificate from the files of its folder; `TostError` if it holds no run."""
     from tostdsl.engine.verify import verify as engine_verify
 
-    return engine_verify(Path(folder), options, _recompiled)
+    return engine_verify(path_of(folder, "a run's folder"), options, _recompiled)
 
 
 def export_masks(folder: Path, out: Path | None = None) -> tuple[Exported, str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import html
+import io
 import pickle
+import pprint
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from rich.console import Console
 
 import tostdsl as tost
 from tests.plans import plan_of, sound_recipes
@@ -289,3 +292,14 @@ def test_html_is_escaped() -> None:
         assert "&lt;script&gt;&amp;" in page
         assert "<script" not in page
         assert "<b " not in page
+
+
+def test_a_plan_is_short_wherever_it_is_printed() -> None:
+    """By `rich` and `pprint`, alone or inside of something, it is its `repr`."""
+    plan = first().plan()
+    console = Console(width=1000, file=io.StringIO(), color_system=None)
+    with console.capture() as said:
+        console.print(plan)
+        console.print({"a": [plan]})
+    assert f"{plan!r}\n{{'a': [{plan!r}]}}\n" == said.get()
+    assert repr(plan) == pprint.pformat(plan, width=1000)

@@ -2,6 +2,8 @@
 
 A recipe made here is written as recipe text and compiled like any other, so text and Python give
 the same plans, fingerprints and messages. Its modules are loaded when they are asked for.
+What a recipe could say, but not there, is refused with the compiler's `TostError`; what is of no
+type that is taken, with a `TypeError` that names those that are.
 The base class of each kind stands here; `Stage.named("ghost")` gives a class by a recipe's name.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from tostdsl.build.written import Written, one_statement, refuse, written
@@ -50,7 +51,7 @@ class Call(Written):
     _window: tuple[Bound, ...]
     _targets: Targets
 
-    def __init__(self, *first: Any, **arguments: Any) -> None:
+    def __init__(self, /, *first: Any, **arguments: Any) -> None:
         fields = self.registered.model_fields
         words = []
         for index, value in enumerate(first):
@@ -65,7 +66,7 @@ class Call(Written):
         self._fill(*_read(self.kind, text))
 
     @classmethod
-    def of(cls, kind: Kind, name: str, *first: Any, **arguments: Any) -> Call:
+    def of(cls, kind: Kind, name: str, /, *first: Any, **arguments: Any) -> Call:
         """What is registered under a name, built in or a third party's; `TostError` T201."""
         from tostdsl.build.classes import named
 
@@ -96,7 +97,7 @@ class Call(Written):
         """The arguments that were given, by name, in the order of the registration."""
         return dict(self._given)
 
-    def replace(self, **arguments: Any) -> Self:
+    def replace(self, /, **arguments: Any) -> Self:
         """The same with other arguments; those that are not named stay, None leaves one out."""
         kept = {k: v for k, v in {**self.given, **arguments}.items() if v is not None}
         return type(self)(**kept)._placed(self._window, self._targets)
@@ -136,8 +137,16 @@ class Call(Written):
         return " ".join(filter(None, [*words, str(self._targets)]))
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={_repr(value)}" for name, value in self.given.items())
-        return f"{_module(self.kind)}.{type(self).__name__}({inside})"
+        from tostdsl.build.classes import titled
+
+        given = self.given.items()
+        inside = [f"{name}={_repr(value)}" for name, value in given if not iskeyword(name)]
+        others = [f"{name!r}: {_repr(value)}" for name, value in given if iskeyword(name)]
+        inside += [f"**{{{', '.join(others)}}}"] if others else []
+        made = f"{_module(self.kind)}.{type(self).__name__}"
+        if not titled(self.registered):
+            made = f"{type(self).__base__.__name__}.named({self.name!r})"  # type: ignore[union-attr]
+        return f"{made}({', '.join(inside)})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Call):
@@ -223,6 +232,8 @@ def _read(
     kind: Kind, text: str, warned: bool = False
 ) -> tuple[Spec, dict[str, Any], tuple[Bound, ...], Targets]:
     """The spec of a text, the arguments given, its window and its targets."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise TypeError(f"a kind is one of {', '.join(KINDS)}")
     node = one_statement(text, n.Stage, f"one {kind.replace('data', 'data set')}")
     found: list[Diagnostic] = []
     reader = Reader({}, found)

@@ -7,9 +7,7 @@ Each takes plain numbers; `TostError` for anything else (T301), and for numbers 
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
-from math import isfinite
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from tostdsl.diagnostics import TostError, diagnose
@@ -51,6 +49,8 @@ def ramp(start: float, stop: float) -> Ramp:
     return Ramp(*(float(_number("ramp", each, None)) for each in (start, stop)))
 
 
+MAX_POWER = 300
+"""Of ten, beyond which no number of a recipe goes, nor below its negative."""
 _EXAMPLES = {
     "percent": ("90", "90%"),
     "times": ("2", "2x"),
@@ -63,11 +63,27 @@ _EXAMPLES = {
 """For each function what it may be given, and how a recipe writes that."""
 
 
+def exact_number(value: Any) -> Decimal:
+    """A number as a decimal, which may be none or infinite; fractions are rounded as a float is."""
+    if isinstance(value, Integral):
+        return Decimal(int(value))
+    if isinstance(value, Decimal):
+        return value
+    try:
+        return Decimal(str(float(value)))
+    except OverflowError:
+        return Decimal(value.numerator) / Decimal(value.denominator)
+
+
 def _number(name: str, value: Any, least: int | None = 0) -> Decimal:
     """A finite number, exact, that is not below the `least`."""
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise _unfit(name, value, "a number")
-    exact = Decimal(str(float(value) if isinstance(value, Fraction) else value))
+    exact = exact_number(value)
+    if not exact.is_finite():
+        raise _unfit(name, value, "a number")
+    if exact and abs(exact.adjusted()) > MAX_POWER:
+        raise TostError([diagnose("T306")])
     if least is not None and exact < least:
         values: dict[str, Any] = {"name": name, "bound": f"at least {least}", "found": f"`{value}`"}
         raise TostError([diagnose("T303", **values)])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from tostdsl.build.calls import Call
+from typing import TYPE_CHECKING
+
 from tostdsl.build.classes import attribute, titles
+
+if TYPE_CHECKING:  # a name that is registered could be `call`
+    from tostdsl.build.calls import Call
 
 
 def __getattr__(name: str) -> type[Call]:

@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, cast
 
+from tostdsl.asked import from_outside, path_of, wrong
 from tostdsl.build.calls import lenient
 from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
 from tostdsl.build.likes import DurationLike
@@ -15,10 +16,13 @@ from tostdsl.build.slots import (
     Parts,
     expectation,
     plain_name,
+    plain_title,
     setting,
+    several,
     slot,
     statement_text,
 )
+from tostdsl.build.written import source_of
 from tostdsl.compile.compiler import Compiled, compile_file, compile_source
 from tostdsl.compile.expects import expect_text
 from tostdsl.compile.print import call_text, mask_line, stage_line, string_text
@@ -121,11 +125,11 @@ class Recipe:
         expect: Iterable[str] | str = (),
         title: str = "",
     ) -> None:
-        several = (stages,) if isinstance(stages, Stage | str) else tuple(stages)
-        wanted = (expect,) if isinstance(expect, str) else tuple(expect)
+        placed = several("stages", stages, (Stage, str), "a Stage or its text")
+        wanted = several("expect", expect, (str,), "an expectation's text")
         parts: dict[str, Any] = {
             "name": plain_name(name),
-            "title": title,
+            "title": plain_title(title),
             "model": slot(Model, model),
             "data": slot(Data, data),
             "mask": None if mask is None else slot(Mask, mask),
@@ -134,7 +138,7 @@ class Recipe:
             "train": setting("train", train, Duration),
             "seed": setting("seed", seed, int),
             "precision": setting("precision", precision, Precision),
-            "stages": tuple(slot(Stage, stage) for stage in several),
+            "stages": tuple(slot(Stage, stage) for stage in placed),
             "expect": tuple(map(expectation, wanted)),
         }
         for part, value in parts.items():
@@ -145,6 +149,8 @@ class Recipe:
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """The recipe of a plan, without what it leaves to defaults."""
+        if not isinstance(plan, Plan):
+            raise wrong("what a recipe is made of", "a Plan", plan)
         return cls(
             plan.name,
             model=call_text(plan.model),
@@ -168,7 +174,8 @@ class Recipe:
 
         What it extends is looked for in the current folder. One with sweeps is refused (R831).
         """
-        source = Source("recipe.tost", text)
+        from_outside(sets, seed)
+        source = source_of(text, "recipe.tost")
         made = compile_source(source, Path("recipe.tost"), sets, seed)
         return cls._of(made, made.only("the text", _SAVED))
 
@@ -181,7 +188,8 @@ class Recipe:
         One with sweeps is refused (R831): `tostdsl.plans` has its plans, and `of` makes recipes of
         those.
         """
-        made = compile_file(Path(path), sets, seed)
+        from_outside(sets, seed)
+        made = compile_file(path_of(path, "a recipe"), sets, seed)
         return cls._of(made, made.only(path))
 
     @classmethod
@@ -221,7 +229,9 @@ class Recipe:
         """
         left = self.stages
         for stage in stages:
-            word = stage if isinstance(stage, str) else str(stage)
+            if not isinstance(stage, Stage | str):
+                raise wrong("what is left out", "a Stage, or a name as text", stage)
+            word = str(stage)
             kept = tuple(s for s in left if not (s == stage or s.name == stage))
             if len(kept) == len(left):
                 raise TostError.of("T210", name=word)
@@ -250,8 +260,8 @@ class Recipe:
         lines.append(f"train for {self.train}")
         lines += [f"seed {self.seed}"] if self.seed else []
         lines += [f"precision {self.precision}"] if self.precision != "fp32" else []
-        for several in (map(str, self.stages), (f"expect {each}" for each in self.expect)):
-            lines += ["", *several]
+        for those in (map(str, self.stages), (f"expect {each}" for each in self.expect)):
+            lines += ["", *those]
         laid, found = format_text(Source(self._file, "\n".join(lines).rstrip() + "\n"))
         if laid is None:
             raise TostError(found)
@@ -267,7 +277,7 @@ class Recipe:
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe's text to a file, in place of what is there; gives its path."""
-        path = Path(path)
+        path = path_of(path, "what a recipe is saved as")
         path.write_text(self.text, encoding="utf-8", newline="\n")
         return path
 

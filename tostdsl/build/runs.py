@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tostdsl import api
+from tostdsl.asked import path_of
 from tostdsl.build.frames import flat, frame
 from tostdsl.build.recipe import Recipe
 from tostdsl.compile.saved import read_saved
@@ -142,7 +143,7 @@ class Run:
 
 def open_run(folder: str | Path) -> Run:
     """The run in a folder; `TostError` R411 where there is none."""
-    folder = Path(folder)
+    folder = path_of(folder, "a run's folder")
     if not holds_run(folder):
         raise TostError.of("R411", path=folder, reason=f"there is no {MARKER} and {METRICS}")
     return Run(folder)
@@ -190,7 +191,7 @@ def run(
     asked: dict[str, Any] = {
         "smoke": smoke,
         "device": device,
-        "data_root": None if data_root is None else Path(data_root),
+        "data_root": None if data_root is None else path_of(data_root, "`data_root`"),
         "download": download,
         "fake_data": fake_data,
         "allow_code": allow_code,
@@ -201,7 +202,7 @@ def run(
     if options is not None and said:
         raise ValueError(f"`options` says all of it; leave out {', '.join(said)}")
     chosen = replace(options or plain, **said)
-    chosen = chosen if out is None else replace(chosen, out=Path(out))
+    chosen = chosen if out is None else replace(chosen, out=path_of(out, "`out`"))
     plan, sources, given = _what(recipe)
     return open_run(api.run(plan, chosen, observer, sources, given, begin_from).folder)
 
@@ -212,7 +213,8 @@ def _what(recipe: Recipe | Plan | str | Path) -> tuple[Plan, list[Any], Mapping[
         return recipe, [], None
     if isinstance(recipe, Recipe):
         return recipe.plan(), [recipe.source], {"params": {}, "seed": None}
-    made = api.compile_file(Path(recipe))
+    wanted = "a Recipe, a Plan, or the path of one as text or Path"
+    made = api.compile_file(path_of(recipe, "what is trained", wanted))
     plan = made.only(recipe)
     assert made.recipe is not None
     sources = made.recipe.sources if made.plan_file is None else []

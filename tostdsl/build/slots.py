@@ -7,13 +7,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
+from tostdsl.asked import text_of, wrong
 from tostdsl.build.calls import Call
 from tostdsl.build.kinds import Data, Mask, Model, Optimizer, Schedule, Stage
 from tostdsl.build.likes import DurationLike
-from tostdsl.build.written import NAME, one_statement, refuse, typed
+from tostdsl.build.written import NAME, one_statement, refuse, typed, written
 from tostdsl.compile.compiler import compile_source
-from tostdsl.compile.print import call_text
+from tostdsl.compile.print import call_text, string_text
 from tostdsl.compile.recipe import ParamValue
+from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Precision
 from tostdsl.plan.spec import Spec
 from tostdsl.source import Source
@@ -70,19 +72,41 @@ def slot(kind: type[C], value: object) -> C:
         return kind.read(str(value))
     if isinstance(value, Spec):
         return kind.read(call_text(value))
-    raise TypeError(f"a recipe has no value for {value!r}")
+    name = kind.__name__
+    raise wrong(f"a recipe has no value for it: `{kind.kind}`", f"a {name} or its text", value)
 
 
 def plain_name(name: str) -> str:
     """A name that a recipe can have; `TostError` for others."""
+    if not isinstance(name, str):
+        raise TostError.of("T301", name="name", expected="a text", found=written(name))
     said = one_statement(f"recipe {name}", n.RecipeName, "the name of a recipe")
     if said.title is not None:
         one_statement(name, n.RecipeName, "the name of a recipe")
     return said.name.text
 
 
+def plain_title(title: str) -> str:
+    """A title that a recipe can have; `TostError` for others."""
+    if not isinstance(title, str):
+        raise TostError.of("T301", name="title", expected="a text", found=written(title))
+    if title:
+        one_statement(f"recipe r {string_text(title)}", n.RecipeName, "the title of a recipe")
+    return title
+
+
+def several(word: str, given: Any, one: tuple[type, ...], wanted: str) -> tuple[Any, ...]:
+    """One part or more of a kind as several; `TypeError` for what is neither."""
+    if isinstance(given, one):
+        return (given,)
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes):
+        raise wrong(f"`{word}`", f"{wanted}, one or several", given)
+    return tuple(given)
+
+
 def expectation(text: str) -> str:
     """An expectation as a recipe writes it, less its first word; `TostError` for a wrong one."""
+    text_of(text, "an expectation")
     said = one_statement(f"expect {text}", n.Expect, "one expectation")
     sound(f"expect {text}")
     return "".join(flat_statement(said)).removeprefix("expect ")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
+from keyword import iskeyword, kwlist
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -74,15 +75,16 @@ def _named(names: Iterable[str], code: str) -> list[str]:
 def _class(spec: type[Spec]) -> str:
     lines = [f"class {title(spec.name)}({BASES[spec.kind].__name__}):"]
     lines += [f'    """{_one_line(summary(spec))}"""', ""]
-    hidden = dir(BASES[spec.kind])
+    hidden = [*dir(BASES[spec.kind]), *kwlist]
     fields = spec.model_fields.items()
     lines += [_attribute(name, info) for name, info in fields if name not in hidden]
     order = sorted(spec.model_fields, key=lambda name: name != spec.positional)
-    words = ["self"]
-    for index, name in enumerate(order):
+    words = ["self" if "self" not in order else "self_"]
+    for index, name in enumerate(name for name in order if not iskeyword(name)):
         if not (index == 0 and name == spec.positional) and "*" not in words:
             words.append("*")
         words.append(_argument(name, spec.model_fields[name]))
+    words += ["**arguments: object"] if any(map(iskeyword, order)) else []
     flat = f"    def __init__({', '.join(words)}) -> None: ..."
     if len(flat) <= WIDTH:
         return "\n".join([*lines, flat])
@@ -168,7 +170,8 @@ def paths() -> dict[Path, str]:
 def package_paths(package: str) -> dict[Path, str]:
     """The files of a plug-in's package, `classes.py` with its stub, and what belongs into them.
 
-    `ImportError` where there is no such package, `ValueError` where it registers nothing.
+    `ImportError` where there is no such package, `ValueError` where it registers nothing, or two
+    names whose classes would have one name.
     """
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
@@ -177,6 +180,12 @@ def package_paths(package: str) -> dict[Path, str]:
     specs = [s for s in registry.everything() if f"{s.__module__}.".startswith(f"{package}.")]
     if not specs:
         raise ValueError(f"{package} registers nothing as it is imported")
+    seen: dict[str, type[Spec]] = {}
+    for spec in specs:
+        other = seen.setdefault(title(spec.name), spec)
+        if other is not spec:
+            both = f"the {other.kind} `{other.name}` and the {spec.kind} `{spec.name}`"
+            raise ValueError(f"{both} would have one class, {title(spec.name)}")
     bases = sorted({BASES[spec.kind].__name__ for spec in specs})
     doc = '"""What this package registers, as classes for recipes in Python."""'
     lines = [_head(package) + doc, "", f"from tostdsl.build import {', '.join(bases)}", ""]

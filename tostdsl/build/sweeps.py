@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tostdsl.asked import from_outside, path_of
 from tostdsl.compile.compiler import compile_file
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
@@ -30,7 +31,8 @@ def plans(
     `for values, plan in tostdsl.plans("sweep.tost")` goes through them. A recipe without sweeps has
     one, without values. `TostError` carries every mistake there is.
     """
-    made = compile_file(Path(path), sets, seed, set_file)
+    from_outside(sets, seed)
+    made = compile_file(path_of(path, "a recipe"), sets, seed, set_file)
     if made.errors:
         raise TostError(made.diagnostics)
     return tuple(Swept(each.values, each.plan) for each in made.variants if each.plan is not None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from math import isfinite
 from numbers import Integral, Real
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
+from tostdsl.asked import text_of
+from tostdsl.build.measures import MAX_POWER, exact_number
+from tostdsl.compile.load import decode
 from tostdsl.compile.print import call_text, string_text
 from tostdsl.compile.values import Reader
 from tostdsl.compile.windows import CLASSES
@@ -55,7 +57,11 @@ def written(value: Any, want: Any = None) -> str:
             return f"[{', '.join(written(each, inner) for each in value)}]"
     if isinstance(value, Written):
         return str(value)
-    raise TypeError(f"a recipe has no value for {value!r}")
+    raise TypeError(f"a recipe has no value for {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return f"an object of type {type(value).__name__}"
 
 
 class Written:
@@ -74,18 +80,28 @@ def _members(want: Any) -> list[Any]:
 
 
 def _number(value: Any, factor: bool) -> str:
-    if not isfinite(value):
+    exact = exact_number(value)
+    if not exact.is_finite():
         return str(value)
-    exact = value if isinstance(value, Decimal) else int(value)
-    if not isinstance(value, Integral | Decimal):
-        exact = Decimal(str(float(value)))
-    return f"{plain_text(Decimal(exact))}x" if factor else number_text(exact)
+    if exact and abs(exact.adjusted()) > MAX_POWER:  # as short as what the compiler refuses can be
+        return f"{exact:.0e}".replace("e+", "e")
+    number = int(value) if isinstance(value, Integral) else exact
+    return f"{plain_text(exact)}x" if factor else number_text(number)
+
+
+def source_of(text: Any, name: str = NAME) -> Source:
+    """A text as the compiler reads it; T106 where no file could hold it, `TypeError` if no text."""
+    try:
+        text_of(text, "what a recipe says").encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return decode(text.encode("utf-8", "surrogatepass"), name)
+    return Source(name, text)
 
 
 def one_value(text: str) -> str:
     """A text that is one value, as it is written; `TostError` for any other."""
     head = "value = "
-    source = Source(NAME, head + text)
+    source = source_of(head + text)
     given, found = parse_assignments(source)
     if len(given) != 1 if not found else any(each.code == "T142" for each in found):
         place = source.span(len(head), len(source.text))
@@ -96,7 +112,7 @@ def one_value(text: str) -> str:
 
 def one_statement(text: str, form: type[S], what: str) -> S:
     """The one statement of a text; `TostError` where it is none, another or more than one."""
-    source = Source(NAME, text)
+    source = source_of(text)
     file, found = parse(source)
     match file.statements:
         case (statement,) if isinstance(statement, form) or found:
@@ -111,7 +127,7 @@ def one_statement(text: str, form: type[S], what: str) -> S:
 def typed(value: Any, want: Any, name: str) -> Any:
     """The value of a type that a Python value stands for, as the compiler reads it."""
     text = f"{name} = {written(value, want)}"
-    source = Source(NAME, text)
+    source = source_of(text)
     given, found = parse_assignments(source)
     refuse(found)
     reader = Reader({}, [])
@@ -125,7 +141,8 @@ def selector(value: Selector | str) -> str:
     """A selector as a recipe writes it: a class by its word, anything else as a glob."""
     if isinstance(value, Selector):
         return str(value)
-    return value if value in CLASSES else string_text(value)
+    text = text_of(value, "a selector")
+    return text if text in CLASSES else string_text(text)
 
 
 def refuse(found: list[Diagnostic]) -> None:

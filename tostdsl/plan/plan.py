@@ -138,6 +138,9 @@ class Plan(_Frozen):
         words += [str(self.train), f"seed {self.seed}", *stage_names(self)]
         return f"<Plan {self.name} {self.short}: {', '.join(words)}>"
 
+    def __rich_repr__(self) -> None:  # type: ignore[override]
+        """Nothing besides `repr`, where `rich` would show every field of it."""
+
     def __str__(self) -> str:
         """Its statements, a line for each, with what is not a default."""
         return "\n".join(f"{word:<10} {text}" for word, text in self._rows())
