@@ -17,6 +17,7 @@ from tostdsl.compile.load import read
 from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan import stored
 from tostdsl.plan.plan import MaskPlan, Plan
 from tostdsl.plan.program import Program, lowered
 from tostdsl.source import Source
@@ -55,10 +56,19 @@ def program(plan: Plan) -> Program | None:
 
 
 def plan_from_json(content: Mapping[str, object]) -> Plan:
-    """The plan of its JSON; `TypeError` for no mapping, pydantic's `ValueError` for a wrong one."""
+    """The plan of its JSON, as `Plan.to_json` gives it and a run's plan.json has it under `plan`.
+
+    `TypeError` for no mapping; `TostError` T270 where it holds no plan, T271 where it is one that
+    this version cannot read, or of a plug-in that is not here.
+    """
     if not isinstance(content, Mapping):
         raise wrong("a plan's JSON", "a mapping", content)
-    return Plan.from_json(content, registry.get)
+    try:
+        return stored.plan_of(content, registry.find)
+    except stored.NotHere as why:
+        raise TostError.of("T271", path="the given JSON", reason=why) from None
+    except stored.NoPlan as why:
+        raise TostError.of("T270", path="the given JSON", reason=why) from None
 
 
 def format_file(path: Path) -> tuple[Source, str | None, list[Diagnostic]]:

@@ -50,7 +50,10 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "from_text seed": lambda v: tost.Recipe.from_text(RECIPE.text, None, v),
     **{f"Recipe.{n}": getattr(tost.Recipe, n) for n in ("load", "of")},
     **{f"recipe.{n}": getattr(RECIPE, n) for n in ("add", "without", "seeded", "renamed", "diff")},
+    "recipe.save": RECIPE.save,
     **{n: getattr(tost, n) for n in ("load", "format", "check", "open_run", "run", "plans")},
+    "plan_from_json": tost.plan_from_json,
+    "plan_from_json seed": lambda v: tost.plan_from_json({**RECIPE.plan().to_json(), "seed": v}),
     **{n: getattr(tost, n) for n in ("verify", "resume")},
 }
 

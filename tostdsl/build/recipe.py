@@ -276,9 +276,16 @@ class Recipe:
         return self._compiled().diagnostics
 
     def save(self, path: str | Path) -> Path:
-        """Write the recipe's text to a file, in place of what is there; gives its path."""
+        """Write the recipe's text to a file, in place of what is there; gives its path.
+
+        `TostError` R202 where it cannot be written.
+        """
         path = path_of(path, "what a recipe is saved as")
-        path.write_text(self.text, encoding="utf-8", newline="\n")
+        try:
+            path.write_text(self.text, encoding="utf-8", newline="\n")
+        except (OSError, ValueError) as error:  # a path may hold what no path can
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise TostError.of("R202", path=ascii(str(path)), reason=reason) from None
         return path
 
     def run(self, out: str | Path | None = None, **options: Unpack[Options]) -> Run:
