@@ -10,13 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tostdsl.compare.sides import side, sides
+from tostdsl.compare.side import Side
+from tostdsl.compare.sides import several, sides
 from tostdsl.compile.compiler import compile_file
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.plan import Plan
 
 BASE = "model resnet20\ndata cifar10\nmask random(sparsity=90%)\ntrain for 160 epochs\n"
 TOP = 'extends "base.tost"\nseed {}\n'
+
+
+def side(given: str) -> Side:
+    """The one side that something stands for."""
+    found = sides(given)
+    if len(found) != 1:
+        raise several(found)
+    return found[0]
 
 
 def git(folder: Path, *words: str) -> None:
@@ -215,7 +224,7 @@ def test_several_plans(tmp_path: Path, plan: Plan) -> None:
     with pytest.raises(TostError) as error:
         side(str(path))
     (found,) = error.value.diagnostics
-    assert ("R803", True) == (found.code, f"tost.plans({str(path)!r})" in str(found.help))
+    assert ("R803", True) == (found.code, "leave `sweep w` and `sweep seed` out" in str(found.help))
     one = tmp_path / "one.tost"
     one.write_text('extends "s.tost"\nparam w = 95%\nseed 2\n')
     assert 2 == side(str(one)).plan.seed
