@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +84,9 @@ def command(
         from tostdsl.cli.against import run
         from tostdsl.compare.sides import sides
 
-        return run(against, paths, lambda word: sides(word, sets, seed, set_file), form)
+        return _printed(
+            lambda: run(against, paths, lambda word: sides(word, sets, seed, set_file), form)
+        )
     try:
         found = _compared((str(paths[0]), str(paths[1])), sets, seed, set_file)
     except (click.ClickException, OSError):
@@ -93,8 +97,26 @@ def command(
     except Exception as error:  # 1 would say that they differ
         show(unexpected(error))
         return TROUBLE
-    _print(found, form)
-    return int(not found.same)
+    return _printed(lambda: _print(found, form))
+
+
+def _printed(printing: Callable[[], int]) -> int:
+    """The status that printing gives; whoever has not read all knows nothing: that is trouble."""
+    from tostdsl.cli.main import FULL, output_failed
+
+    try:
+        return printing()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        output_failed(error)
+    except (click.ClickException, TostError):
+        raise
+    except Exception as error:  # 1 would say that they differ
+        show(unexpected(error))
+    return TROUBLE
 
 
 def _compared(
@@ -120,14 +142,15 @@ def _compared(
     return comparisons(*made)
 
 
-def _print(group: Compared, form: str) -> None:
+def _print(group: Compared, form: str) -> int:
     from tostdsl.cli.compared import Paint, markdown_lines, text_lines
     from tostdsl.diagnostics.render import terminal_width, wants_colour
 
     if form == "json":
         content = group.to_json()
         click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
-        return
+        return int(not group.same)
     width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))
     lines = markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
     click.echo("\n".join(lines), color=True)
+    return int(not group.same)
