@@ -159,6 +159,17 @@ def test_values_are_set_on_both_sides(tost: Tost, repo: Path) -> None:
     assert 0 == tost("diff", "--against", "HEAD", "a.tost", "--set-file", "v.set").code
 
 
+def test_a_saved_plan_beside_a_recipe_is_as_it_is(tost: Tost, repo: Path) -> None:
+    """Options hold for the recipe; between two plans they are refused, once."""
+    (repo / "c.tost").write_text(BASE.replace("seed 1", "seed 3"))
+    tost("plan", "c.tost", "-o", "p.json")
+    assert 1 == tost("diff", "p.json", "a.tost").code
+    assert 0 == tost("diff", "p.json", "a.tost", "--seed", 3).code
+    found = tost("diff", "p.json", "p.json", "--seed", 3)
+    assert (2, "") == (found.code, found.out)
+    assert 1 == found.err.count("neither side is one")
+
+
 def test_sweeps_are_compared_run_by_run(tost: Tost, repo: Path) -> None:
     """Those with the same changes are told once; runs that only one has are told as such."""
     sweep = "param s = 90%\nsweep s over [80%, 90%]\nsweep seed over [1, 2]\n"

@@ -22,6 +22,7 @@ from tostdsl.cli.report import (
     unexpected,
 )
 from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.marker import PLAN_SUFFIX
 
 if TYPE_CHECKING:
     from tostdsl.compare.comparison import Compared
@@ -123,23 +124,37 @@ def _compared(
     words: tuple[str, str], sets: dict[str, str], seed: int | None, set_file: Path | None
 ) -> Compared:
     from tostdsl.compare.comparison import comparisons
+    from tostdsl.compare.git import GIT
     from tostdsl.compare.sides import of, sides
 
-    def plans(word: str) -> tuple[Side, ...]:
+    given = bool(sets) or set_file is not None or seed is not None
+    recipes = [word.startswith(GIT) or _is_recipe(Path(word)) for word in words]
+
+    def plans(word: str, recipe: bool) -> tuple[Side, ...]:
         if word == str(STDIN):
             return of(str(PIPED), compiled(STDIN, sets, seed, set_file))
+        if not recipe:
+            return sides(word)
         return sides(word, sets, seed, set_file)
+
+    if given and not any(recipes):
+        raise click.UsageError("options that set values are for recipes, and neither side is one")
 
     mistakes: list[Diagnostic] = []
     made = []
-    for word in words:
+    for word, recipe in zip(words, recipes, strict=True):
         try:
-            made.append(plans(word))
+            made.append(plans(word, recipe))
         except TostError as error:
             mistakes += error.diagnostics
     if mistakes:
         raise TostError(mistakes)
     return comparisons(*made)
+
+
+def _is_recipe(path: Path) -> bool:
+    """Whether a path names a recipe, in which options set values."""
+    return path.suffix != PLAN_SUFFIX and not path.is_dir()
 
 
 def _print(group: Compared, form: str) -> int:
