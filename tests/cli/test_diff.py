@@ -159,6 +159,17 @@ def test_values_are_set_on_both_sides(tost: Tost, repo: Path) -> None:
     assert 0 == tost("diff", "--against", "HEAD", "a.tost", "--set-file", "v.set").code
 
 
+def test_a_saved_plan_beside_a_recipe_is_as_it_is(tost: Tost, repo: Path) -> None:
+    """Options hold for the recipe; between two plans they are refused, once."""
+    (repo / "c.tost").write_text(BASE.replace("seed 1", "seed 3"))
+    tost("plan", "c.tost", "-o", "p.json")
+    assert 1 == tost("diff", "p.json", "a.tost").code
+    assert 0 == tost("diff", "p.json", "a.tost", "--seed", 3).code
+    found = tost("diff", "p.json", "p.json", "--seed", 3)
+    assert (2, "") == (found.code, found.out)
+    assert 1 == found.err.count("neither side is one")
+
+
 def test_sweeps_are_compared_run_by_run(tost: Tost, repo: Path) -> None:
     """Those with the same changes are told once; runs that only one has are told as such."""
     sweep = "param s = 90%\nsweep s over [80%, 90%]\nsweep seed over [1, 2]\n"
@@ -180,6 +191,19 @@ def test_sweeps_are_compared_run_by_run(tost: Tost, repo: Path) -> None:
     assert "only in b: s = 80%, seed = 3; s = 90%, seed = 3" in found.out.splitlines()
 
 
+def test_runs_of_sweeps_pair_by_what_their_values_mean(tost: Tost, repo: Path) -> None:
+    """However they are spelled: in the same plans, and where something else has changed."""
+    sweep = "param s = 90%\nsweep s over [80%, 90%]\n"
+    text = sweep + BASE.replace("=90%", "=$s")
+    (repo / "a.tost").write_text(text)
+    (repo / "b.tost").write_text(text.replace("[80%, 90%]", "[90.0%, 80%]"))
+    assert 0 == tost("diff", "a.tost", "b.tost").code
+    (repo / "b.tost").write_text(text.replace("90%]", "90.0%]").replace("epoch 3", "epoch 4"))
+    content = json.loads(tost("diff", "a.tost", "b.tost", "--json").out)
+    rows = [(each["a"]["values"]["s"], each["b"]["values"]["s"]) for each in content]
+    assert [("80%", "80%"), ("90%", "90.0%")] == rows
+
+
 # -- trouble
 
 
@@ -197,6 +221,7 @@ def test_sweeps_are_compared_run_by_run(tost: Tost, repo: Path) -> None:
         (["a.tost", "."], "R804"),
         (["a.tost", "wrong.tost"], "T201"),
         (["--git", "a", "b"], "with 1, 7 or 9 words"),
+        (["--git", "--", "a", "no", "0", "0", "none", "0", "0"], "there is no file `no`"),
         (["--git", "--json", "a"], "takes no other options"),
     ],
 )
@@ -283,9 +308,9 @@ def shown(command: list[str], environment: dict[str, str]) -> str:
 def driver(repo: Path) -> Path:
     """The repository with the driver as the README says."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert 'git config diff.tost.command "tost diff --git"' in readme
+    assert 'git config diff.tost.command "tost diff --git --"' in readme
     assert "*.tost diff=tost" in readme
-    git(repo, "config", "diff.tost.command", f"'{sys.executable}' -m tostdsl diff --git")
+    git(repo, "config", "diff.tost.command", f"'{sys.executable}' -m tostdsl diff --git --")
     (repo / ".gitattributes").write_text("*.tost diff=tost\n")
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "driver")
@@ -355,6 +380,46 @@ def test_git_diff_of_a_recipe_with_mistakes(driver: Path) -> None:
     assert "b/a.tost, line 9: [T201] unknown technique `ghots`" in lines
     assert "+ghots" in lines
     assert "  train  8 epochs → 5 epochs" in lines
+
+
+def test_git_diff_of_a_name_that_looks_like_an_option(driver: Path) -> None:
+    """It is the name of a file."""
+    git(driver, "mv", "--", "a.tost", "-x.tost")
+    git(driver, "commit", "-q", "-m", "x")
+    (driver / "-x.tost").write_text(BASE.replace("seed 1", "seed 2"))
+    assert "  seed  1 → 2" in git_diff(driver)
+
+
+def test_what_goes_wrong_in_the_driver_ends_no_git_diff(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, tost: Tost
+) -> None:
+    """One line says why, and the texts are shown."""
+    from tostdsl.compare import comparison
+
+    def broken(*_: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(comparison, "comparisons", broken)
+    words = ["b.tost", "a.tost", "1" * 40, "100644", "b.tost", "2" * 40, "100644"]
+    found = tost("diff", "--git", "--", *words)
+    assert (0, "") == (found.code, found.err)
+    lines = found.out.splitlines()
+    assert "not compared: internal error: KeyError: 'oops'" in lines
+    assert {"-seed 1", "-train for 5 epochs", "+train for 8 epochs"} <= set(lines)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["a.tost b.tost", "a.tost a.tost", "--against HEAD a.tost"])
+def test_output_that_cannot_be_written_is_trouble(repo: Path, words: str) -> None:
+    """On a full disk, and where the reader has gone: neither the same nor different."""
+    command = f"'{sys.executable}' -m tostdsl diff {words}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} > /dev/full"], capture_output=True, text=True, check=False
+    )
+    assert (2, True) == (done.returncode, "R202" in done.stderr)
+    piped = f"{command} | sleep 0; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert (2, "") == (done.returncode, done.stderr)
 
 
 def test_git_diff_of_bytes_and_of_modes(driver: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from tostdsl.cli.report import (
     unexpected,
 )
 from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.plan.marker import PLAN_SUFFIX
 
 if TYPE_CHECKING:
     from tostdsl.compare.comparison import Compared
@@ -82,7 +85,9 @@ def command(
         from tostdsl.cli.against import run
         from tostdsl.compare.sides import sides
 
-        return run(against, paths, lambda word: sides(word, sets, seed, set_file), form)
+        return _printed(
+            lambda: run(against, paths, lambda word: sides(word, sets, seed, set_file), form)
+        )
     try:
         found = _compared((str(paths[0]), str(paths[1])), sets, seed, set_file)
     except (click.ClickException, OSError):
@@ -93,26 +98,53 @@ def command(
     except Exception as error:  # 1 would say that they differ
         show(unexpected(error))
         return TROUBLE
-    _print(found, form)
-    return int(not found.same)
+    return _printed(lambda: _print(found, form))
+
+
+def _printed(printing: Callable[[], int]) -> int:
+    """The status that printing gives; whoever has not read all knows nothing: that is trouble."""
+    from tostdsl.cli.main import FULL, output_failed
+
+    try:
+        return printing()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        output_failed(error)
+    except (click.ClickException, TostError):
+        raise
+    except Exception as error:  # 1 would say that they differ
+        show(unexpected(error))
+    return TROUBLE
 
 
 def _compared(
     words: tuple[str, str], sets: dict[str, str], seed: int | None, set_file: Path | None
 ) -> Compared:
     from tostdsl.compare.comparison import comparisons
+    from tostdsl.compare.git import GIT
     from tostdsl.compare.sides import of, sides
 
-    def plans(word: str) -> tuple[Side, ...]:
+    given = bool(sets) or set_file is not None or seed is not None
+    recipes = [word.startswith(GIT) or _is_recipe(Path(word)) for word in words]
+
+    def plans(word: str, recipe: bool) -> tuple[Side, ...]:
         if word == str(STDIN):
             return of(str(PIPED), compiled(STDIN, sets, seed, set_file))
+        if not recipe:
+            return sides(word)
         return sides(word, sets, seed, set_file)
+
+    if given and not any(recipes):
+        raise click.UsageError("options that set values are for recipes, and neither side is one")
 
     mistakes: list[Diagnostic] = []
     made = []
-    for word in words:
+    for word, recipe in zip(words, recipes, strict=True):
         try:
-            made.append(plans(word))
+            made.append(plans(word, recipe))
         except TostError as error:
             mistakes += error.diagnostics
     if mistakes:
@@ -120,14 +152,20 @@ def _compared(
     return comparisons(*made)
 
 
-def _print(group: Compared, form: str) -> None:
+def _is_recipe(path: Path) -> bool:
+    """Whether a path names a recipe, in which options set values."""
+    return path.suffix != PLAN_SUFFIX and not path.is_dir()
+
+
+def _print(group: Compared, form: str) -> int:
     from tostdsl.cli.compared import Paint, markdown_lines, text_lines
     from tostdsl.diagnostics.render import terminal_width, wants_colour
 
     if form == "json":
         content = group.to_json()
         click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
-        return
+        return int(not group.same)
     width, paint = min(110, terminal_width()), Paint(wants_colour(sys.stdout))
     lines = markdown_lines(group) if form == "markdown" else text_lines(group, width, paint)
     click.echo("\n".join(lines), color=True)
+    return int(not group.same)

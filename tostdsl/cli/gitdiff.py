@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from tostdsl.cli.files import show_diff
-from tostdsl.cli.report import say
+from tostdsl.cli.report import say, unexpected
 from tostdsl.diagnostics import TostError
 
 NOTHING = "/dev/null"
@@ -44,6 +44,9 @@ def _drive(words: list[str]) -> int:
         raise click.UsageError("`--git` is called by git, with 1, 7 or 9 words")
     path, old, old_hex, old_mode, new, new_hex, new_mode = words[:7]
     moved, lines = (words[7], words[8].splitlines()) if len(words) == 9 else (path, [])
+    for file in (old, new):
+        if file != NOTHING and not os.path.lexists(file):
+            raise click.UsageError(f"`--git` is called by git: there is no file `{file}`")
     above = _above([(path, old, old_hex), (moved, new, new_hex)])
     a = _End(f"a/{path}", above / path, Path(old))
     b = _End(f"b/{moved}", above / moved, Path(new))
@@ -57,7 +60,17 @@ def _drive(words: list[str]) -> int:
         say(line)
     if not lines and old_hex != new_hex:
         say(f"index {_short(old_hex)}..{_short(new_hex)}")
-    _body(a, b)
+    try:
+        said = _body(a, b)
+    except (click.ClickException, OSError):
+        raise
+    except Exception as error:  # one file ends no `git diff`
+        (found,) = unexpected(error)
+        say(f"not compared: {found.message}")
+        said = False
+    if not said:
+        names = [NOTHING if end.absent else end.name for end in (a, b)]
+        show_diff(a.text(), b.text(), *names)
     return 0
 
 
@@ -117,7 +130,8 @@ class _End:
         return "" if self.absent else self.file.read_bytes().decode(errors="replace")
 
 
-def _body(a: _End, b: _End) -> None:
+def _body(a: _End, b: _End) -> bool:
+    """Say what can be said of a change; gives whether that is all of it, without the texts."""
     from tostdsl.cli.compared import text_lines
     from tostdsl.compare.comparison import comparisons
     from tostdsl.compare.side import Side
@@ -147,11 +161,10 @@ def _body(a: _End, b: _End) -> None:
         said = True
     if not said:
         try:
-            click.echo("\n".join(text_lines(comparisons(*plans), min(110, terminal_width()))))
+            lines = list(text_lines(comparisons(*plans), min(110, terminal_width())))
         except TostError as error:
             say(f"[{error.diagnostics[0].code}] {error.diagnostics[0].message}")
         else:
-            return
-    show_diff(
-        a.text(), b.text(), a.name if not a.absent else NOTHING, b.name if not b.absent else NOTHING
-    )
+            click.echo("\n".join(lines))
+            return True
+    return False

@@ -109,12 +109,12 @@ def entry() -> NoReturn:
         sys.exit(1)
     except Exception as error:  # no traceback may reach a user
         if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
-            sys.exit(_output_failed(error))
+            sys.exit(output_failed(error))
         show(unexpected(error))
         sys.exit(1)
 
 
-def _output_failed(error: OSError) -> int:
+def output_failed(error: OSError) -> int:
     """Say that what is printed cannot be written; gives the exit status."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     reason = (error.strerror or str(error)).lower()

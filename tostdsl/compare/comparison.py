@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, Literal
 
@@ -183,20 +184,39 @@ def comparisons(a: Sequence[Side], b: Sequence[Side]) -> Compared:
 
 
 def _by_values(a: Sequence[Side], b: Sequence[Side]) -> Compared:
-    """Runs of the same values with one another, or else of the same plan."""
-    theirs = {_key(each): each for each in b}
-    found = {i: theirs.pop(key) for i, key in enumerate(map(_key, a)) if key in theirs}
-    plans = {each.plan.fingerprint: key for key, each in theirs.items()}
-    for i, each in enumerate(a):  # the same values may be spelled in two ways
-        if i not in found and each.plan.fingerprint in plans:
-            found[i] = theirs.pop(plans.pop(each.plan.fingerprint))
+    """Runs of the same plan with one another, or else of the same values."""
+    found: dict[int, Side] = {}
+    rest = dict(enumerate(b))
+    alike: tuple[Callable[[Side], object], ...] = (_all, _fingerprint, _key)
+    for key in alike:  # the same values may be spelled in two ways
+        theirs = {key(each): j for j, each in reversed(rest.items())}
+        for i, each in enumerate(a):
+            if i not in found and key(each) in theirs:
+                found[i] = rest.pop(theirs.pop(key(each)))
     pairs = tuple(Comparison(a[i], found[i]) for i in sorted(found))
     gone = tuple(each for i, each in enumerate(a) if i not in found)
-    return Compared(a[0].together, b[0].together, pairs, gone, tuple(theirs.values()))
+    return Compared(a[0].together, b[0].together, pairs, gone, tuple(rest.values()))
 
 
-def _key(side: Side) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(side.values.items()))
+def _all(side: Side) -> object:
+    return _fingerprint(side), _key(side)
+
+
+def _fingerprint(side: Side) -> str:
+    return side.plan.fingerprint
+
+
+def _key(side: Side) -> object:
+    """The values as they are meant: `90%` is `90.0%`."""
+    return frozenset((name, _meant(text)) for name, text in side.values.items())
+
+
+def _meant(text: str) -> object:
+    number, percent = text.removesuffix("%"), text.endswith("%")
+    try:
+        return Decimal(number), percent
+    except InvalidOperation:
+        return text
 
 
 def _nearest(one: Side, among: Sequence[Side]) -> Side:
