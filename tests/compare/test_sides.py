@@ -213,6 +213,20 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, plan: Plan) -> None:
     assert "T270" == refusal(str(path))[0]
 
 
+def test_a_bare_repository(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no files but those of its revisions: paths count from its top."""
+    wanted = side("git:HEAD:re cipes/top one.tost").plan
+    bare = tmp_path / "bare.git"
+    git(repo, "clone", "-q", "--bare", ".", str(bare))
+    monkeypatch.chdir(bare)
+    assert wanted == side("git:HEAD:re cipes/top one.tost").plan
+    with pytest.raises(TostError, match="no such file in that revision"):
+        side("git:HEAD:none.tost")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TostError, match="lies in no git repository"):
+        side("git:HEAD:none.tost")
+
+
 def test_several_plans(tmp_path: Path, plan: Plan) -> None:
     """A recipe of them is several sides, and not one; a file of them is refused."""
     path = tmp_path / "s.tost"

@@ -59,6 +59,8 @@ class Revision:
         """A revision of the repository that a folder lies in; `Unknown` where there is none."""
         inside = _there(folder)
         top = _asked(inside, "rev-parse", "--show-toplevel")
+        if top is None and _asked(inside, "rev-parse", "--is-bare-repository") == b"true":
+            top = _asked(inside, "rev-parse", "--absolute-git-dir")  # paths count from there
         if top is None:
             raise Unknown(f"`{folder}` lies in no git repository")
         tree = _asked(
