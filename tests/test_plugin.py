@@ -118,17 +118,17 @@ def test_it_is_known(tost: Tost) -> None:
 
 
 def test_it_is_compared(tost: Tost) -> None:
-    """A changed argument is one change, in its words."""
+    """A changed argument is one change, in its words, and later states are others."""
     (tost.folder / "other.tost").write_text(RECIPE.replace("std=0.05", "std=0.1"))
-    code = (
-        "from tostdsl.compare.changes import changes; from tostdsl.api import load;"
-        "print([(c.path, c.kind) for c in changes(load('r.tost'), load('other.tost'))])"
-    )
-    done = subprocess.run(
-        [tost.python, "-c", code], cwd=tost.folder, capture_output=True, text=True, check=True
-    )
-    assert 1 == done.stdout.count("gradient_noise")
-    assert "std" in done.stdout
+    lines = tost("diff", "r.tost", "other.tost", code=1).splitlines()
+    assert "they differ in what is computed (1)" in lines
+    assert "  stages.gradient_noise.std  0.05 → 0.1" in lines
+    (found,) = [json.loads(tost("diff", "r.tost", "other.tost", "--json", code=1))]
+    told = [(c["path"], c["old"], c["new"], c["kind"]) for c in found["changes"]]
+    assert [("stages.gradient_noise.std", "0.05", "0.1", "computed")] == told
+    assert ["yes", "no", "yes"] == [each["answer"] for each in found["verdicts"]]
+    (tost.folder / "other.tost").write_text(RECIPE.replace("noise(std=0.05) ", "noise(std=5e-2)  "))
+    assert "the plans are the same" in tost("diff", "r.tost", "other.tost")
 
 
 def test_it_runs_and_is_verified(tost: Tost) -> None:

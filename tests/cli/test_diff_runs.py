@@ -226,6 +226,17 @@ def test_sweeps_over_other_names_are_refused(tost: Tost, made: Path) -> None:
     assert "`sweep seed`" not in words
 
 
+def test_runs_of_the_same_plan_pair_however_their_values_are_spelled(made: Path) -> None:
+    """Also where no number tells that two spellings are one value."""
+    text = "recipe r\nparam r = start\nsweep r over {}\n" + ONE
+    text = text.replace("random(sparsity=90%)", "lottery(sparsity=20%, rewind=$r)")
+    (made / "a.tost").write_text(text.replace("{}", "[start, step 3]"))
+    (made / "b.tost").write_text(text.replace("{}", "[step 3, step 0]"))
+    found = compared("a.tost", "b.tost")
+    rows = [(pair.a.values["r"], pair.b.values["r"]) for pair in found.pairs]
+    assert (True, [("start", "step 0"), ("step 3", "step 3")]) == (found.same, rows)
+
+
 # -- names
 
 

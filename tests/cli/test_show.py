@@ -157,6 +157,33 @@ def test_no_link_leads_out_of_the_run(run: Path, tmp_path: Path, tost: Tost) -> 
     assert 2 == found.err.count("R606")
 
 
+@pytest.mark.parametrize("record", ["manifest.json", "newest checkpoint"])
+def test_names_of_files_lead_nowhere_else(
+    record: str, run: Path, tmp_path: Path, tost: Tost
+) -> None:
+    """Those that a manifest has besides: files beside the run, and its own by other ways."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("of somebody else")
+    path = run / record
+    if record != "manifest.json":
+        path.unlink(missing_ok=True)
+        (run / "manifest.json").unlink()
+        path = sorted(run.glob("ckpt/step-*/state.json"))[-1]
+    content = json.loads(path.read_text())
+    entry = content["files"]["recipe.tost"]
+    others = ["../secret.txt", str(secret), "parts/../recipe.tost", "../run/recipe.tost"]
+    others += [str((run / "recipe.tost").resolve()), "../gone.txt", "", "."]
+    before = tost("show", run, "--all")
+    path.write_text(
+        json.dumps({**content, "files": content["files"] | dict.fromkeys(others, entry)})
+    )
+    assert 0 == before.code
+    assert before == tost("show", run, "--all")
+    assert ["parts/base.tost", "recipe.tost"] == sorted(
+        json.loads(tost("show", run, "--json").out)["texts"]
+    )
+
+
 def test_what_is_written_by_nobody_is_refused(checkpoint: Path, tost: Tost) -> None:
     """Signed, but of no shape that a run writes: R605, for each."""
     record = json.loads((checkpoint / "state.json").read_text())

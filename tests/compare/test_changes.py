@@ -113,6 +113,101 @@ def same_calls(a: Any, b: Any, place: tuple[Any, ...]) -> bool:
     return True
 
 
+@st.composite
+def named_alike(draw: st.DrawFn) -> list[str]:
+    """Up to five stages, most of one name, over windows of their own; the order is the draw's."""
+    slots = draw(st.lists(st.integers(0, 7), max_size=5, unique=True))
+    return [labels(slot, draw(st.sampled_from(SMOOTHINGS)), draw(LENGTHS)) for slot in slots]
+
+
+SMOOTHINGS = ["0.1", "0.2", "0.3"]
+LENGTHS = st.integers(5, 15)
+
+
+def labels(slot: int, smoothing: str, length: int) -> str:
+    """A stage in one of the stretches of 20 epochs that training has."""
+    return f"labels(smoothing={smoothing}) from epoch {slot * 20} until epoch {slot * 20 + length}"
+
+
+def staged(stages: list[str]) -> Plan:
+    """The base with these stages after its own."""
+    return made("\n".join([BASE, *stages]))
+
+
+@LAW
+@given(named_alike(), named_alike())
+def test_changes_of_stages_of_one_name_make_one_plan_the_other(
+    one: list[str], other: list[str]
+) -> None:
+    """However many are new, gone and others; in whatever order the recipes have them."""
+    a, b = staged(one), staged(other)
+    found = changes(a, b)
+    assert b == applied(a, found, registry.get)
+    assert [] == changes(a, staged(one[::-1]))
+    assert (sorted(one) == sorted(other)) == (not found)
+    gone, new = (
+        [c for c in found if side(c) is None] for side in (lambda c: c.new, lambda c: c.old)
+    )
+    assert abs(len(one) - len(other)) == len(gone) + len(new)
+
+
+@LAW
+@given(named_alike(), st.data())
+def test_one_field_of_one_of_them_is_one_change(stages: list[str], data: st.DataObject) -> None:
+    """Also where that gives them another order in the plan, and the recipe has another, too."""
+    assume(stages)
+    index = data.draw(st.integers(0, len(stages) - 1))
+    old = stages[index]
+    if data.draw(st.booleans()):
+        field, pattern = "smoothing", r"0\.\d"
+        value = data.draw(st.sampled_from(SMOOTHINGS))
+    else:  # to a stretch that none of them has
+        field, pattern, slot = "window", r"from .*", data.draw(st.integers(8, 10)) - 8
+        taken = {int(each.split()[3]) // 20 for each in stages}
+        free = [each for each in range(8) if each not in taken]
+        value = labels(free[slot % len(free)], "0.1", 7).split(" ", 1)[1]
+    new = re.sub(pattern, value, old)
+    assume(new != old)
+    others = data.draw(st.permutations([*stages[:index], new, *stages[index + 1 :]]))
+    a, b = staged(stages), staged(others)
+    (found,) = changes(a, b)
+    assert field == found.path.split(".")[-1]
+    assert b == applied(a, [found], registry.get)
+
+
+def test_three_of_one_name_are_gone_at_once() -> None:
+    """Each by its place before any is."""
+    a = staged([labels(slot, "0.1", 10) for slot in (0, 1, 4, 6)])
+    b = staged([labels(4, "0.1", 10)])
+    found = changes(a, b)
+    assert ([None] * 3, 3) == ([c.new for c in found], len({c.old for c in found}))
+    assert b == applied(a, found, registry.get)
+
+
+FILES = [
+    'file("a")',
+    'file("b")',
+    f'file("a", sha256="{"a" * 64}")',
+    f'file("b", sha256="{"b" * 64}")',
+]
+
+
+@pytest.mark.parametrize("old", FILES)
+@pytest.mark.parametrize("new", [*FILES, f'file("b", sha256="{"a" * 64}")'])
+def test_changes_that_are_labels_leave_the_fingerprint(old: str, new: str) -> None:
+    """Made alone, on either side: a path only where both say what is in the file."""
+    a, b = (made(BASE.replace("random(sparsity=90%)", each)) for each in (old, new))
+    found, back = changes(a, b), changes(b, a)
+    assert b == applied(a, found, registry.get)
+    leaves = [
+        {c.path: applied(plan, [c], registry.get).fingerprint == plan.fingerprint for c in made_of}
+        for plan, made_of in ((a, found), (b, back))
+    ]
+    assert leaves[0].keys() == leaves[1].keys()
+    for change in found:
+        assert (change.kind == "labels") == all(each[change.path] for each in leaves), str(change)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -177,6 +177,28 @@ def test_without_git_it_is_said(repo: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert ("R802", True) == (code, "`git` cannot be run" in message)
 
 
+def test_what_a_partial_clone_lacks_is_not_fetched(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison asks no other machine for anything: it is refused, and the clone stays so."""
+    git(repo, "config", "uploadpack.allowFilter", "true")
+    words = ("clone", "-q", "--no-checkout", "--filter=blob:none", repo.as_uri())
+    for name in ("tried", "clone"):
+        git(tmp_path, *words, str(tmp_path / name))
+    inner = "HEAD~1:re cipes/base.tost"
+    tried = ["git", "-C", str(tmp_path / "tried"), "cat-file", "blob", inner]
+    asked = subprocess.run(
+        tried, env={**os.environ, "GIT_NO_LAZY_FETCH": "1"}, capture_output=True, check=False
+    )
+    if asked.returncode == 0:
+        pytest.skip("this git fetches whatever it is told")
+    assert BASE.encode() == subprocess.check_output(tried)  # the origin has it, and would give it
+    monkeypatch.chdir(tmp_path / "clone")
+    packs = sorted((tmp_path / "clone/.git/objects").rglob("*"))
+    assert "R802" == refusal(f"git:{inner}")[0]
+    assert packs == sorted((tmp_path / "clone/.git/objects").rglob("*"))
+
+
 # -- saved plans and runs
 
 
