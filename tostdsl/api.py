@@ -122,6 +122,15 @@ def run(
     return engine_run(plan, options, observer, texts(plan, sources), given)
 
 
+def refuse_apart(plan: Plan, folder: str | Path) -> None:
+    """`TostError` R710 where a plan's run can begin nowhere in the run in a folder, as far as the
+    two plans tell.
+    """
+    from tostdsl.engine.branch import refuse_apart as engine_refuse
+
+    engine_refuse(plan, path_of(folder, "a run's folder"), _shared, _words)
+
+
 def resume(
     folder: str | Path,
     options: ResumeOptions | None = None,

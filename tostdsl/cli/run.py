@@ -129,13 +129,16 @@ def command(
     # threads that wait for one another give their core up soon: on a busy machine the default
     # burns it for minutes, while not spinning at all doubles the time on an idle one
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from tostdsl.api import given, run
+    from tostdsl.api import given, refuse_apart, run
 
     gc.enable()  # from here on there is enough to collect
     from tostdsl.engine.execution import Execution
     from tostdsl.engine.run import RunOptions
     from tostdsl.engine.watch import EVERY
 
+    if begin_from is not None and len(made.plans) > 1:  # before the first of them is trained
+        for plan in made.plans:
+            refuse_apart(plan, begin_from)
     results: list[tuple[str, Result]] = []
     for index, variant in enumerate(made.variants, 1):
         assert variant.plan is not None

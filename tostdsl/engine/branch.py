@@ -74,18 +74,18 @@ def branch(
     refuse_code([plan], options.allow_code, data=not options.fake_data)
     device = devices.choose(options.device)
     options.execution.refuse(device, plan.precision)
-    old = _old(path)
+    old = refuse_apart(plan, path, compared, words)
     options = _alike(old, options)
-    early = compared(old.plan, plan, (lowered(old.plan), lowered(plan)))
-    if early.answer == "no":
-        old.refuse(apart(old.plan, plan, words))
+    out = options.out or default_path(plan)
+    if path.resolve() in out.resolve().parents:
+        old.refuse("the new run's folder would lie in it")
     with options.execution.in_force():
         source = DataOptions(options.data_root, options.download, options.fake_data)
         made = Made.of(plan, source, device, smoke=options.smoke)
         every, traced = intervals(made, options)
         _refuse_other_start(old, made, traced)
         start = Search(old, made, options.watch, traced, words).start(compared)
-        folder = RunFolder(options.out or default_path(plan))
+        folder = RunFolder(out)
         kept = Checkpoints(folder.path, options.keep, disk or Disk())
         listening = stops or Stops(observer.stopping)
         with listening, told(folder, device, observer, listening):
@@ -100,6 +100,18 @@ def branch(
             snapshot = _kept(folder, kept, start, keep=every is not None)
             session = session_of(made, folder, observer, listening, every, options, traced, kept)
             return session.run(snapshot)
+
+
+def refuse_apart(plan: Plan, path: Path, compared: Compared, words: Told = differences) -> Old:
+    """The run in a folder; `TostError` R710 where its plan differs from the first step on.
+
+    Where only loading the data tells, that is not known yet.
+    """
+    old = _old(path)
+    early = compared(old.plan, plan, (lowered(old.plan), lowered(plan)))
+    if early.answer == "no":
+        old.refuse(apart(old.plan, plan, words, early.why))
+    return old
 
 
 # -- what must be the same beside the plan

@@ -180,7 +180,7 @@ class _Work:
         if self.start <= step < self.stop:
             return self.name, self.curves.at(step), step == self.start
         if self.start < self.stop == step:
-            return self.name, (), self.leaving
+            return self.name, self.curves.at(step), self.leaving  # from this weight to nothing
         return (self.name, (), True) if self.start == self.stop == step else None
 
     def same(self, other: Self, until: int) -> bool:
@@ -190,7 +190,7 @@ class _Work:
         stops = [min(each.stop, until) for each in (self, other)]
         if self.key == other.key or stops[0] != stops[1]:
             return stops[0] == stops[1]
-        if self.stop < until and self.leaving != other.leaving:
+        if self.stop < until and self.does(self.stop) != other.does(self.stop):
             return False
         steps = range(self.start, stops[0])
         return all(self.curves.at(step) == other.curves.at(step) for step in steps)

@@ -120,7 +120,9 @@ def certificate(evidence: Evidence, group: Group) -> None:
     there = Counter(check.name for check in stored.checks)
     for name in wanted - there:
         group.check("the certificate", False, f"lacks a check the plan calls for: {name}")
-    if not wanted - there:
+    for name in there - wanted:
+        group.check("the certificate", False, f"has a check the plan does not call for: {name}")
+    if wanted == there:
         many = sum(wanted.values())
         group.check("the certificate", True, f"holds the {many} checks the plan calls for")
     jumps(evidence, group)
