@@ -123,8 +123,9 @@ def run(
 
 
 def refuse_apart(plan: Plan, folder: str | Path) -> None:
-    """`TostError` R710 where a plan's run can begin nowhere in the run in a folder, as far as the
-    two plans tell.
+    """Refuse a run that can begin nowhere in the run in a folder, as far as the two plans tell.
+
+    `TostError` R710 says in what they differ from the first step on.
     """
     from tostdsl.engine.branch import refuse_apart as engine_refuse
 

@@ -42,6 +42,16 @@ def test_from_python_and_the_command_line(
     failed = tost("run", "c.tost", "--from", "a", "--out", "c", "--device", "cpu")
     assert (1, True) == (failed.code, "error[R710]: no run can begin" in failed.err)
     assert not Path("c").exists()
+    swept = RECIPE.replace("seed 3", "seed 3\nsweep seed over [3, 4]").replace("base", "d")
+    Path("d.tost").write_text(swept.replace("for 10", "for 11"))
+    failed = tost("run", "d.tost", "--from", "a", "--out", "d", "--device", "cpu")
+    assert (1, True) == (failed.code, "first step on: seed: 3 becomes 4\n" in failed.err)
+    assert "train: " not in failed.err
+    assert not Path("d").exists(), "nothing is trained before all of them may begin"
+    for inside in ("a/new", "a/ckpt/step-0000099"):
+        failed = tost("run", "b.tost", "--from", "a", "--out", inside, "--device", "cpu")
+        assert (1, True) == (failed.code, "would lie in it" in failed.err)
+    assert 0 == tost("verify", "a").code
     same = py.run("a.tost", "again", begin_from="a", device="cpu")
     assert ["step-0000010"] == kept(same.folder)
     assert py.open_run("a").metrics("test") == same.metrics("test")

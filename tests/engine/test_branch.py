@@ -94,6 +94,7 @@ CASES = [
         BASE.replace(SKIP, "labels(smoothing=0.2) from step 6\nskip(projection=conv) until step 8"),
         "labels(smoothing=0.2) from step 6\n", "", 6, {}, id="no labels, later on",
     ),
+    pytest.param(BASE, "(anneal=none)", "(anneal=step(at=[90%]))", 4, {}, id="another end"),
     pytest.param(BASE, "constant", "multistep(at=[step 7])", 7, {}, id="a rate that falls"),
     pytest.param(BASE, "recipe base", 'recipe other "A title"', 10, {}, id="labels only"),
     pytest.param(BASE, "seed 3", "# the same\nseed 3", 10, {}, id="the same"),
