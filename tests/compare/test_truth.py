@@ -59,7 +59,8 @@ def state(path: Path) -> State:
     record = json.loads((path / "state.json").read_text("utf-8"))
     return State(
         load_file(path / "state.safetensors"),
-        {name: record[name] for name in WHOLE if record[name]},
+        {name: record[name] for name in WHOLE if record[name]}
+        | {"checks": [check["name"] for check in record["proof"]["checks"]]},
     )
 
 

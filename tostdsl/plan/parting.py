@@ -176,12 +176,12 @@ class _Work:
     """Its place in the plan."""
 
     def does(self, step: int) -> Any:
-        """What it does at a step, and whether it enters there; None where it is not at work."""
+        """What it does at a step, entering or leaving there; None where it is not at work."""
         if self.start <= step < self.stop:
-            return self.name, self.curves.at(step), step == self.start
+            return self.name, self.curves.at(step), "enters" if step == self.start else ""
         if self.start < self.stop == step:
-            return self.name, self.curves.at(step), self.leaving  # from this weight to nothing
-        return (self.name, (), True) if self.start == self.stop == step else None
+            return self.name, self.curves.at(step), f"leaves {self.leaving}"  # from that weight
+        return (self.name, (), "enters") if self.start == self.stop == step else None
 
     def same(self, other: Self, until: int) -> bool:
         """Whether it is called the same and has done the same up to a step."""
