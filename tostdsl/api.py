@@ -18,6 +18,7 @@ from tostdsl.compile.print import mask_line, print_plan
 from tostdsl.compile.recipe import Recipe
 from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.plan import stored
+from tostdsl.plan.marker import PRINTED, RECIPE
 from tostdsl.plan.plan import MaskPlan, Plan
 from tostdsl.plan.program import Program, lowered
 from tostdsl.source import Source
@@ -243,10 +244,10 @@ def texts(plan: Plan, sources: Sequence[Source]) -> dict[str, str]:
     would lie in the place of a file of the run, or outside of the folder, all of them lie in
     `recipe/` under names of their own, and only `plan.tost` can be run again.
     """
-    printed, _ = format_text(Source("plan.tost", print_plan(plan)))
-    kept = {"plan.tost": printed or print_plan(plan)}
+    printed, _ = format_text(Source(PRINTED, print_plan(plan)))
+    kept = {PRINTED: printed or print_plan(plan)}
     if sources:
-        kept["recipe.tost"] = sources[0].written
+        kept[RECIPE] = sources[0].written
     extended = [(_from_top(source, sources[0]), source) for source in sources[1:]]
     paths = {path for path, _ in extended}
     numbered = len(paths) < len(extended) or not all(map(_free, paths))
@@ -270,7 +271,7 @@ def _free(path: str) -> bool:
     first, *below = PurePosixPath(path).parts
     if below:
         return first != ".." and not first.casefold().endswith(_OWN)
-    return first.endswith(".tost") and first.casefold() not in ("recipe.tost", "plan.tost")
+    return first.endswith(".tost") and first.casefold() not in (RECIPE, PRINTED)
 
 
 __all__ += [

@@ -262,7 +262,7 @@ def test_what_is_not_of_the_plan_must_be_the_same(tmp_path: Path) -> None:
         (a, {"fake_data": True}, "it is not of random images, this one is"),
         (none, {}, "it holds no checkpoints"),
         (tmp_path / "empty", {}, "it holds no run"),
-        (tmp_path / "nothing", {}, "it holds no run"),
+        (tmp_path / "nothing", {}, "there is no such folder"),
         (a, {"watch": 1}, "it was looked at every 100 steps, and so must this one be"),
         (a, {"trace_every": 1}, "it was not traced, this one is to be"),
         (traced, {"trace_every": 1}, "it was traced every 4 steps, and so must this one be"),

@@ -115,7 +115,7 @@ def summary_rows(result: Result) -> list[tuple[str, str]]:
         watching = result.watching
         took = f"{watching.seconds:.2f} s, {watching.share:.1%} of the time"
         rows.append(("watched", f"{_count(watching.looks, 'look')} at what must hold: {took}"))
-    if result.keeping is not None:
+    if result.keeping is not None and result.keeping.times:
         times, stood = _count(result.keeping.times, "time"), result.keeping.seconds
         rows.append(("kept", f"its state {times}; training stood still for {stood:.2f} s"))
     verdict = f"passed: {result.checks} checks, nothing left behind"

@@ -17,14 +17,12 @@ from tostdsl.compile.compiler import Variant, compile_kept
 from tostdsl.compile.load import decode, fetch
 from tostdsl.compile.saved import checked, content_of, read_saved
 from tostdsl.diagnostics import TostError
-from tostdsl.plan.marker import MARKER, end_of, holds_run, unreal_of
+from tostdsl.plan.marker import CHECKPOINTS, MARKER, RECIPE, end_of, holds_run, unreal_of
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.parser import parse
 
-CHECKPOINTS = "ckpt"
-"""The folder of a run in which its checkpoints lie."""
 NUMBER = re.compile(r"[0-9]{3,}")
 """The names of a sweep's runs in the folder that holds them."""
 
@@ -66,7 +64,7 @@ def of_run(
     plan = plan or read_saved(folder / MARKER)
     named = None
     with suppress(TostError):
-        named = is_named(decode(fetch(folder / TOP), TOP))
+        named = is_named(decode(fetch(folder / RECIPE), RECIPE))
     return Side(
         name,
         plan,
@@ -83,16 +81,13 @@ def is_named(source: Source) -> bool:
     return any(isinstance(each, n.RecipeName) for each in parse(source)[0].statements)
 
 
-TOP = "recipe.tost"
-
-
 def _of_checkpoint(given: str, path: Path) -> Side:
     """A checkpoint that lies in no run: it holds its plan and recipe, not how it was trained."""
     from tostdsl.engine.provenance import kept
 
     found = kept(path)
-    text = found.texts.get(TOP)
-    named = is_named(Source(TOP, text.decode("utf-8", "replace"))) if text is not None else None
+    text = found.texts.get(RECIPE)
+    named = is_named(Source(RECIPE, text.decode("utf-8", "replace"))) if text is not None else None
     return Side(given, checked(found.plan, path), named=named, unreal=None)
 
 
@@ -103,13 +98,13 @@ def _values(run: Path, plan: Plan, known: dict[str, tuple[Variant, ...]]) -> Map
     """
     try:
         given = content_of(run / MARKER).get("given")
-        text = decode(fetch(run / TOP), TOP).text
+        text = decode(fetch(run / RECIPE), RECIPE).text
     except TostError:
         return {}
     sets, seed = _given(given)
     key = repr((text, sets, seed))
     if key not in known:
-        known[key] = compile_kept(run / TOP, sets, seed).variants
+        known[key] = compile_kept(run / RECIPE, sets, seed).variants
     mine = [each for each in known[key] if each.plan and each.plan.fingerprint == plan.fingerprint]
     return mine[0].values if len(mine) == 1 else {}
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tostdsl.diagnostics import Diagnostic, Label, TostError, diagnose, nearest
-from tostdsl.plan.marker import holds_run
+from tostdsl.plan.marker import PRINTED, holds_run
 from tostdsl.source import Source, Span
 from tostdsl.syntax.words import MAX_BYTES as MAX_BYTES
 
@@ -22,8 +22,6 @@ they may extend one another."""
 SUFFIX = ".tost"
 SHIPPED = "recipes"
 """The folder in which one looks for recipes by name alone."""
-RECORD = "plan.tost"
-"""The recipe of a run folder that stands for itself."""
 MAX_LOOKED = 1000
 """Files of a folder among which one is looked for that may be meant."""
 
@@ -98,7 +96,7 @@ def meant(path: Path, shown: str) -> str | None:
     except (OSError, ValueError):  # too long to be a name
         return None
     if here:
-        inside = [RECORD] if holds_run(path) else _recipes(path)
+        inside = [PRINTED] if holds_run(path) else _recipes(path)
         example = _beside(f"{shown}/_", inside[0]) if inside else None
         return f"name a recipe in it, such as `{example}`" if example else None
     if there or not path.name:

@@ -42,7 +42,7 @@ from tostdsl.engine.storage import Disk
 from tostdsl.engine.watch import EVERY
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.differences import differences
-from tostdsl.plan.marker import MARKER, METRICS, holds_run
+from tostdsl.plan.marker import MARKER, METRICS, holds_run, why_no_run
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import lowered
 
@@ -119,7 +119,8 @@ def refuse_apart(plan: Plan, path: Path, compared: Compared, words: Told = diffe
 
 def _old(path: Path) -> Old:
     if not holds_run(path):
-        raise TostError.of("R710", path=path, reason="it holds no run")
+        help = "give the folder that `tost run` wrote"
+        raise TostError.of("R710", path=path, reason=why_no_run(path), help=help)
     _, plan, environment = stored_of(path)
     old = Old(path, plan, environment)
     if not Checkpoints(path).names():

@@ -33,8 +33,8 @@ from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of, mani
 from tostdsl.engine.provenance import RECORD
 from tostdsl.engine.record import OtherSchema, Record
 from tostdsl.engine.storage import Disk
+from tostdsl.plan.marker import CHECKPOINTS
 
-FOLDER = "ckpt"
 STATE = "state.safetensors"
 KEEP = 2
 """How many of the newest are kept, besides the best."""
@@ -81,7 +81,7 @@ class Checkpoints:
     @property
     def root(self) -> Path:
         """The folder of all of them."""
-        return self.run / FOLDER
+        return self.run / CHECKPOINTS
 
     @property
     def blobs(self) -> Blobs:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tostdsl.diagnostics import TostError, diagnose
-from tostdsl.engine.checkpoint import FOLDER, Checkpoints, Skipped, Snapshot
+from tostdsl.engine.checkpoint import Checkpoints, Skipped, Snapshot
 from tostdsl.engine.folder import LIVES, TRACE
 from tostdsl.engine.manifest import MANIFEST, Entry, beginning_gap, digests, entry_of, gap
 from tostdsl.engine.provenance import is_text
@@ -20,7 +20,7 @@ from tostdsl.engine.storage import Disk
 from tostdsl.engine.taken import Misfit, Taken, taken
 from tostdsl.engine.verify.records import StoredEnvironment
 from tostdsl.plan.differences import few
-from tostdsl.plan.marker import MARKER, METRICS
+from tostdsl.plan.marker import CHECKPOINTS, MARKER, METRICS
 from tostdsl.plan.parting import Shared
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program, lower
@@ -120,7 +120,7 @@ class Search:
         try:
             blobs = {each: checkpoints.blobs.content(each) for each in snapshot.record.blobs}
             files = {each: self._content(each, entry) for each, entry in _files(snapshot.record)}
-            manifest = digests(old.path / FOLDER / name, [MANIFEST])[MANIFEST]
+            manifest = digests(old.path / CHECKPOINTS / name, [MANIFEST])[MANIFEST]
         except (OSError, ValueError, KeyError):
             old.refuse(f"{name} was removed or changed while it was read; try again", skipped)
         return Start(replace(snapshot, blobs=blobs), self.found, name, manifest, files, skipped)

@@ -16,13 +16,12 @@ from typing import Any, NoReturn
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of
 from tostdsl.engine.storage import Disk
-from tostdsl.plan.marker import MARKER, holds_run
+from tostdsl.plan.marker import MARKER, PRINTED, RECIPE, holds_run
 
 SCHEMAS = (1, 2)
 """Of checkpoints that are read (`record.SCHEMA`)."""
 RECORD = "state.json"
 """All of a checkpoint that is no tensor."""
-TOP, PRINTED = "recipe.tost", "plan.tost"
 OWN = (".json", ".jsonl", ".safetensors", ".svg")
 """How the names of a run's files end that are no texts of the recipe."""
 MAX_BYTES = 64 << 20
@@ -73,7 +72,7 @@ def _of_run(path: Path) -> Kept:
     entries = _entries(path)
     names = [name for name in entries if is_text(name) and _inside(name)]
     contents = {}
-    for name in [*names, MARKER] if names else [TOP, PRINTED, MARKER]:
+    for name in [*names, MARKER] if names else [RECIPE, PRINTED, MARKER]:
         with suppress(FileNotFoundError):
             if (path / name).resolve().is_relative_to(path.resolve()):  # no link leads out of it
                 contents[name] = _read(path / name)
@@ -137,10 +136,10 @@ def _kept(path: Path, contents: Mapping[str, bytes], changed: Sequence[str]) -> 
         whole = False
     if not whole:
         _refuse(path, f"its {MARKER} is damaged")
-    top = TOP if TOP in contents else PRINTED
+    top = RECIPE if RECIPE in contents else PRINTED
     if top not in contents:
         _refuse(path, "its run was started from Python, and its plan.json is all there is")
-    extended = sorted(set(contents) - {TOP, PRINTED, MARKER})
+    extended = sorted(set(contents) - {RECIPE, PRINTED, MARKER})
     texts = {name: contents[name] for name in (top, *extended)}
     return Kept(texts, contents.get(PRINTED, b""), plan, tuple(changed))
 

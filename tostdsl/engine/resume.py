@@ -41,11 +41,11 @@ from tostdsl.engine.verify.records import (
 )
 from tostdsl.plan.code import refuse_code
 from tostdsl.plan.differences import differences, few
-from tostdsl.plan.marker import MARKER, METRICS, end_of, holds_run
+from tostdsl.plan.marker import MARKER, METRICS, PRINTED, RECIPE, end_of, holds_run, why_no_run
 from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE = "result.json", "certificate.json"
-TEXTS = ("recipe.tost", "plan.tost")
+TEXTS = (RECIPE, PRINTED)
 Told = Callable[[Plan, Plan], list[str]]
 """What changes from one plan to another, in words."""
 Recompile = Callable[[Path, Mapping[str, str], int | None], Sequence[Plan]]
@@ -89,9 +89,11 @@ def resume(
         lost = [name for name in (MARKER, METRICS) if not (path / name).is_file()]
         if Checkpoints(path).names():
             raise TostError.of("R706", path=path / lost[0], reason="is missing")
-        raise TostError.of("R701", path=path, reason="it holds no run")
+        help = "give the folder that `tost run` wrote"
+        raise TostError.of("R701", path=path, reason=why_no_run(path), help=help)
     if end_of(path) == "finished":
-        raise TostError.of("R701", path=path, reason="the run in it has come to its end")
+        help = "run its recipe anew into another folder, or another recipe `--from` this run"
+        raise TostError.of("R701", path=path, reason="the run in it has come to its end", help=help)
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
         if not Checkpoints(path).names():  # it may have ended before it wrote what is read next

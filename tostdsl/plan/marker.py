@@ -8,6 +8,10 @@ from pathlib import Path
 MARKER = "plan.json"
 """Holds the plan of the folder's run."""
 METRICS = "metrics.jsonl"
+RECIPE, PRINTED = "recipe.tost", "plan.tost"
+"""The recipe's text as it was, and the plan as one recipe of its own."""
+CHECKPOINTS = "ckpt"
+"""The folder in which the run's checkpoints lie."""
 PLAN_SUFFIX = ".json"
 """How the name of a saved plan ends."""
 
@@ -50,6 +54,13 @@ def unreal_of(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return words if words in (REHEARSAL, FAKE, "") else None
+
+
+def why_no_run(folder: Path) -> str:
+    """Why there is no run in a folder that holds none, in words."""
+    if folder.is_dir():
+        return "it holds no run"
+    return "it is no folder" if folder.exists() else "there is no such folder"
 
 
 def holds_run(folder: Path) -> bool:

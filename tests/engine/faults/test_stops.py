@@ -331,3 +331,20 @@ def test_the_command_line_ends_with_the_signal_s_status(
     assert b"R308" in said
     subprocess.run([*tost, "resume", str(out)], check=True, capture_output=True)
     assert (base / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
+
+
+def test_where_there_is_nothing_to_resume(base: Path, tmp_path: Path) -> None:
+    """R701: no folder, a file, a folder without a run, a run that is finished; each with a way."""
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for path, reason, help in [
+        (tmp_path / "none", "there is no such folder", "give the folder that `tost run` wrote"),
+        (tmp_path / "file", "it is no folder", "give the folder that `tost run` wrote"),
+        (tmp_path / "empty", "it holds no run", "give the folder that `tost run` wrote"),
+        (base, "the run in it has come to its end", "another recipe `--from` this run"),
+    ]:
+        with pytest.raises(TostError) as error:
+            resumed(path)
+        (found,) = error.value.diagnostics
+        assert ("R701", True) == (found.code, found.message.endswith(reason))
+        assert help in (found.help or "")

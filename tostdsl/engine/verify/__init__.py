@@ -33,7 +33,6 @@ from typing import Any
 
 from tostdsl.diagnostics import Diagnostic, TostError, brief
 from tostdsl.engine.blobs import FOLDER as BLOBS
-from tostdsl.engine.checkpoint import FOLDER as CHECKPOINTS
 from tostdsl.engine.checkpoint import Checkpoints
 from tostdsl.engine.folder import LIVES
 from tostdsl.engine.lock import NAME as LOCK
@@ -57,7 +56,7 @@ from tostdsl.engine.verify.records import (
     read_record,
 )
 from tostdsl.plan.code import refuse_code
-from tostdsl.plan.marker import MARKER, METRICS
+from tostdsl.plan.marker import CHECKPOINTS, MARKER, METRICS, PRINTED, RECIPE
 from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE, ENVIRONMENT = "result.json", "certificate.json", "environment.json"
@@ -65,7 +64,7 @@ ALWAYS = (
     MARKER, ENVIRONMENT, METRICS, LIVES, weights.MASKS, weights.MODEL, OUTPUTS, CERTIFICATE, RESULT,
 )  # fmt: skip
 """What every run writes."""
-TEXTS = ("recipe.tost", "plan.tost")
+TEXTS = (RECIPE, PRINTED)
 """What a run writes that was started from a recipe."""
 Recompile = Callable[[Path, Mapping[str, str], int | None], tuple[Plan, ...]]
 """Plans of a recipe of a run folder, given its path, params and seed; `TostError` for mistakes."""
@@ -222,12 +221,12 @@ class _Verification:
         wrong = False
         for name in TEXTS:
             if not (self.folder / name).exists():
-                if name == "recipe.tost":
+                if name == RECIPE:
                     saved = given.plan_file if given is not None else None
                     start = f"the saved plan `{saved.name}`" if saved is not None else "Python"
                     group.notes.append(f"no recipe lies in it: the run was started from {start}")
                 continue
-            outside = given if given is not None and name == "recipe.tost" else None
+            outside = given if given is not None and name == RECIPE else None
             params, seed = (outside.params, outside.seed) if outside else ({}, None)
             try:
                 plans = self.recompile(self.folder / name, params, seed)
@@ -239,7 +238,7 @@ class _Verification:
             same = [
                 p for p in plans if (p.fingerprint, p.expect) == (plan.fingerprint, plan.expect)
             ]
-            if not same and given is None and name == "recipe.tost":
+            if not same and given is None and name == RECIPE:
                 text = "recipe.tost means another plan; what was set from outside is not recorded"
                 group.notes.append(text)
                 continue
