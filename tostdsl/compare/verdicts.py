@@ -142,14 +142,15 @@ def shared(found: Sequence[Change], programs: tuple[Program | None, Program | No
     if a is not None and b is not None and not masks_begin_alike(a.plan.mask, b.plan.mask):
         other += _touched(found, "mask")
     if other:
-        return Shared("no", f"{_NONE}: {_listed(other)}")
+        return Shared("no", f"{_NONE}: {_listed(other)}", causes=tuple(other))
     if a is None or b is None:
         return Shared("unknown", "the size of the data is known once it is loaded")
     last = parting(a, b)
     if last is None:
         return Shared("yes", "any of them: all steps are the same")
     if last.phase == 0 and last.step <= a.phases[0].begin:
-        return Shared("no", f"{_NONE}: {_listed(_computed(found))}")
+        other = _computed(found)
+        return Shared("no", f"{_NONE}: {_listed(other)}", causes=tuple(other))
     longer = max(a.phases, b.phases, key=len)
     phase = longer[last.phase]
     epoch, rest = divmod(last.step, phase.clock.steps_per_epoch)

@@ -110,7 +110,7 @@ def refuse_apart(plan: Plan, path: Path, compared: Compared, words: Told = diffe
     old = _old(path)
     early = compared(old.plan, plan, (lowered(old.plan), lowered(plan)))
     if early.answer == "no":
-        old.refuse(apart(old.plan, plan, words, early.why))
+        old.refuse(apart(old.plan, plan, words, early.causes))
     return old
 
 

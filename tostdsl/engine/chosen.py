@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,11 +63,12 @@ class Start:
     """Newer checkpoints that cannot be used."""
 
 
-def apart(old: Plan, new: Plan, words: Told, why: str) -> str:
-    """That no step is the same, with those changes that `why` names."""
-    said, named = words(old, new), tuple(re.findall("`([^`]+)`", why))
-    causes = [each for each in said if each.startswith(named)] if named else []
-    return f"the plans differ from the first step on: {few(causes or said)}"
+def apart(old: Plan, new: Plan, words: Told, causes: Sequence[str]) -> str:
+    """That no step is the same, with those changes whose paths are why."""
+    said = words(old, new)
+    starts = tuple(f"{path}{end}" for path in causes for end in (":", " is "))
+    why = [each for each in said if each.startswith(starts)]
+    return f"the plans differ from the first step on: {few(why or said)}"
 
 
 # -- where it begins
@@ -97,7 +97,7 @@ class Search:
         )
         shared = compared(old.plan, plan, programs)
         if shared.answer == "no":
-            old.refuse(apart(old.plan, plan, self.words, shared.why))
+            old.refuse(apart(old.plan, plan, self.words, shared.causes))
         before = programs[0].rehearse() if self.made.program.rehearsal else programs[0]
 
         def unfit(record: Record) -> str:

@@ -38,6 +38,8 @@ class Shared:
     """The last place at which they are; only where that is neither all nor none of them."""
     until: str = ""
     """That place in words."""
+    causes: tuple[str, ...] = ()
+    """Where nothing is the same, the paths of the changes that are why."""
 
     def holds(self, phase: int, step: int | None) -> bool:
         """Whether a state is one of both: after so many steps of a phase, or None before it."""

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tostdsl.compile.compiler import compile_source
-from tostdsl.engine.checkpoint import FOLDER
 from tostdsl.engine.keeper import Every, Keeper
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.resume import ResumeOptions, resume
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.engine.storage import Disk
+from tostdsl.plan.marker import CHECKPOINTS
 from tostdsl.plan.plan import Plan
 from tostdsl.source import Source
 
@@ -124,7 +124,7 @@ def cut(base: Path, to: Path, step: int) -> Path:
     """A copy of a run as if it had been killed after so many steps."""
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(base, to)
-    for path in (to / FOLDER).iterdir():
+    for path in (to / CHECKPOINTS).iterdir():
         if path.name > f"step-{step:07d}":
             shutil.rmtree(path)
     for name in LAST:
@@ -134,7 +134,7 @@ def cut(base: Path, to: Path, step: int) -> Path:
 
 def checkpoints(path: Path) -> list[Path]:
     """Those of a run, oldest first."""
-    return sorted((path / FOLDER).glob("step-*"))
+    return sorted((path / CHECKPOINTS).glob("step-*"))
 
 
 def with_disk(patch: pytest.MonkeyPatch, disk: Disk) -> None:
