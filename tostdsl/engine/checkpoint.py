@@ -101,8 +101,6 @@ class Checkpoints:
         target = self.root / name
         if name in self.valid:  # the same step of the same run: the same state
             return target
-        if not self.run.is_dir():  # made anew, it would hold a part of the run
-            raise FileNotFoundError(errno.ENOENT, "the run folder is gone")
         disk.make(self.root)
         for digest, content in snapshot.blobs.items():
             self.blobs.put(digest, content)

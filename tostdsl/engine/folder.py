@@ -59,7 +59,7 @@ from tostdsl.engine.lives import rows, whole
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
 from tostdsl.engine.provenance import is_text
-from tostdsl.engine.storage import Disk
+from tostdsl.engine.storage import GONE, Disk
 from tostdsl.plan.marker import MARKER, METRICS
 from tostdsl.plan.plan import Plan
 
@@ -257,9 +257,8 @@ class RunFolder:
         target, disk = self.path / name, Disk()
         part = target.with_name(PART + target.name)
         try:
-            if not self.path.is_dir():  # made anew, it would hold a part of the run
-                raise FileNotFoundError(None, "the run folder is gone")
-            disk.make(target.parent)
+            for above in reversed(Path(name).parents[:-1]):
+                disk.make(self.path / above)
             part.unlink(missing_ok=True)
             disk.write(part, content)
             disk.rename(part, target)
@@ -267,7 +266,8 @@ class RunFolder:
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            raise _unwritable(target, error) from None
+            gone = not self.path.is_dir()
+            raise _unwritable(target, OSError(None, GONE) if gone else error) from None
         self._written[name] = entry_of(content)
 
 

@@ -8,6 +8,8 @@ import shutil
 import stat
 from pathlib import Path
 
+GONE = "the run folder is gone"
+"""Why nothing can be written, in words, when somebody has removed the folder of a run."""
 UNKNOWN = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """What file systems say that cannot set room aside."""
 
@@ -21,8 +23,8 @@ class Disk:
     """
 
     def make(self, folder: Path) -> None:
-        """Make a folder, and those above it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Make a folder in one that is there: a run folder that has gone is never made anew."""
+        folder.mkdir(exist_ok=True)
 
     def write(self, path: Path, content: bytes) -> None:
         """Make a file that is not there yet; its content is on disk when this returns."""

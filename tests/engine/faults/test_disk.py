@@ -57,6 +57,20 @@ def snapshots(base: Path) -> list[Snapshot]:
     return taken(base)[::3]
 
 
+class Vanishing(FaultyDisk):
+    """Somebody removes the run folder just before the call `at`."""
+
+    def __init__(self, run: Path, at: int = -1) -> None:
+        super().__init__(at, Died)
+        self._run = run
+
+    def _failing(self, name: str) -> bool:
+        self.calls.append(name)
+        if len(self.calls) == self.at + 1:
+            shutil.rmtree(self._run)
+        return False
+
+
 def believed(path: Path) -> tuple[Snapshot | None, list[str]]:
     """The newest that a fresh process believes, and the names of those that it does not."""
     found, skipped = Checkpoints(path).newest()
@@ -256,16 +270,45 @@ def test_the_first_checkpoint_says_that_none_can_be_written(
         begun(tmp_path / "run", 3)
 
 
-def test_a_folder_that_vanishes_ends_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_that_vanishes_at_any_call_stays_away(
+    snapshots: list[Snapshot], tmp_path: Path
 ) -> None:
-    """R205 at the next checkpoint; no part of a run appears in its place."""
+    """It is refused no later than at the next checkpoint; no part of a run appears in its place."""
+    for at in range(calls_of(tmp_path / "all", snapshots)):
+        run = tmp_path / "run"
+        run.mkdir()
+        store = Checkpoints(run, disk=Vanishing(run, at))
+        for snapshot in snapshots:
+            there = run.exists()
+            try:
+                store.write(snapshot)
+            except FileNotFoundError:
+                assert not run.exists(), at
+            else:
+                assert there, at
+        assert not run.exists(), at
+
+
+@pytest.mark.parametrize("where", ["between two", "in one"])
+def test_a_folder_that_vanishes_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """R205 by name, wherever the writing was when it went."""
     out = tmp_path / "run"
-    at_step(monkeypatch, 10, lambda: shutil.rmtree(out))
+    disk = Vanishing(out)
+    with_disk(monkeypatch, disk)
+
+    def vanish() -> None:
+        if where == "in one":
+            disk.at = len(disk.calls) + 3
+        else:
+            shutil.rmtree(out)
+
+    at_step(monkeypatch, 7, vanish)  # after the first state, and before a round's border
     with pytest.raises(TostError) as error:
-        begun(out, 3)
-    assert ["R205"] == [each.code for each in error.value.diagnostics]
-    assert "the run folder is gone" in str(error.value)
+        begun(out, 100)
+    (found,) = error.value.diagnostics
+    assert ("R205", True) == (found.code, "the run folder is gone" in found.message)
     assert not out.exists()
 
 
