@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +18,10 @@ from safetensors.torch import load_file
 
 from tostdsl import api, registry
 from tostdsl.compile.compiler import compile_file, compile_source
-from tostdsl.diagnostics import TostError
+from tostdsl.diagnostics import Diagnostic, TostError
 from tostdsl.engine import boundary
 from tostdsl.engine import loop as loops
+from tostdsl.engine.lock import Lock
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.plan.bases import DataFacts
@@ -229,6 +232,43 @@ def test_taken_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(TostError, match="R203"):
         trained(SMALL, tmp_path / "other", smoke=True)
+
+
+KILLED = """\
+import os, sys
+from pathlib import Path
+from tostdsl.engine.folder import RunFolder
+from tostdsl.engine.storage import Disk
+from tostdsl.compile.compiler import compile_source
+from tostdsl.source import Source
+(plan,) = compile_source(Source("r.tost", sys.argv[2])).plans
+Disk.rename = lambda *_: os._exit(9)
+RunFolder(Path(sys.argv[1])).write_recipe(plan, {})
+"""
+
+
+def test_a_folder_of_a_run_killed_before_its_plan_may_go(tmp_path: Path) -> None:
+    """It is told to hold nothing of a run; one with more in it, or still locked, is not."""
+    folder = tmp_path / "run"
+    child = subprocess.run([sys.executable, "-c", KILLED, str(folder), SMALL], check=False)
+    assert 9 == child.returncode
+    left = {".part-plan.json", "metrics.jsonl", "run.lock"}
+    assert left == {path.name for path in folder.iterdir()}
+
+    def refused() -> Diagnostic:
+        with pytest.raises(TostError) as error:
+            trained(SMALL, folder, smoke=True)
+        return error.value.diagnostics[0]
+
+    lock = Lock(folder)
+    assert "R204" == refused().code
+    lock.release()
+    assert ("R203", True) == (refused().code, "remove the folder" in (refused().help or ""))
+    (folder / "thesis.txt").write_text("mine")
+    assert "choose another folder with `--out`" == refused().help
+    (folder / "thesis.txt").unlink()
+    (folder / "metrics.jsonl").write_text("{}\n")
+    assert "choose another folder with `--out`" == refused().help
 
 
 def test_out_below_a_file_is_refused(tmp_path: Path) -> None:

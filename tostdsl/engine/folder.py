@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from safetensors.torch import save
@@ -56,11 +56,12 @@ from safetensors.torch import save
 from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine.lines import Lines
 from tostdsl.engine.lives import rows, whole
+from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
 from tostdsl.engine.provenance import is_text
 from tostdsl.engine.storage import GONE, Disk
-from tostdsl.plan.marker import MARKER, METRICS
+from tostdsl.plan.marker import MARKER, METRICS, RESULT
 from tostdsl.plan.plan import Plan
 
 TRACE, LIVES = "trace.jsonl", "lives.jsonl"
@@ -120,7 +121,7 @@ class RunFolder:
                 raise NotADirectoryError(None, "it is a file")
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise TostError.of("R203", path=path)
+                _refuse_filled(path)
             self._lock = Lock(path)
             self._lines[METRICS] = self._metrics = self._new_lines(METRICS)
         except FileExistsError:
@@ -285,6 +286,26 @@ def _ordered(content: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     padded = text.ljust(-(-len(text) // 8) * 8)
     return len(padded).to_bytes(8, "little") + padded + content[8 + size :]
+
+
+def _refuse_filled(path: Path) -> NoReturn:
+    """Refuse a folder with something in it; R204 where that is a run that is just beginning."""
+    names = {each.name for each in path.iterdir()}
+    begun = {LOCK, METRICS, LIVES, RESULT}  # the last two where it failed before its plan stood
+    others = {name for name in names - begun if not name.startswith(PART)}
+    if LOCK not in names or others or _filled(path / METRICS):
+        raise TostError.of("R203", path=path)
+    Lock(path).release()
+    help = (
+        "it holds nothing of a run yet, one was ended before it wrote its plan: remove the folder, "
+        "or choose another with `--out`"
+    )
+    raise TostError.of("R203", path=path, help=help)
+
+
+def _filled(path: Path) -> bool:
+    """Whether there is a file with something in it."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> TostError:
