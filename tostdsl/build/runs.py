@@ -16,7 +16,7 @@ from tostdsl.build.recipe import Recipe
 from tostdsl.compile.saved import read_saved
 from tostdsl.diagnostics import TostError
 from tostdsl.plan.html import table
-from tostdsl.plan.marker import MARKER, METRICS, RESULT, end_of, holds_run
+from tostdsl.plan.marker import MARKER, METRICS, RESULT, end_of, holds_run, unended
 from tostdsl.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Run:
         """The error of what only a run that came to its end has, with why it did not."""
         said = self.summary if (self.folder / RESULT).is_file() else {}
         reason = str(said.get("reason", f"it is {self.state}"))
-        return TostError.of("R412", path=self.folder, reason=reason)
+        return unended(self.folder, reason)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -36,7 +36,7 @@ from tostdsl.masks.remedy import remedy
 from tostdsl.masks.report import MaskReport, examine
 from tostdsl.plan.bases import DataFacts
 from tostdsl.plan.code import refuse_code
-from tostdsl.plan.marker import MARKER
+from tostdsl.plan.marker import MARKER, unended
 from tostdsl.plan.masking import MaskMethod, Update, shapes_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Phase, lower
@@ -248,7 +248,7 @@ def _stored(folder: Path) -> tuple[Plan, DataFacts]:
 
 def _tensors(folder: Path, name: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not (folder / name).exists():
-        raise TostError.of("R412", path=folder, reason=f"there is no `{name}`")
+        raise unended(folder, f"there is no `{name}`")
     try:
         return read_tensors(folder / name, wanted)[0]
     except Unfit as why:

@@ -29,7 +29,7 @@ from tostdsl.engine.verify.records import (
 from tostdsl.engine.verify.weights import MASKS
 from tostdsl.masks.exported import KEY, manifest
 from tostdsl.plan.bases import DataFacts
-from tostdsl.plan.marker import MARKER
+from tostdsl.plan.marker import MARKER, unended
 from tostdsl.plan.plan import Plan
 
 ENVIRONMENT, RESULT = "environment.json", "result.json"
@@ -63,11 +63,11 @@ def export(folder: Path, out: Path | None = None) -> Exported:
         raise TostError.of("R411", path=folder, reason=f"there is no `{MARKER}`")
     try:
         end = read_record(folder / RESULT, StoredEnd)
-        raise TostError.of("R412", path=folder, reason=f"it {end.state}: {end.reason}")
+        raise unended(folder, f"it {end.state}: {end.reason}")
     except Unfit:
         pass  # it came to its end, or is still at work
     if not (folder / MANIFEST).exists():
-        raise TostError.of("R412", path=folder, reason=f"there is no `{MANIFEST}`")
+        raise unended(folder, f"there is no `{MANIFEST}`")
     try:
         plan, unreal, masks = _read(folder)
     except Unfit as why:

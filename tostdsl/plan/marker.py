@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tostdsl.diagnostics import TostError
+
 MARKER = "plan.json"
 """Holds the plan of the folder's run."""
 METRICS = "metrics.jsonl"
@@ -35,6 +37,26 @@ def end_of(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         said = None
     return said if said in ("failed", "interrupted", "stopped") else "not finished"
+
+
+def unended(folder: Path, reason: str) -> TostError:
+    """R412, with what to do about a run that did not come to its end."""
+    return TostError.of("R412", path=folder, reason=reason, help=_way_on(folder))
+
+
+def _way_on(folder: Path) -> str | None:
+    end = end_of(folder)
+    if end == "finished":
+        return None
+    alive = "unless it is still at work, " if end == "not finished" else ""
+    if not (holds_run(folder) and any((folder / CHECKPOINTS).glob("step-*"))):
+        return f"{alive}start it anew in another folder: it has no checkpoint to go on from"
+    if end == "failed":
+        return (
+            f"mend what it failed of and go on with it by `tost resume {folder}`; where that is in "
+            "the recipe, start a new run"
+        )
+    return f"{alive}go on with it by `tost resume {folder}`"
 
 
 def unreal_of(folder: Path) -> str | None:

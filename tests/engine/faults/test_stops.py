@@ -27,6 +27,7 @@ from tests.engine.faults.runs import (
     unequal,
     with_disk,
 )  # fmt: skip
+from tostdsl import api
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.stops import StoppedRun, Stops
 from tostdsl.engine.storage import Disk
@@ -151,6 +152,7 @@ def test_a_signal_keeps_every_step(
     kept = int(checkpoints(out)[-1].name.removeprefix("step-"))
     assert done in (None, kept)
     assert "stopped" == json.loads((out / "result.json").read_text())["state"]
+    assert f"go on with it by `tost resume {out}`" == unverified(out)
     resumed(out)
     assert [] == unequal(base, out)
 
@@ -214,6 +216,9 @@ def test_a_kill_while_a_stop_is_kept_costs_the_interval(
         with pytest.raises(Died):
             begun(out, 4)
     assert "step-0000008" == checkpoints(out)[-1].name
+    way = f"unless it is still at work, go on with it by `tost resume {out}`"
+    (out / "result.json").unlink(missing_ok=True)  # a real kill leaves none
+    assert way == unverified(out)
     resumed(out)
     assert [] == unequal(base, out)
 
@@ -232,7 +237,32 @@ def test_a_stop_without_checkpoints_says_so_and_cannot_resume(
             run(plan_of(), RunOptions(out=out, device="cpu", checkpoint=None))
     (found,) = stopped.value.diagnostics
     assert (143, "R304", None) == (stopped.value.status, found.code, found.help)
+    assert "start it anew in another folder: it has no checkpoint to go on from" == unverified(out)
     refused(out)
+
+
+def unverified(out: Path) -> str | None:
+    """What `tost verify` tells to do about a run that did not come to its end."""
+    with pytest.raises(TostError) as error:
+        api.verify(out)
+    (found,) = error.value.diagnostics
+    assert "R412" == found.code
+    return found.help
+
+
+def test_a_run_that_failed_is_led_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R412 does not promise that resuming is enough: what it failed of comes first."""
+
+    def fail() -> None:
+        raise OSError(5, "the data is gone")
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        at_step(patch, 11, fail)
+        with pytest.raises(OSError, match="gone"):
+            begun(out, 4)
+    help = unverified(out) or ""
+    assert help.startswith(f"mend what it failed of and go on with it by `tost resume {out}`")
 
 
 def refused(out: Path) -> None:

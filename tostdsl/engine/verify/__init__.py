@@ -56,7 +56,7 @@ from tostdsl.engine.verify.records import (
     read_record,
 )
 from tostdsl.plan.code import refuse_code
-from tostdsl.plan.marker import CHECKPOINTS, MARKER, METRICS, PRINTED, RECIPE
+from tostdsl.plan.marker import CHECKPOINTS, MARKER, METRICS, PRINTED, RECIPE, unended
 from tostdsl.plan.plan import Plan
 
 RESULT, CERTIFICATE, ENVIRONMENT = "result.json", "certificate.json", "environment.json"
@@ -167,9 +167,9 @@ class _Verification:
             if (self.folder / RESULT).exists() or (self.folder / MANIFEST).exists():
                 return  # it ended, and the file says so or is damaged
             reason = f"there is no `{RESULT}`, so it is still at work or was killed"
-            raise TostError.of("R412", path=self.folder, reason=reason) from None
+            raise unended(self.folder, reason) from None
         if not (self.folder / MANIFEST).exists():
-            raise TostError.of("R412", path=self.folder, reason=_ended(end))
+            raise unended(self.folder, _ended(end))
 
     def _files(self) -> None:
         group = self._group("files")
