@@ -145,6 +145,7 @@ def test_fmt_leaves_a_broken_file_alone(tmp_path: Path) -> None:
         (["verify", "missing"], 3),
         (["run", str(RECIPES / "quickstart.tost"), "--set", "x"], 2),
         (["run", str(RECIPES / "quickstart.tost"), "--set", "x=1"], 2),
+        (["check", str(RECIPES / "quickstart.tost"), "--set", "x=\udcff"], 2),
         (["--version"], 0),
         (["--help"], 0),
     ],

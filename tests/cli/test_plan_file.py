@@ -59,6 +59,16 @@ def test_a_plan_runs_as_its_recipe(tost: Tost) -> None:
     assert 0 == tost("verify", "c").code
 
 
+def test_a_plan_whose_file_has_no_name_in_utf8_is_verified(tost: Tost) -> None:
+    """Its run says where it came from as well as UTF-8 can."""
+    name = os.fsdecode(b"p\xff.json")
+    assert 0 == tost("plan", "r.tost", "-o", name).code
+    assert 0 == tost("run", name, "--smoke", "--device", "cpu", "--out", "b").code
+    found = tost("verify", "b")
+    assert (0, "") == (found.code, found.err)
+    assert "started from the saved plan `p?.json`" in found.out
+
+
 def test_what_takes_a_recipe_takes_a_plan(tost: Tost) -> None:
     """With the fingerprint that the recipe has."""
     short = json.loads(tost("plan", "r.tost", "--json").out)["fingerprint"]

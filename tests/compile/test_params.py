@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,23 @@ def test_values_from_outside(values: str, sets: dict[str, str], expected: tuple[
     result = compiled(values, **sets)
     assert () == result.diagnostics
     assert fingerprint(*expected) == result.plans[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("sets", "byte", "place"),
+    [
+        ({"s": os.fsdecode(b"9\xff0%")}, "byte 0xff at offset 3", "--set:1:4"),
+        ({"w": '"\ud800"'}, "byte 0xed at offset 3", "--set:1:4"),
+        ({os.fsdecode(b"\xe9s"): "80%"}, "byte 0xe9 at offset 0", "--set:1:1"),
+    ],
+)
+def test_a_value_that_is_not_utf8_is_refused(sets: dict[str, str], byte: str, place: str) -> None:
+    """With the byte and its place, as a file is, whatever the value would be for."""
+    (found,) = compiled("", **sets).diagnostics
+    assert ("T106", place) == (found.code, str(found.span))
+    assert f"this text is not UTF-8: {byte}" == found.message
+    assert "give it in UTF-8" == found.help
+    json.dumps(found.to_json(), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from tostdsl.asked import text_of
 from tostdsl.build.measures import MAX_POWER, exact_number
-from tostdsl.compile.load import decode
+from tostdsl.compile.load import held
 from tostdsl.compile.print import call_text, string_text
 from tostdsl.compile.values import Reader
 from tostdsl.compile.windows import CLASSES
@@ -91,11 +91,7 @@ def _number(value: Any, factor: bool) -> str:
 
 def source_of(text: Any, name: str = NAME) -> Source:
     """A text as the compiler reads it; T106 where no file could hold it, `TypeError` if no text."""
-    try:
-        text_of(text, "what a recipe says").encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates
-        return decode(text.encode("utf-8", "surrogatepass"), name)
-    return Source(name, text)
+    return held(text_of(text, "what a recipe says"), name)
 
 
 def one_value(text: str) -> str:

@@ -55,6 +55,8 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 
 
 def _unreadable(diagnostic: Diagnostic) -> bool:
+    if diagnostic.span is not None and diagnostic.span.source.name == "--set":
+        return False
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
     return diagnostic.code in ("T106", "T109", "T158") or (
         diagnostic.code in ("T213", "R340", "R411", "R413", "R601", "R605")

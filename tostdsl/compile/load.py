@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import unicodedata
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,18 @@ def decode(data: bytes, name: str) -> Source:
         ) from None
     text = raw.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     return Source(name, text, None if raw == text else raw)
+
+
+def held(text: str, name: str) -> Source:
+    """The source of a text that came from no file; T106 where no file could hold it.
+
+    Such a text has half a character, as Python has it for a byte of an argument that is not UTF-8.
+    """
+    for halves in ("strict", "surrogateescape", "surrogatepass"):
+        with suppress(UnicodeEncodeError):
+            data = text.encode("utf-8", halves)
+            return Source(name, text) if halves == "strict" else decode(data, name)
+    return Source(name, text)
 
 
 def _start(name: str) -> Span:

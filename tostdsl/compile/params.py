@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from tostdsl.compile.load import held
 from tostdsl.compile.recipe import Means, ParamValue, Recipe, one_line
-from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, diagnose, nearest
+from tostdsl.diagnostics import Diagnostic, Edit, Fix, Label, TostError, diagnose, nearest
 from tostdsl.source import Source, Span
 from tostdsl.syntax import nodes as n
 from tostdsl.syntax.assignments import parse_assignments
@@ -34,7 +35,11 @@ def settle(recipe: Recipe, given: Given) -> list[Diagnostic]:
         for param in values:
             found += _set(recipe, param, "--set-file", param.name.span)
     for name, text in given.sets.items():
-        source = Source("--set", f"{name}={text}")
+        try:
+            source = held(f"{name}={text}", "--set")
+        except TostError as error:
+            found += [replace(d, help="give it in UTF-8") for d in error.diagnostics]
+            continue
         if name not in recipe.params:
             found.append(_unknown(recipe, name, None))
             continue

@@ -127,7 +127,8 @@ def _compiled(content: Mapping[str, Any], path: Path, sha256: str) -> Compiled:
         if others != [[]]:
             what = few(others[0]) if others else "nothing"
             _refuse(path, f"no recipe says what stands in it; the nearest differs in {what}")
-    file = PlanFile(path.name, sha256)
+    said = path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, plan.json is
+    file = PlanFile(said, sha256)
     return Compiled(made.recipe, made.variants, made.diagnostics, file)
 
 
