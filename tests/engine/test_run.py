@@ -286,6 +286,17 @@ def test_diverging_training_stops_and_says_so(tmp_path: Path) -> None:
     assert "failed" == result["state"]
 
 
+def test_a_rehearsal_that_diverges_tells_which_of_its_steps(tmp_path: Path) -> None:
+    """Beside the step of the whole training, whose number says little of a rehearsal."""
+    text = SMALL + "optimizer sgd(lr=1e30)\nschedule constant\nskip until 60%\n"
+    with pytest.raises(TostError) as error:
+        trained(text, tmp_path / "run", smoke=True)
+    (found,) = error.value.diagnostics
+    # of 66 steps those on either side of a boundary run: 0, 39, 40 and 65
+    assert "R302" == found.code
+    assert found.message.endswith("step 39 of training (number 2 of the 4 that are rehearsed)")
+
+
 def test_fake_data_is_said_loudly(tmp_path: Path) -> None:
     """Random images stand in for a set that is not here, and the run says where they came from."""
     text = "model cifar_resnet(8)\ndata cifar10\ntrain for 400 epochs\n"

@@ -142,7 +142,7 @@ class Loop:
             return memory.told(self, error)
         if found := failure(error, self.kit.device):
             return found
-        return TostError.of("R306", step=self.step, phase=self.phase.name, reason=said)
+        return TostError.of("R306", step=self.step, phase=self.phase.told(self.step), reason=said)
 
     # -- steps
 
@@ -293,11 +293,12 @@ class Loop:
         floating += self.kit.statistics()
         sound = torch.stack([tensor.isfinite().all().to(self.kit.device) for tensor in floating])
         if not bool(sound.all()):
-            raise TostError.of("R309", step=self.step, phase=self.phase.name)
+            raise TostError.of("R309", step=self.step, phase=self.phase.told(self.step))
 
     def _finite(self, value: float) -> float:
         if not math.isfinite(value):
-            raise TostError.of("R302", value=value, step=self.step, phase=self.phase.name)
+            phase = self.phase.told(self.step)
+            raise TostError.of("R302", value=value, step=self.step, phase=phase)
         return value
 
     def _occasion(self, event: str) -> None:

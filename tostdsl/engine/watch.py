@@ -144,7 +144,7 @@ class Watch:
 
     def _refuse(self, loop: Loop, loss: Tensor | None) -> None:
         code, values = self._first(loop, loss)
-        fault = diagnose(code, **values, step=loop.step, phase=loop.phase.name)
+        fault = diagnose(code, **values, step=loop.step, phase=loop.phase.told(loop.step))
         held = f"{INVARIANT[code]}, in {loop.phase.name}"
         loop.kit.certificate.add(held, False, fault.message)
         raise Violation([fault])

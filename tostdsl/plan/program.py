@@ -93,6 +93,15 @@ class Phase:
         """How many steps it has, whether all of them run or not."""
         return self.clock.total - self.begin
 
+    def told(self, step: int) -> str:
+        """Its name; of a rehearsed one with the number of a step among those that run."""
+        if self.steps == self.length:
+            return self.name
+        run = [each for segment in self.segments for each in segment.steps]
+        if step not in run:
+            return self.name
+        return f"{self.name} (number {run.index(step) + 1} of the {len(run)} that are rehearsed)"
+
     def window(self, window: Window) -> tuple[int, int]:
         """A window's first step and the one after its last, cut to this training."""
         start, stop = clip(self.clock.window(window), self.clock.total)
