@@ -74,6 +74,19 @@ def refused(text: str, begin_from: Path, out: Path, **more: Any) -> tuple[list[s
     return codes(error), error.value.diagnostics[-1].message
 
 
+def test_a_mask_that_cannot_come_to_its_end_is_refused_at_once(tmp_path: Path) -> None:
+    """As of a run from the start, which chooses a mask of its own: nothing is trained or made."""
+    base = BASE.replace("random(sparsity=50%)", "gradual(sparsity=50%, every=2 steps) until step 6")
+    a = ran(base, tmp_path / "a")
+    far = base.replace("sparsity=50%", "sparsity=99.99%")
+    told = refused(far, a, tmp_path / "b")
+    assert ["T505"] == told[0]
+    with pytest.raises(TostError) as error:
+        ran(far, tmp_path / "c")
+    assert told == (codes(error), error.value.diagnostics[-1].message)
+    assert not (tmp_path / "c").exists()
+
+
 SKIP = "skip(anneal=none) until step 4"
 TRACED = {"trace_every": 4}
 CASES = [

@@ -1,7 +1,8 @@
 """What a run needs of its network, tried before anything is written.
 
-Selectors that match nothing, layers that a stage cannot serve, code that cannot be traced: whatever
-of that is found only on the network itself is found here, on one built for the purpose.
+Selectors that match nothing, layers that a stage cannot serve, code that cannot be traced, a mask
+that can never come to its end: whatever of that is found only on the network itself is found here,
+on one built for the purpose.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tostdsl.engine.recalibrate import refuse_without_norms
 from tostdsl.engine.start import masked_of, network
 from tostdsl.engine.surgery import Draw, Surgeon, layers
 from tostdsl.plan.bases import DataFacts
+from tostdsl.plan.masking import shapes_of
 from tostdsl.plan.plan import Plan
 
 
@@ -28,6 +30,8 @@ def prepare(plan: Plan, facts: DataFacts, device: torch.device, draw: Draw) -> N
     refuse_without_norms(plan, model)
     masks: Mapping[str, torch.Tensor] = {}
     masked = masked_of(plan, model)
+    if plan.mask is not None and masked is not None:
+        plan.mask.method.refuse(shapes_of(masked.weights))
     if masked is not None:  # which weights it will prune is not known yet: all are kept
         masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in masked.weights.items()}
     name, seed = plan.model.name, plan.seed

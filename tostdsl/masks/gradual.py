@@ -75,13 +75,13 @@ class Gradual(Scored):
         return final + (first - final) * (1 - progress) ** 3
 
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
-        self._refuse_too_few(site)
+        self.refuse(shapes_of(site.weights))
         return super().choose(site, sparsity)
 
-    def _refuse_too_few(self, site: MaskSite) -> None:
+    def refuse(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Raise T505 where in the end fewer weights would be kept than there are layers."""
-        total = sum(map(prod, shapes_of(site.weights).values()))
-        kept, layers = kept_total(total, self.sparsity.fraction), len(site.weights)
+        total = sum(map(prod, shapes.values()))
+        kept, layers = kept_total(total, self.sparsity.fraction), len(shapes)
         if kept < layers and self.allow != "collapse":
             reason = (
                 f"in the end it keeps {kept} of {total:,} weights, and there are {layers} layers"

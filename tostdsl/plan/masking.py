@@ -199,6 +199,12 @@ class MaskMethod(Spec):
         """How many each weight keeps, by name, where shapes alone decide; None where not."""
         return None
 
+    def refuse(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Raise `TostError` where shapes alone tell that it cannot come to its end.
+
+        Asked before a run writes anything, also where the run takes over the masks of another.
+        """
+
     def choose(self, site: MaskSite, sparsity: Fraction | None) -> "dict[str, torch.Tensor]":
         """The masks (bool, True is kept, the weights' shapes and device).
 
