@@ -11,6 +11,7 @@ import pytest
 
 import tostdsl
 from tests.cli.conftest import Tost
+from tests.engine.faults.test_damage import signed
 from tests.engine.verify.runs import edit_json
 from tostdsl.compare.comparison import Compared, comparisons
 from tostdsl.compare.sides import sides
@@ -139,15 +140,20 @@ def test_what_a_folder_tells_of_its_figures(
 
 
 def test_a_checkpoint_elsewhere_is_compared_by_what_it_holds(tost: Tost, made: Path) -> None:
-    """Within its run it is that run; taken out of it, it does not tell how that was trained."""
+    """Within its run it is that run, taken out of it, it tells the same, but for its end."""
     inside = sorted((made / "fake" / "ckpt").iterdir())[-1]
     assert "random images" == sides(str(inside))[0].unreal
     shutil.copytree(inside, made / "taken")
     found = tost("diff", "taken", "one.tost")
     head, *lines = found.out.splitlines()
     assert (0, "") == (found.code, found.err)
-    assert head.endswith("whether it is a rehearsal is not known")
+    assert head.endswith(", a run on random images")
     assert "no difference: the plans are the same" in lines
+    record = json.loads((made / "taken" / "state.json").read_text())
+    del record["unreal"]  # as one of an earlier version
+    signed(made / "taken", "state.json", json.dumps({**record, "schema_version": 2}).encode())
+    head, *_ = tost("diff", "taken", "one.tost").out.splitlines()
+    assert head.endswith("whether it is a rehearsal is not known")
     (made / "taken" / "state.json").write_text("{}")
     found = tost("diff", "taken", "one.tost")
     assert (2, True) == (found.code, "R605" in found.err)

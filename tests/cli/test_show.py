@@ -85,6 +85,7 @@ def test_the_text_comes_back(
     assert whole == shown(path, "--all")
     assert "set from outside: sparsity = 80%, seed 4\n" == tost("show", path).err
     content = json.loads(tost("show", path, "--json").out)
+    assert "a rehearsal" == content["unreal"]
     assert {"params": {"sparsity": "80%"}, "seed": 4} == content["given"]
     assert ["parts/base.tost", "recipe.tost"] == sorted(content["texts"])
     assert (TOP.decode(), []) == (content["texts"][content["recipe"]], content["changed"])
@@ -191,7 +192,7 @@ def test_what_is_written_by_nobody_is_refused(checkpoint: Path, tost: Tost) -> N
     for said, why in [
         ({**bare, "schema_version": 1, "files": []}, "damaged"),
         ({**bare, "schema_version": 1, "files": {"plan.json": 3}}, "damaged"),
-        ({**record, "schema_version": 9}, "of schema 9, this version reads 1 and 2"),
+        ({**record, "schema_version": 9}, "of schema 9, this version reads 1 to 3"),
         ({**record, "schema_version": "x"}, "of schema 'x'"),
         ({**record, "texts": {"recipe.tost": "\ud800"}}, "texts in its state.json are damaged"),
         ({**record, "texts": None}, "texts in its state.json are damaged"),
@@ -205,7 +206,7 @@ def test_what_is_written_by_nobody_is_refused(checkpoint: Path, tost: Tost) -> N
 def older(path: Path) -> None:
     """Make a checkpoint one of schema 1."""
     record = json.loads((path / "state.json").read_text())
-    del record["texts"]
+    del record["texts"], record["unreal"]
     signed(path, "state.json", json.dumps({**record, "schema_version": 1}).encode())
 
 

@@ -27,7 +27,8 @@ def command(path: Path, everything: bool, printed: bool, as_json: bool) -> int:
     """Print the recipe of a run folder, or of a checkpoint (RUN/ckpt/step-…), as it was written.
 
     Of a checkpoint that was copied elsewhere, too. What was set from outside of the recipe is told
-    on the error stream. Exits with 3 when there is no recipe to show.
+    on the error stream; `--json` also tells why the run's figures mean nothing (`unreal`), if so.
+    Exits with 3 when there is no recipe to show.
     """
     if sum((everything, printed, as_json)) > 1:
         raise click.UsageError("`--all`, `--plan` and `--json` are three ways to show it: give one")
@@ -73,7 +74,8 @@ def _put(content: bytes) -> None:
 def _json(found: Kept) -> dict[str, object]:
     texts = {name: text.decode("utf-8", "replace") for name, text in found.texts.items()}
     known = {name: found.plan.get(name) for name in ("fingerprint", "given", "plan")}
-    return {**known, "recipe": found.top, "texts": texts, "changed": list(found.changed)}
+    more = {"changed": list(found.changed), "unreal": found.unreal}
+    return {**known, "recipe": found.top, "texts": texts, **more}
 
 
 def _given(found: Kept) -> str:

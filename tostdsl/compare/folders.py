@@ -82,13 +82,13 @@ def is_named(source: Source) -> bool:
 
 
 def _of_checkpoint(given: str, path: Path) -> Side:
-    """A checkpoint that lies in no run: it holds its plan and recipe, not how it was trained."""
+    """A checkpoint that lies in no run: it holds its plan and recipe, and whether it is real."""
     from tostdsl.engine.provenance import kept
 
     found = kept(path)
     text = found.texts.get(RECIPE)
     named = is_named(Source(RECIPE, text.decode("utf-8", "replace"))) if text is not None else None
-    return Side(given, checked(found.plan, path), named=named, unreal=None)
+    return Side(given, checked(found.plan, path), named=named, unreal=found.unreal)
 
 
 def _values(run: Path, plan: Plan, known: dict[str, tuple[Variant, ...]]) -> Mapping[str, str]:

@@ -97,7 +97,7 @@ def branch(
             _take_over(folder, old, start, others, device)
             observer.started(made.program, folder.path, made.images.origin, str(device))
             _tell(observer, old, start, others)
-            snapshot = _kept(folder, kept, start, keep=every is not None)
+            snapshot = _kept(folder, kept, start, made.unreal, keep=every is not None)
             session = session_of(made, folder, observer, listening, every, options, traced, kept)
             return session.run(snapshot)
 
@@ -198,7 +198,9 @@ def _tell(observer: Observer, old: Old, start: Start, others: Sequence[str]) -> 
     observer.message(f"begins at step {done} of {old.path}'s run (plan {old.plan.short})")
 
 
-def _kept(folder: RunFolder, kept: Checkpoints, start: Start, *, keep: bool) -> Snapshot:
+def _kept(
+    folder: RunFolder, kept: Checkpoints, start: Start, unreal: str, *, keep: bool
+) -> Snapshot:
     """The state as one of the new run, kept in its folder at once, so that a kill loses nothing."""
     record = start.taken.record.model_copy(
         update={
@@ -208,6 +210,7 @@ def _kept(folder: RunFolder, kept: Checkpoints, start: Start, *, keep: bool) -> 
                 for name, entry in folder.entries.items()
             },
             "texts": folder.texts,
+            "unreal": unreal,
         }
     )
     tensors = {start.taken.renamed(name): each for name, each in start.snapshot.tensors.items()}

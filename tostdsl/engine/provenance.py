@@ -1,7 +1,8 @@
 """The recipe that a run or a checkpoint is of, read back from it. Loads no torch.
 
 A checkpoint holds it too (`record.Record.texts`), so that it tells what it is of wherever it was
-copied to; one of schema 1 does not, and needs the run folder that it lies in.
+copied to; one of schema 1 does not, and needs the run folder that it lies in. Since schema 3 it
+also tells whether the run's figures mean anything.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of
 from tostdsl.engine.storage import Disk
-from tostdsl.plan.marker import MARKER, PRINTED, RECIPE, holds_run
+from tostdsl.plan.marker import FAKE, MARKER, PRINTED, RECIPE, REHEARSAL, holds_run, unreal_of
 
-SCHEMAS = (1, 2)
+SCHEMAS = (1, 2, 3)
 """Of checkpoints that are read (`record.SCHEMA`)."""
 RECORD = "state.json"
 """All of a checkpoint that is no tensor."""
@@ -45,6 +46,9 @@ class Kept:
     """What stands in plan.json: `fingerprint`, `plan`, and what was `given` from outside."""
     changed: tuple[str, ...] = ()
     """Names of texts that are not as the run wrote them."""
+    unreal: str | None = None
+    """Why the run's figures mean nothing (`marker.unreal_of`); empty for a real run, None where
+    that is not told."""
 
     @property
     def top(self) -> str:
@@ -80,7 +84,8 @@ def _of_run(path: Path) -> Kept:
         name for name, content in contents.items()
         if name in entries and entry_of(content) != entries[name]
     ]  # fmt: skip
-    return _kept(path, contents, [*changed, *(name for name in names if name not in contents)])
+    gone = (name for name in names if name not in contents)
+    return replace(_kept(path, contents, [*changed, *gone]), unreal=unreal_of(path))
 
 
 def _entries(path: Path) -> dict[str, Entry]:
@@ -112,11 +117,13 @@ def _of_checkpoint(path: Path) -> Kept:
         _refuse(path, f"its {RECORD} is not as it was written (other SHA-256)")
     if type(schema) is not int or schema not in SCHEMAS:
         _refuse(
-            path, f"it is of schema {schema!r}, this version reads {SCHEMAS[0]} and {SCHEMAS[1]}"
+            path, f"it is of schema {schema!r}, this version reads {SCHEMAS[0]} to {SCHEMAS[-1]}"
         )
     if schema != 1:
         try:
-            return _kept(path, {name: text.encode() for name, text in texts.items()}, ())
+            found = _kept(path, {name: text.encode() for name, text in texts.items()}, ())
+            unreal = said.get("unreal")
+            return replace(found, unreal=unreal if unreal in (REHEARSAL, FAKE, "") else None)
         except (AttributeError, UnicodeEncodeError):
             _refuse(path, f"the texts in its {RECORD} are damaged")
     run = path.resolve().parents[1]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from tostdsl.engine.certificate import Check, Jump, Witnessed
 from tostdsl.engine.seams import Seam
 
-SCHEMA: Literal[2] = 2
-ADDED: Mapping[int, Mapping[str, Any]] = {1: {"texts": None}}
+SCHEMA: Literal[3] = 3
+ADDED: Mapping[int, Mapping[str, Any]] = {1: {"texts": None, "unreal": None}, 2: {"unreal": None}}
 """What checkpoints of older schemas that are still read lack, with what stands for it."""
 
 Digest = str
@@ -86,7 +86,7 @@ class Training(_Part):
 class Record(_Part):
     """All but the tensors."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     plan: Digest
     """The plan's fingerprint."""
     position: Position
@@ -104,6 +104,9 @@ class Record(_Part):
     texts: dict[str, str] | None
     """plan.json and the texts of the recipe, as they lie in the run folder, so that a checkpoint
     alone can tell what it is of; None in one of schema 1, which had none."""
+    unreal: str | None
+    """Why the run's figures mean nothing, as `Made.unreal` has it, empty for a real run; None in
+    one of schema 1 or 2, which did not tell."""
     tensors: list[str]
     """The names of all tensors beside it, sorted."""
     seconds: float

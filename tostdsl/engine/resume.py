@@ -157,6 +157,9 @@ def _go_on(
         folder = RunFolder(path, files, lock)
         try:
             _refuse_other_texts(snapshot.record)
+            if snapshot.record.unreal not in (None, made.unreal):
+                whole = snapshot.record.unreal or "a real run"
+                raise TostError.of("R702", reason=f"it is of {whole}, the run it lies in is not")
         except TostError:
             folder.shut()
             raise

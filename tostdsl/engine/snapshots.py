@@ -53,6 +53,7 @@ def take(
         seams=list(kit.seams),
         files={name: FileEntry(**asdict(entry)) for name, entry in entries.items()},
         texts=session.folder.texts,
+        unreal=session.unreal,
         tensors=sorted(tensors),
         seconds=time.perf_counter() - session.started,
         watching=kit.watch.spent.seconds if kit.watch is not None else 0.0,

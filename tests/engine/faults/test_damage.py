@@ -186,17 +186,21 @@ def test_another_schema_is_named(run: Path) -> None:
     newest = only(run, STEP)
     record = json.loads((newest / "state.json").read_text())
     signed(newest, "state.json", json.dumps({**record, "schema_version": 0}).encode())
-    assert "it is of schema 0, this version reads schemas 1 to 2" == reason(run, newest.name)
+    assert "it is of schema 0, this version reads schemas 1 to 3" == reason(run, newest.name)
 
 
-def test_an_older_schema_goes_on(run: Path, base: Path) -> None:
-    """Schema 1 held no recipe: its checkpoints lead to the same bits, and new ones are of 2."""
+@pytest.mark.parametrize(("schema", "lacks"), [(1, ["texts", "unreal"]), (2, ["unreal"])])
+def test_an_older_schema_goes_on(run: Path, base: Path, schema: int, lacks: list[str]) -> None:
+    """Schema 1 held no recipe, 2 not whether it is real: to the same bits, new ones are of 3."""
     for path in checkpoints(run):
         record = json.loads((path / "state.json").read_text())
-        assert record.pop("texts")
-        signed(path, "state.json", json.dumps({**record, "schema_version": 1}).encode())
+        for name in lacks:
+            del record[name]
+        signed(path, "state.json", json.dumps({**record, "schema_version": schema}).encode())
     resumed(run)
     assert [] == unequal(base, run)
+    newest = json.loads((checkpoints(run)[-1] / "state.json").read_text())
+    assert (3, "") == (newest["schema_version"], newest["unreal"])
 
 
 def with_blob(run: Path, name: str, content: bytes) -> None:

@@ -127,7 +127,7 @@ def test_a_field_of_the_start_is_noticed(
     """With the value that it had before the first step: refused, or another end."""
     start = json.loads((checkpoints(base)[0] / "state.json").read_text())
     start["training"] = json.loads((checkpoints(base)[1] / "state.json").read_text())["training"]
-    others = {"plan": "0" * 64, "schema_version": 3, "texts": {}}
+    others = {"plan": "0" * 64, "schema_version": 4, "texts": {}, "unreal": "a rehearsal"}
     noticed = False
     for run in runs:
         record = record_of(run)
