@@ -18,6 +18,8 @@ from tostdsl.compile.compiler import compile_file
 from tostdsl.engine.run import RunOptions
 from tostdsl.engine.verify import Verdict, VerifyOptions
 
+Damage = Callable[[Path], None]
+"""What is done to the folder of a run."""
 BASE = """\
 param k = 0.1
 model cifar_resnet(8)
