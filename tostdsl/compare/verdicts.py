@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Literal
 
 from tostdsl.compare.changes import Change
-from tostdsl.plan.masking import MaskMethod
 from tostdsl.plan.parting import Shared, masks_begin_alike, parting
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program
-from tostdsl.units import Percent
 
 Answer = Literal["yes", "partly", "no", "unknown"]
 SHAPES = ("model", "mask.on", "mask.except")
@@ -77,7 +74,7 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
     if data and shapes[0] != shapes[1]:
         why = f"the network has other shapes, for other images or classes: {_listed(data)}"
         return Verdict(question, "no", why)
-    wanted = _ends_with(a.mask.method), _ends_with(b.mask.method)
+    wanted = a.mask.method.ending(), b.mask.method.ending()
     if None not in wanted and wanted[0] != wanted[1]:
         return Verdict(question, "no", f"its {wanted[0]}, and b's {wanted[1]}")
     method = a.mask.method
@@ -104,18 +101,6 @@ def masks(a: Plan, b: Plan, found: Sequence[Change]) -> Verdict:
         why = "b reads its mask from the same file, which may be another by now: `sha256` says"
         return Verdict(question, "unknown", why)
     return Verdict(question, "yes", "b finds the same, to the bit")
-
-
-def _ends_with(method: MaskMethod) -> str | None:
-    """What the masks are like that a method ends with; None where only choosing tells."""
-    pattern = getattr(method, "pattern", None)
-    if pattern is not None:
-        return f"pattern is {pattern}"
-    share = method.target()
-    if share is None:
-        return None
-    percent = Decimal(share.numerator) * 100 / share.denominator
-    return f"sparsity is {Percent(percent)}"
 
 
 # -- checkpoints

@@ -32,6 +32,9 @@ class Patterned(MaskMethod):
     form: ClassVar[str]
     """How its pattern is written."""
 
+    def ending(self) -> str:
+        return f"pattern is {getattr(self, self.positional)}"
+
     def divides(self) -> tuple[int, int]:
         """What the outputs, and what the inputs (of a group), of a layer must be divisible by."""
         raise NotImplementedError

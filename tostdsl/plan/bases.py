@@ -84,7 +84,7 @@ class Removable(Technique):
     after a technique's own.
     """
 
-    leaving = frozenset({"keep", "recalibrate"})
+    leaving = frozenset({"recalibrate"})
     recalibrate: bool = arg(False, "estimate normalisation statistics anew when it has left")
 
     @classmethod

@@ -5,6 +5,7 @@ The methods that need torch say so; they import it inside.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from types import MappingProxyType
@@ -129,6 +130,13 @@ class MaskMethod(Spec):
     def target(self) -> Fraction | None:
         """The sparsity of the masks it ends with, exact; None where only choosing tells."""
         return None
+
+    def ending(self) -> str | None:
+        """What is known of the masks it ends with, in words; None where only choosing tells."""
+        share = self.target()
+        if share is None:
+            return None
+        return f"sparsity is {Percent(Decimal(share.numerator) * 100 / share.denominator)}"
 
     def settled(self) -> bool:
         """Whether a plan alone says which masks are meant, and not a file that may change."""

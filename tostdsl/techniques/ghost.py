@@ -99,6 +99,7 @@ class Ghost(Removable):
     `on` are ours, too.
     """
 
+    leaving = Removable.leaving | {"keep"}
     examples = (
         "ghost(activation=swish) until 25%",
         "ghost(width=2x, anneal=cosine) until epoch 40",

@@ -81,6 +81,7 @@ class Skip(Removable):
     `fill=kaiming` and all that is said of when and how skips fade are this project's choice.
     """
 
+    leaving = Removable.leaving | {"keep"}
     examples = (
         "skip(anneal=linear) until epoch 60",
         'skip(form=normalised) until 25% on "layer3.*"',
