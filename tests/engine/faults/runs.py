@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from tostdsl.compile.compiler import compile_source
 from tostdsl.engine.keeper import Every, Keeper
+from tostdsl.engine.loop import Loop
 from tostdsl.engine.observer import Observer, Result
 from tostdsl.engine.resume import ResumeOptions, resume
 from tostdsl.engine.run import RunOptions, run
@@ -95,6 +98,24 @@ class FaultyDisk(Disk):
         super().reserve(path, size)
 
 
+class FaultyFolder(FaultyDisk):
+    """Fails from the first writing in a folder of that name on, whatever was written before.
+
+    Which of all calls that is depends on how far the thread that writes has come.
+    """
+
+    def __init__(
+        self, folder: str, act: Callable[[], BaseException], *, once: bool = False
+    ) -> None:
+        super().__init__(sys.maxsize, act, once=once)
+        self._folder = folder
+
+    def write(self, path: Path, content: bytes) -> None:
+        if self._folder in path.parent.name:
+            self.at = min(self.at, len(self.calls))
+        super().write(path, content)
+
+
 def plan_of(text: str = RECIPE) -> Plan:
     """The one plan of a recipe."""
     (one,) = compile_source(Source("r.tost", text)).plans
@@ -153,6 +174,36 @@ def at_step(patch: pytest.MonkeyPatch, step: int, act: Callable[[], object]) -> 
         stepped(self, *place)
 
     patch.setattr(Keeper, "stepped", also)
+
+
+def nth(patch: pytest.MonkeyPatch, where: str, number: int, act: Callable[[], object]) -> None:
+    """Something happens before the nth call of a function, or after it if the number is below 0."""
+    module, _, name = where.rpartition(".")
+    owner = pkgutil.resolve_name(module)
+    plain, count = getattr(owner, name), [0]
+
+    def also(*args: Any, **named: Any) -> Any:
+        count[0] += 1
+        if count[0] == number:
+            act()
+        found = plain(*args, **named)
+        if count[0] == -number:
+            act()
+        return found
+
+    patch.setattr(owner, name, also)
+
+
+def advances(patch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each step that has run from now on."""
+    advance, ran = Loop._advance, []
+
+    def also(self: Loop) -> None:
+        advance(self)
+        ran.append(len(ran))
+
+    patch.setattr(Loop, "_advance", also)
+    return ran
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

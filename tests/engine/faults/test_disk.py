@@ -16,6 +16,7 @@ from tests.engine.faults.runs import (
     RECIPE,
     Died,
     FaultyDisk,
+    FaultyFolder,
     at_step,
     begun,
     checkpoints,
@@ -183,9 +184,7 @@ def test_a_full_disk_on_the_way_is_said_and_survived(
         def message(self, text: str) -> None:
             lines.append(text)
 
-    disk = FaultyDisk(-1, full, once=True)
-    with_disk(monkeypatch, disk)
-    at_step(monkeypatch, 10, lambda: setattr(disk, "at", len(disk.calls) + 3))
+    with_disk(monkeypatch, FaultyFolder("step-0000012", full, once=True))
     out = tmp_path / "run"
     begun(out, 3, observer=Heard())
     warned = [line for line in lines if line.startswith("warning[R206]")]

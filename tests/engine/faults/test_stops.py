@@ -1,57 +1,30 @@
-"""Stops from outside and from within, anywhere (P1, P5, P6, S7, M2, M3)."""
+"""Deaths from outside and from within, anywhere (P1, S7, M2, M3)."""
 
 from __future__ import annotations
 
-import json
 import os
-import pkgutil
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.engine.faults.runs import (
-    RECIPE,
     Died,
-    FaultyDisk,
     at_step,
     begun,
     checkpoints,
+    nth,
     resumed,
     unequal,
-    with_disk,
 )  # fmt: skip
-from tostdsl import api
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.stops import StoppedRun, Stops
 from tostdsl.engine.storage import Disk
 
 KILLS = 12
 """Here; each costs the start of a run."""
-
-
-def nth(patch: pytest.MonkeyPatch, where: str, number: int, act: Callable[[], object]) -> None:
-    """Something happens before the nth call of a function, or after it if the number is below 0."""
-    module, _, name = where.rpartition(".")
-    owner = pkgutil.resolve_name(module)
-    plain, count = getattr(owner, name), [0]
-
-    def also(*args: Any, **named: Any) -> Any:
-        count[0] += 1
-        if count[0] == number:
-            act()
-        found = plain(*args, **named)
-        if count[0] == -number:
-            act()
-        return found
-
-    patch.setattr(owner, name, also)
 
 
 def die() -> None:
@@ -114,155 +87,6 @@ def test_a_manifest_half_written_does_not_end_the_run(
             begun(out, 4)
     resumed(out)
     assert [] == unequal(base, out)
-
-
-def sent(name: str) -> Callable[[], None]:
-    return lambda: os.kill(os.getpid(), getattr(signal, name))
-
-
-MOMENTS = {
-    "in a step": ("tostdsl.engine.loop:Loop._advance", 11, 11),
-    "in an evaluation": ("tostdsl.engine.loop.evaluate", 2, 8),
-    "while a checkpoint is written": ("tostdsl.engine.checkpoint:Checkpoints._fill", 4, None),
-    "while a mask is chosen": ("tostdsl.engine.session:Session._choose", 1, 8),
-    "while the last mask is chosen": ("tostdsl.engine.session:Session._choose", 2, 16),
-    "before the first step": ("tostdsl.engine.session.network", 1, 0),
-    "as a stage leaves": ("tostdsl.engine.boundary._bare", 1, None),
-}
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGUSR1", 143), ("SIGINT", 130)])
-def test_a_signal_keeps_every_step(
-    base: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    moment: str,
-    name: str,
-    status: int,
-) -> None:
-    """R308, no step is lost though the interval is long; it goes on to the same bits."""
-    where, number, done = MOMENTS[moment]
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        nth(patch, where, number, sent(name))
-        with pytest.raises(StoppedRun) as stopped:
-            begun(out, 4 if done is None else 1000)
-    assert (status, "R308") == (stopped.value.status, stopped.value.diagnostics[0].code)
-    kept = int(checkpoints(out)[-1].name.removeprefix("step-"))
-    assert done in (None, kept)
-    assert "stopped" == json.loads((out / "result.json").read_text())["state"]
-    assert f"go on with it by `tost resume {out}`" == unverified(out)
-    resumed(out)
-    assert [] == unequal(base, out)
-
-
-def test_a_signal_in_the_final_test_lets_the_run_end(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All steps are kept by then, and what is left is short."""
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        nth(patch, "tostdsl.engine.outcome.evaluate", 1, sent("SIGTERM"))
-        assert begun(out, 1000).certified
-    assert [] == unequal(base, out)
-
-
-def test_a_second_interrupt_stops_at_once(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """R304 in the midst of a step; what was kept before goes on."""
-    out = tmp_path / "run"
-
-    def twice() -> None:
-        sent("SIGINT")()
-        sent("SIGINT")()
-
-    with monkeypatch.context() as patch:
-        nth(patch, "tostdsl.engine.loop:Loop._advance", 11, twice)
-        with pytest.raises(StoppedRun) as stopped:
-            begun(out, 4)
-    (found,) = stopped.value.diagnostics
-    assert (130, "R304") == (stopped.value.status, found.code)
-    assert f"go on from its last checkpoint with `tost resume {out}`" == found.help
-    assert "step-0000008" == checkpoints(out)[-1].name
-    resumed(out)
-    assert [] == unequal(base, out)
-
-
-def test_whoever_listens_is_told_of_the_first_signal_only() -> None:
-    """And before anything else happens for it."""
-    heard: list[str] = []
-    with Stops(heard.append) as stops:
-        sent("SIGTERM")()
-        sent("SIGINT")()
-    assert ["SIGTERM"] == heard
-    assert "SIGINT" == stops.asked
-
-
-def test_a_kill_while_a_stop_is_kept_costs_the_interval(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SIGTERM, then death in the midst of the state that it asked for: the last one is used."""
-    out, disk = tmp_path / "run", FaultyDisk(10_000, Died)
-
-    def stop_and_die() -> None:
-        sent("SIGTERM")()
-        disk.at = len(disk.calls) + 3
-
-    with monkeypatch.context() as patch:
-        with_disk(patch, disk)
-        at_step(patch, 11, stop_and_die)
-        with pytest.raises(Died):
-            begun(out, 4)
-    assert "step-0000008" == checkpoints(out)[-1].name
-    way = f"unless it is still at work, go on with it by `tost resume {out}`"
-    (out / "result.json").unlink(missing_ok=True)  # a real kill leaves none
-    assert way == unverified(out)
-    resumed(out)
-    assert [] == unequal(base, out)
-
-
-def test_a_stop_without_checkpoints_says_so_and_cannot_resume(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """R304, then R704 with its reason."""
-    from tests.engine.faults.runs import plan_of
-    from tostdsl.engine.run import RunOptions, run
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        at_step(patch, 3, sent("SIGTERM"))
-        with pytest.raises(StoppedRun) as stopped:
-            run(plan_of(), RunOptions(out=out, device="cpu", checkpoint=None))
-    (found,) = stopped.value.diagnostics
-    assert (143, "R304", None) == (stopped.value.status, found.code, found.help)
-    assert "start it anew in another folder: it has no checkpoint to go on from" == unverified(out)
-    refused(out)
-
-
-def unverified(out: Path) -> str | None:
-    """What `tost verify` tells to do about a run that did not come to its end."""
-    with pytest.raises(TostError) as error:
-        api.verify(out)
-    (found,) = error.value.diagnostics
-    assert "R412" == found.code
-    return found.help
-
-
-def test_a_run_that_failed_is_led_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R412 does not promise that resuming is enough: what it failed of comes first."""
-
-    def fail() -> None:
-        raise OSError(5, "the data is gone")
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        at_step(patch, 11, fail)
-        with pytest.raises(OSError, match="gone"):
-            begun(out, 4)
-    help = unverified(out) or ""
-    assert help.startswith(f"mend what it failed of and go on with it by `tost resume {out}`")
 
 
 def refused(out: Path) -> None:
@@ -341,29 +165,6 @@ def test_kills_at_any_time_cost_no_bits(base: Path, tmp_path: Path) -> None:
                 out = tmp_path / f"run-{number}"
                 number += 1
         assert [] == unequal(base, out)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_the_command_line_ends_with_the_signal_s_status(
-    base: Path, tmp_path: Path, name: str, status: int
-) -> None:
-    """`tost run` is stopped, `tost resume` ends it to the same bits."""
-    recipe, out = tmp_path / "r.tost", tmp_path / "run"
-    recipe.write_text(RECIPE)
-    tost = [sys.executable, "-m", "tostdsl"]
-    options = ["--out", str(out), "--device", "cpu", "--checkpoint", "1 step"]
-    with subprocess.Popen([*tost, "run", str(recipe), *options], stderr=subprocess.PIPE) as process:
-        while not (out / "ckpt" / "step-0000004").exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(getattr(signal, name))
-        _, said = process.communicate(timeout=60)
-    assert status == process.returncode
-    assert f"{name}: the run stops at the end of its step".encode() in said
-    assert b"R308" in said
-    subprocess.run([*tost, "resume", str(out)], check=True, capture_output=True)
-    assert (base / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
 
 
 def test_where_there_is_nothing_to_resume(base: Path, tmp_path: Path) -> None:
