@@ -32,8 +32,8 @@ NO_RESULT = ("no", "a is a rehearsal: nothing of it is a result")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rehearsal with checkpoints, one on random images, and the runs of a sweep."""
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rehearsal with checkpoints, one on random images, and the runs of a sweep; not changed."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "one.tost").write_text(ONE)
     (folder / "swept.tost").write_text(SWEEP)
@@ -57,9 +57,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(made)
+def made(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, where each test is."""
+    folder = shutil.copytree(kept, tmp_path / "made")
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "100")
+    return folder
 
 
 def compared(a: str, b: str) -> Compared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,12 @@ def test_output_that_cannot_be_written_is_trouble(repo: Path, words: str) -> Non
         ["bash", "-c", f"{command} > /dev/full"], capture_output=True, text=True, check=False
     )
     assert (2, True) == (done.returncode, "R202" in done.stderr)
-    piped = f"{command} | sleep 0; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            ["bash", "-c", command], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writing)
     assert (2, "") == (done.returncode, done.stderr)

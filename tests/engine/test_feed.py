@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,9 @@ from tostdsl.plan.bases import DataFacts, DataSet, Images, Split
 from tostdsl.units import Percent
 
 COUNT, TESTS = 103, 31
+PATIENCE = 60
+"""Seconds to wait for a thread that ends at once."""
+Threads = Callable[[], list[threading.Thread]]
 AUGMENT = (Crop(padding=2), Flip(), Cutout(size=3))
 
 
@@ -195,10 +198,11 @@ def test_fetching_by_the_batch_gives_the_same_bits(mapped: bool, tmp_path: Any) 
             expected, actual = held.train_batch(1, index), fetched.train_batch(1, index)
             assert torch.equal(expected.images, actual.images)
             assert torch.equal(expected.labels, actual.labels)
+        fetched.close()
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_evaluation_by_the_batch_gives_the_same_bits(part: Any) -> None:
+def test_evaluation_by_the_batch_gives_the_same_bits(part: Any, reading: Threads) -> None:
     """Every image once, in order, whether it is on the device or read for the batch."""
     held, read = feed(validation=20), feed(validation=20, max_device_bytes=0)
     assert (True, False) == (held.resident, read.resident)
@@ -209,17 +213,22 @@ def test_evaluation_by_the_batch_gives_the_same_bits(part: Any) -> None:
     assert [] == reading()
 
 
-def reading() -> list[threading.Thread]:
-    """Threads that read ahead; one that was told to end has a moment for it."""
-    until = time.monotonic() + 5
-    while True:
-        found = [each for each in threading.enumerate() if each.name == "ahead"]
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.01)
+@pytest.fixture
+def reading() -> Threads:
+    """Gives the threads that read ahead for this test and do not end."""
+    before = set(threading.enumerate())
+
+    def left() -> list[threading.Thread]:
+        made = [each for each in threading.enumerate() if each.name == "ahead"]
+        found = [each for each in made if each not in before]
+        for each in found:
+            each.join(PATIENCE)
+        return [each for each in found if each.is_alive()]
+
+    return left
 
 
-def test_streamed_batches_may_be_asked_for_in_any_order() -> None:
+def test_streamed_batches_may_be_asked_for_in_any_order(reading: Threads) -> None:
     """What was read ahead and is not asked for is dropped; epochs border on one another."""
     held, read = feed(augment=AUGMENT), feed(augment=AUGMENT, max_device_bytes=0)
     asked = [(0, 0), (0, 1), (0, 7), (0, 7), (0, 9), (1, 0), (4, 2), (0, 0), (0, 9), (1, 0), (1, 1)]
@@ -266,7 +275,7 @@ def test_an_image_that_cannot_be_read_is_an_error_of_its_own_batch() -> None:
     source.close()
 
 
-def test_a_reader_that_does_not_answer_is_not_waited_for_for_ever() -> None:
+def test_a_reader_that_does_not_answer_is_not_waited_for_for_ever(reading: Threads) -> None:
     """After its patience the one who waits is told; so it is when the thread is gone."""
     never = threading.Event()
     ahead = Ahead[bool](patience=0.2)
@@ -294,7 +303,7 @@ def test_the_next_is_fetched_while_the_last_is_in_use() -> None:
 
     with Ahead[int]() as ahead:
         assert 1 == ahead.take(Ask(1, lambda: 1), Ask(2, second))
-        assert there.wait(5)
+        assert there.wait(PATIENCE)
         assert 2 == ahead.take(Ask(2, second))
     assert [2] == fetched
 

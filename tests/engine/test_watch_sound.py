@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +46,15 @@ init(rescale=fanin_masked)
 @pytest.mark.parametrize(
     ("mask", "optimizer"), [*((mask, SGD) for mask in MASKS), *((m, ADAM) for m in MASKS[::3])]
 )
-def test_sound_runs_pass_every_look(mask: str, optimizer: str, tmp_path: Path) -> None:
+def test_sound_runs_pass_every_look(
+    mask: str, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With every mask and stages coming and going, all steps are looked at and none is refused."""
     late = not mask or "gradual" in mask or "stages=yes" in mask  # nothing is masked at the start
     stages = STAGES.replace("init(rescale=fanin_masked)\n", "") if late else STAGES
     text = HEAD + optimizer + mask + "\n" + stages
+    asked = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(asked) / 1000)  # a clock of the test's
     result = run(plan(text), RunOptions(tmp_path / "run", watch=1))
     assert result.certified, result.failures
     assert result.watching is not None
