@@ -348,13 +348,19 @@ def test_a_log_shorter_than_its_checkpoint_is_not_gone_on_with(base: Path, tmp_p
     again = cut(base, tmp_path / "again", 20)
     path = again / "metrics.jsonl"
     content = path.read_bytes()
-    needed = json.loads((checkpoints(again)[-3] / "state.json").read_text())["files"][path.name]
+    needed = json.loads((checkpoints(again)[-6] / "state.json").read_text())["files"][path.name]
     path.write_bytes(content[: needed["bytes"]])
+    records = {each.name: each / "state.json" for each in checkpoints(again)}
+    counted = {n: json.loads(r.read_text())["files"][path.name] for n, r in records.items()}
+    short = [n for n, entry in counted.items() if entry["bytes"] > needed["bytes"]]
+    assert short
     heard = Heard()
     resumed(again, heard)
     assert [] == unequal(base, again)
     passed = [line for line in heard.lines if "R707" in line]
-    assert all("metrics.jsonl has lost lines" in line for line in passed)
+    assert len(short) == len(passed)
+    for name, line in zip(reversed(short), passed, strict=True):
+        assert f"{name} is not used: metrics.jsonl has lost lines" in line
     again = cut(base, tmp_path / "again", 20)
     only(again, 20)
     path.write_bytes(content[:200])
