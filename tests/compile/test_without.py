@@ -157,7 +157,9 @@ def test_an_inherited_window_past_the_end_says_how_to_take_it_out(tmp_path: Path
     assert 2 == top.count("without ghost ")
     assert () == compiled(tmp_path, base=base, top=top).diagnostics
     top = 'extends "base.tost"\nskip until epoch 200\n'
-    for d in compiled(tmp_path, base=base, top=top).diagnostics:
+    found = compiled(tmp_path, base=base, top=top).diagnostics
+    assert found
+    for d in found:
         assert "without" not in (d.help or "") or d.code == "T404"
 
 
@@ -258,4 +260,6 @@ def test_other_comments_are_no_numbers(tmp_path: Path, line: str) -> None:
     """A space, or a bracket, and nobody takes the comment for part of a name."""
     base = FULL + "ghost(activation=swish) until epoch 45\n"
     top = f'extends "base.tost"\n{line}\n'
-    assert [] == [d for d in compiled(tmp_path, base=base, top=top).diagnostics if d.code == "W040"]
+    found = compiled(tmp_path, base=base, top=top)
+    assert [] == [d for d in found.diagnostics if d.code == "W040"]
+    assert found.plans
