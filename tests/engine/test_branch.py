@@ -19,7 +19,7 @@ from tests.engine.lives import kept
 from tostdsl import api
 from tostdsl.diagnostics import TostError
 from tostdsl.engine.keeper import Every
-from tostdsl.engine.run import RunOptions
+from tostdsl.engine.run import Made, RunOptions
 from tostdsl.engine.twins import differences
 
 BASE = """\
@@ -388,3 +388,22 @@ def test_a_mask_that_was_let_pass_is_not_taken_without_leave(tmp_path: Path) -> 
     a = ran(text, tmp_path / "a", keep=1)
     assert ["R707", "R710"] == refused(BASE, a, tmp_path / "out")[0]
     ran(text, tmp_path / "c", begin_from=a)
+
+
+def test_a_name_taken_while_data_was_loaded_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that begin in the same second without `--out` get a folder each."""
+    first = ran(BASE, tmp_path / "first")
+    names = [tmp_path / "a", tmp_path / "b"]
+    monkeypatch.setattr(
+        "tostdsl.engine.branch.default_path", lambda _plan: next(p for p in names if not p.exists())
+    )
+    of = Made.of
+
+    def meanwhile(*args: Any, **named: Any) -> Made:
+        shutil.copytree(first, names[0])
+        return of(*args, **named)
+
+    monkeypatch.setattr(Made, "of", meanwhile)
+    assert names[1] == api.run(plan_of(BASE), RunOptions(device="cpu"), begin_from=first).folder

@@ -19,6 +19,7 @@ from typing import NoReturn
 import click
 
 from tostdsl.cli.report import show, status, unexpected
+from tostdsl.cli.start import interrupted
 from tostdsl.diagnostics import TostError
 
 COMMANDS = {
@@ -92,9 +93,8 @@ def entry() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; what was running is not finished", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort) as error:
+        sys.exit(interrupted(error.__cause__ or error))
     except TostError as error:
         show(error.diagnostics)
         stopped = getattr(error, "status", None)  # of `engine.stops.StoppedRun`

@@ -22,16 +22,16 @@ _LOADER = "pydantic.plugin._loader"
 def script() -> NoReturn:
     """Run the command line and end the process with its status; torch ends as it wishes."""
     gc.disable()  # `tost run` enables it
-    if hasattr(signal, "SIGUSR1"):  # a run hears it later; until then it ends as by SIGTERM
-        signal.signal(signal.SIGUSR1, lambda *_: os._exit(143))
+    for name in ("SIGTERM", "SIGUSR1"):  # a run that has begun hears them itself
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
     _skip_plugins()
     try:
         from tostdsl.cli.main import entry
 
         entry()
-    except KeyboardInterrupt:  # while modules are loaded
-        sys.stderr.write("interrupted\n")
-        code = 130
+    except KeyboardInterrupt as error:  # while modules are loaded
+        code = interrupted(error)
     except SystemExit as stop:
         if "torch" in sys.modules or not isinstance(stop.code, int):
             raise
@@ -40,6 +40,22 @@ def script() -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+class Ended(KeyboardInterrupt):
+    """A signal other than Ctrl-C's ended the command; holds its name."""
+
+
+def interrupted(error: BaseException) -> int:
+    """Say that a command was ended from outside; gives the exit status."""
+    by = f" by {error}" if isinstance(error, Ended) else ""
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        sys.stderr.write(f"interrupted{by}; what was running is not finished\n")
+    return 143 if by else 130
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise Ended(signal.Signals(number).name)
 
 
 def _skip_plugins() -> None:

@@ -76,8 +76,7 @@ def branch(
     options.execution.refuse(device, plan.precision)
     old = refuse_apart(plan, path, compared, words)
     options = _alike(old, options)
-    out = options.out or default_path(plan)
-    if path.resolve() in out.resolve().parents:
+    if path.resolve() in (options.out or default_path(plan)).resolve().parents:
         old.refuse("the new run's folder would lie in it")
     with options.execution.in_force():
         source = DataOptions(options.data_root, options.download, options.fake_data)
@@ -85,7 +84,7 @@ def branch(
         every, traced = intervals(made, options)
         _refuse_other_start(old, made, traced)
         start = Search(old, made, options.watch, traced, words).start(compared)
-        folder = RunFolder(out)
+        folder = RunFolder(options.out or default_path(plan))  # another may have taken a name
         kept = Checkpoints(folder.path, options.keep, disk or Disk())
         listening = stops or Stops(observer.stopping)
         with listening, told(folder, device, observer, listening):

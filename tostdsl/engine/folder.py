@@ -94,8 +94,8 @@ def default_path(plan: Plan, base: Path = Path("runs")) -> Path:
 class RunFolder:
     """Writes one run's files. Making it claims the folder; a taken one is refused.
 
-    With `begun` it is a run's that goes on: the files as they were at a checkpoint. Those of lines
-    are cut back to that; `TostError` R706 where one is not as it was written.
+    With `begun` it is a run's that goes on: the files as they were at a checkpoint; R706 where one
+    is not as it was written. Nothing is changed before `go_on`.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class RunFolder:
         """plan.json and the texts of the recipe, by name."""
         if begun is not None:
             self._lock = lock or Lock(path)
-            self._go_on(begun)
+            self._check(begun)
             return
         try:
             if (path / MARKER).exists():
@@ -129,7 +129,7 @@ class RunFolder:
         except (OSError, ValueError) as error:  # a path may hold a null character
             raise _unwritable(path, error) from None
 
-    def _go_on(self, begun: Mapping[str, Entry]) -> None:
+    def _check(self, begun: Mapping[str, Entry]) -> None:
         for name, entry in {**begun, LIVES: begun.get(LIVES)}.items():
             try:
                 if name in LINES:
@@ -152,6 +152,14 @@ class RunFolder:
             if is_text(name) or name == MARKER:
                 self.texts[name] = (self.path / name).read_bytes().decode("utf-8", "replace")
         self._metrics = self._lines[METRICS]
+
+    def go_on(self) -> None:
+        """Take away what was written after the checkpoint, of files of lines and of broken ones."""
+        for name, lines in self._lines.items():
+            try:
+                lines.cut()
+            except OSError as error:
+                raise _unwritable(self.path / name, error) from None
         for left in self.path.glob(f"{PART}*"):  # of a file that was never whole
             with suppress(OSError):
                 left.unlink()

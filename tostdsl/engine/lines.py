@@ -23,7 +23,8 @@ class Lines:
     told of the first such failure. Training need not end for it: a checkpoint that counts on the
     lines is not written before they are.
 
-    It must be new, or with `begun` hold at least what that says: all after it is cut off.
+    It must be new, or with `begun` hold at least what that says: `cut` takes off all after it, and
+    is to be called before the first line.
 
     Raises:
         ValueError: its beginning is not as it was written.
@@ -59,7 +60,10 @@ class Lines:
             self._bytes += len(block)
         if self.entry != begun:
             raise ValueError(f"{self._path.name} is not as it was written")
-        os.ftruncate(self._file, begun.bytes)
+
+    def cut(self) -> None:
+        """Take off what stands after the beginning that it goes on from; `OSError` if it cannot."""
+        os.ftruncate(self._file, self._bytes)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Add a line."""

@@ -91,11 +91,10 @@ def resume(
             raise TostError.of("R706", path=path / lost[0], reason="is missing")
         help = "give the folder that `tost run` wrote"
         raise TostError.of("R701", path=path, reason=why_no_run(path), help=help)
-    if end_of(path) == "finished":
-        help = "run its recipe anew into another folder, or another recipe `--from` this run"
-        raise TostError.of("R701", path=path, reason="the run in it has come to its end", help=help)
+    _refuse_finished(path)
     lock = Lock(path)  # before anything is looked at that another process could still write
     try:
+        _refuse_finished(path)  # by a process that held the lock until now
         if not Checkpoints(path).names():  # it may have ended before it wrote what is read next
             raise _refused(path)
         stored, plan, environment = stored_of(path)
@@ -160,6 +159,7 @@ def _go_on(
             if snapshot.record.unreal not in (None, made.unreal):
                 whole = snapshot.record.unreal or "a real run"
                 raise TostError.of("R702", reason=f"it is of {whole}, the run it lies in is not")
+            folder.go_on()
         except TostError:
             folder.shut()
             raise
@@ -191,6 +191,12 @@ def _go_on(
             made, folder, observer, listening, every, how, environment.trace_every, checkpoints
         )
         return session.run(snapshot)
+
+
+def _refuse_finished(path: Path) -> None:
+    if end_of(path) == "finished":
+        help = "run its recipe anew into another folder, or another recipe `--from` this run"
+        raise TostError.of("R701", path=path, reason="the run in it has come to its end", help=help)
 
 
 def _log_gap(path: Path, record: Record) -> str:

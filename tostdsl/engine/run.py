@@ -30,6 +30,7 @@ from tostdsl.engine.storage import Disk
 from tostdsl.engine.watch import EVERY
 from tostdsl.plan.bases import DataFacts, DataSet, Images
 from tostdsl.plan.code import refuse_code
+from tostdsl.plan.marker import end_of
 from tostdsl.plan.plan import Plan
 from tostdsl.plan.program import Program, lower
 from tostdsl.units import Percent
@@ -262,6 +263,9 @@ def told(
 
 def _interrupted(signal: str, folder: RunFolder) -> StoppedRun:
     """R304, with what can be gone on from."""
+    if end_of(folder.path) == "finished":
+        help = f"the run had come to its end by then: `tost verify {folder.path}` tells"
+        return StoppedRun.by(signal, "R304", folder.path, help)
     kept = bool(Checkpoints(folder.path).names())
     help = f"go on from its last checkpoint with `tost resume {folder.path}`" if kept else None
     return StoppedRun.by(signal, "R304", folder.path, help)
@@ -275,7 +279,9 @@ def _every(asked: int | None, program: Program) -> int | None:
 
 
 def _record(folder: RunFolder, state: str, error: BaseException | str) -> None:
-    """Say in the folder how the run ended, if that can still be written."""
+    """Say in the folder how the run ended, if that can still be written and it does not say so."""
+    if end_of(folder.path) == "finished":  # what failed came after its last file
+        return
     with suppress(TostError):
         reason = brief(error) if isinstance(error, BaseException) else error
         reason = reason or "stopped from outside"
