@@ -263,11 +263,11 @@ def told(
 
 def _interrupted(signal: str, folder: RunFolder) -> StoppedRun:
     """R304, with what can be gone on from."""
+    help: str | None = None
     if end_of(folder.path) == "finished":
         help = f"the run had come to its end by then: `tost verify {folder.path}` tells"
-        return StoppedRun.by(signal, "R304", folder.path, help)
-    kept = bool(Checkpoints(folder.path).names())
-    help = f"go on from its last checkpoint with `tost resume {folder.path}`" if kept else None
+    elif Checkpoints(folder.path).names():
+        help = f"go on from its last checkpoint with `tost resume {folder.path}`"
     return StoppedRun.by(signal, "R304", folder.path, help)
 
 
