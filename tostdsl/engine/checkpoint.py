@@ -77,6 +77,8 @@ class Checkpoints:
     disk: Disk = field(default_factory=Disk)
     valid: dict[str, Record] = field(default_factory=dict)
     """Those that this process wrote or has proven, by name."""
+    lost: Callable[[], str] = lambda: ""
+    """Says why the run folder is no longer this run's, in words; empty while it is."""
 
     @property
     def root(self) -> Path:
@@ -94,11 +96,13 @@ class Checkpoints:
         """Write a checkpoint and remove those that are no longer kept.
 
         Raises:
-            OSError: it could not be written; all others are as they were.
+            OSError: it could not be written; all others are as they were. Nothing is written, nor
+                removed, once the folder is no longer this run's.
 
         """
         name, disk = snapshot.name, self.disk
         target = self.root / name
+        self._refuse_lost()
         if name in self.valid:  # the same step of the same run: the same state
             return target
         disk.make(self.root)
@@ -114,14 +118,20 @@ class Checkpoints:
         try:
             self._fill(temporary, snapshot)
             disk.sync(temporary)
+            self._refuse_lost()
             disk.rename(temporary, target)
         except OSError:
             self._forget(temporary)
             raise
         disk.sync(self.root)
         self.valid[name] = snapshot.record
+        self._refuse_lost()
         self._rotate()
         return target
+
+    def _refuse_lost(self) -> None:
+        if reason := self.lost():
+            raise OSError(None, reason)
 
     def _refuse_altered(self, digests: set[str]) -> None:
         """Blobs that lie there must be sound; one that is not goes, and the next writes it anew."""
