@@ -58,7 +58,7 @@ from tostdsl.engine.lines import Lines
 from tostdsl.engine.lives import rows, whole
 from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.lock import Lock
-from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
+from tostdsl.engine.manifest import MANIFEST, Entry, away, entry_of, gap, manifest
 from tostdsl.engine.provenance import is_text
 from tostdsl.engine.storage import Disk
 from tostdsl.plan.marker import MARKER, METRICS, RESULT
@@ -241,12 +241,25 @@ class RunFolder:
         return self._lock.lost()
 
     def seal(self) -> None:
-        """Write the manifest over everything written so far; nothing comes after it."""
+        """Write the manifest over everything written so far; nothing comes after it.
+
+        Raises:
+            TostError: R202 where it cannot be written, or a file is no longer there as it was.
+
+        """
         for name, lines in self._lines.items():
             try:
                 lines.sync()
             except OSError as error:
                 raise _unwritable(self.path / name, error) from None
+        for name, entry in self.entries.items():
+            try:
+                changed = away(self.path, name, entry)
+            except OSError as error:
+                raise _unwritable(self.path / name, error) from None
+            if changed:
+                reason = "it was taken away or cut while the run was at work"
+                raise _unwritable(self.path / name, OSError(None, reason))
         content = json.dumps(manifest(self.entries), indent=2, sort_keys=True) + "\n"
         self._write(MANIFEST, content.encode())
         del self._written[MANIFEST]
