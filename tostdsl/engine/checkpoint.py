@@ -103,6 +103,7 @@ class Checkpoints:
         name, disk = snapshot.name, self.disk
         target = self.root / name
         self._refuse_lost()
+        self._forget_taken()
         if name in self.valid:  # the same step of the same run: the same state
             return target
         disk.make(self.root)
@@ -152,16 +153,28 @@ class Checkpoints:
         self.disk.write(folder / MANIFEST, _manifest(entries))
 
     def _rotate(self) -> None:
-        """Remove what is not kept: neither the newest few nor the best. Broken ones stay."""
+        """Remove what is not kept: neither the newest few nor the best. Broken ones stay.
+
+        The new one stands; what cannot be removed now goes with a later one.
+        """
+        self._forget_taken()
         names = sorted(self.valid, key=_age)
         best = best_of(self.valid)
-        with suppress(OSError):  # the new one stands; what is too much goes with a later one
+        with suppress(OSError):
             self.clear()
-            for name in names[: -self.keep]:
-                if name != best:
+        for name in names[: -self.keep]:
+            if name != best:
+                with suppress(OSError):
                     self._discard(self.root / name)
+        with suppress(OSError):
             if self.names() <= self.valid.keys():  # a broken one may want its blobs when mended
                 self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
+
+    def _forget_taken(self) -> None:
+        """Know no longer those that somebody has removed."""
+        with suppress(OSError):
+            for name in self.valid.keys() - self.names():
+                del self.valid[name]
 
     def _discard(self, path: Path) -> None:
         """Rename, then remove: a kill in between leaves nothing that looks like a checkpoint."""

@@ -9,9 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.faults.runs import at_step, begun, cut, plan_of, resumed, with_disk
+from tests.engine.faults.runs import (
+    RECIPE,
+    at_step,
+    begun,
+    checkpoints,
+    cut,
+    plan_of,
+    resumed,
+    unequal,
+    with_disk,
+)
 from tostdsl.diagnostics import TostError
-from tostdsl.engine.keeper import Keeper
+from tostdsl.engine.checkpoint import Checkpoints
+from tostdsl.engine.keeper import Every, Keeper
 from tostdsl.engine.lock import Lock
 from tostdsl.engine.run import RunOptions, run
 from tostdsl.engine.storage import Disk
@@ -200,3 +211,95 @@ def test_a_lock_whose_file_goes_as_it_is_taken_is_taken_anew(
     assert ["R204"] == [each.code for each in error.value.diagnostics]
     lock.release()
     Lock(tmp_path).release()
+
+
+LINED = ("metrics.jsonl", "lives.jsonl", "trace.jsonl")
+
+
+@pytest.mark.parametrize("name", [*LINED, "plan.json", "environment.json", "recipe.tost"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_file_taken_away_from_a_run_at_work_ends_it_without_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kept: bool
+) -> None:
+    """By name; where lines are gone no state that counts on them is kept."""
+    out = tmp_path / "run"
+    at_step(monkeypatch, 6, (out / name).unlink)
+    every = Every(9, "steps") if kept else None
+    options = RunOptions(out=out, device="cpu", checkpoint=every, trace_every=0)
+    with pytest.raises(TostError) as error:
+        run(plan_of(), options, texts={"recipe.tost": RECIPE})
+    (found,) = error.value.diagnostics
+    assert ("R205" if kept and name in LINED else "R202") == found.code
+    assert f"{name} was taken away" in found.message or f"{name}: it was taken" in found.message
+    assert not (out / "manifest.json").exists()
+    assert "finished" not in (out / "result.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "plan.json", "recipe.tost"])
+def test_a_file_put_in_place_of_one_that_was_written_is_no_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """R202: lines go to the file that was there before, and a text must have its length."""
+    out = tmp_path / "run"
+    path = out / name
+
+    def replace() -> None:
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content if name == "metrics.jsonl" else content[:-1])
+
+    at_step(monkeypatch, 6, replace)
+    options = RunOptions(out=out, device="cpu", checkpoint=None)
+    with pytest.raises(TostError) as error:
+        run(plan_of(), options, texts={"recipe.tost": RECIPE})
+    (found,) = error.value.diagnostics
+    assert ("R202", True) == (found.code, path.name in found.message)
+    assert not (out / "manifest.json").exists()
+
+
+def test_a_checkpoint_taken_away_does_not_end_rotation(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept at the end, and its blobs, are what an untouched run keeps."""
+    plain, out = tmp_path / "plain", tmp_path / "run"
+    begun(plain)
+    landed(monkeypatch, 6, lambda: (out / "ckpt" / "step-0000004").rename(tmp_path / "taken"))
+    assert begun(out).certified
+    assert (tmp_path / "taken").is_dir()
+    for folder in ("ckpt", "blobs"):
+        names = [sorted(each.name for each in (run / folder).iterdir()) for run in (plain, out)]
+        assert names[0] == names[1]
+    assert [] == unequal(base, out)
+
+
+def test_one_checkpoint_that_cannot_be_removed_keeps_no_other(base: Path, tmp_path: Path) -> None:
+    """Its name stays, and is tried again; those after it go as ever."""
+    out = cut(base, tmp_path / "run", 7)
+
+    class Stuck(Disk):
+        def rename(self, old: Path, new: Path) -> None:
+            if old.name == "step-0000002":
+                raise PermissionError
+            super().rename(old, new)
+
+    store = Checkpoints(out, keep=2, disk=Stuck())
+    newest = store.newest()[0]
+    assert newest is not None
+    best = max(store.valid, key=lambda name: (store.valid[name].validation or 0, name))
+    shutil.rmtree(out / "ckpt" / newest.name)
+    store.write(newest)
+    names = {path.name for path in checkpoints(out)}
+    assert names - {best} == {"step-0000002", "step-0000006", "step-0000007"} - {best}
+
+
+def test_a_state_that_was_kept_and_taken_away_is_kept_anew(base: Path, tmp_path: Path) -> None:
+    """The same step again: a stop says that its state is kept, so it has to be there."""
+    out = cut(base, tmp_path / "run", 5)
+    store = Checkpoints(out, keep=1000)
+    snapshot = store.newest()[0]
+    assert snapshot is not None
+    path = out / "ckpt" / snapshot.name
+    before = contents(path)
+    shutil.rmtree(path)
+    assert path == store.write(snapshot)
+    assert before == contents(path)
