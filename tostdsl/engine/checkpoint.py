@@ -77,6 +77,8 @@ class Checkpoints:
     disk: Disk = field(default_factory=Disk)
     valid: dict[str, Record] = field(default_factory=dict)
     """Those that this process wrote or has proven, by name."""
+    lost: Callable[[], str] = lambda: ""
+    """Says why the run folder is no longer this run's, in words; empty while it is."""
 
     @property
     def root(self) -> Path:
@@ -94,11 +96,14 @@ class Checkpoints:
         """Write a checkpoint and remove those that are no longer kept.
 
         Raises:
-            OSError: it could not be written; all others are as they were.
+            OSError: it could not be written; all others are as they were. Nothing is written, nor
+                removed, once the folder is no longer this run's.
 
         """
         name, disk = snapshot.name, self.disk
         target = self.root / name
+        self._refuse_lost()
+        self._forget_taken()
         if name in self.valid:  # the same step of the same run: the same state
             return target
         disk.make(self.root)
@@ -114,14 +119,20 @@ class Checkpoints:
         try:
             self._fill(temporary, snapshot)
             disk.sync(temporary)
+            self._refuse_lost()
             disk.rename(temporary, target)
         except OSError:
             self._forget(temporary)
             raise
         disk.sync(self.root)
         self.valid[name] = snapshot.record
+        self._refuse_lost()
         self._rotate()
         return target
+
+    def _refuse_lost(self) -> None:
+        if reason := self.lost():
+            raise OSError(None, reason)
 
     def _refuse_altered(self, digests: set[str]) -> None:
         """Blobs that lie there must be sound; one that is not goes, and the next writes it anew."""
@@ -142,16 +153,28 @@ class Checkpoints:
         self.disk.write(folder / MANIFEST, _manifest(entries))
 
     def _rotate(self) -> None:
-        """Remove what is not kept: neither the newest few nor the best. Broken ones stay."""
+        """Remove what is not kept: neither the newest few nor the best. Broken ones stay.
+
+        The new one stands; what cannot be removed now goes with a later one.
+        """
+        self._forget_taken()
         names = sorted(self.valid, key=_age)
         best = best_of(self.valid)
-        with suppress(OSError):  # the new one stands; what is too much goes with a later one
+        with suppress(OSError):
             self.clear()
-            for name in names[: -self.keep]:
-                if name != best:
+        for name in names[: -self.keep]:
+            if name != best:
+                with suppress(OSError):
                     self._discard(self.root / name)
+        with suppress(OSError):
             if self.names() <= self.valid.keys():  # a broken one may want its blobs when mended
                 self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
+
+    def _forget_taken(self) -> None:
+        """Know no longer those that somebody has removed."""
+        with suppress(OSError):
+            for name in self.valid.keys() - self.names():
+                del self.valid[name]
 
     def _discard(self, path: Path) -> None:
         """Rename, then remove: a kill in between leaves nothing that looks like a checkpoint."""

@@ -58,9 +58,9 @@ from tostdsl.engine.lines import Lines
 from tostdsl.engine.lives import rows, whole
 from tostdsl.engine.lock import NAME as LOCK
 from tostdsl.engine.lock import Lock
-from tostdsl.engine.manifest import MANIFEST, Entry, entry_of, gap, manifest
+from tostdsl.engine.manifest import MANIFEST, Entry, away, entry_of, gap, manifest
 from tostdsl.engine.provenance import is_text
-from tostdsl.engine.storage import GONE, Disk
+from tostdsl.engine.storage import Disk
 from tostdsl.plan.marker import MARKER, METRICS, RESULT
 from tostdsl.plan.plan import Plan
 
@@ -186,6 +186,8 @@ class RunFolder:
 
     def sync(self) -> None:
         """Return when all lines are on disk; `OSError` where they cannot be."""
+        if reason := self.lost():
+            raise OSError(None, reason)
         for lines in self._lines.values():
             lines.sync()
 
@@ -215,6 +217,7 @@ class RunFolder:
         """Another file of JSON lines, or the one that a run that goes on has begun."""
         if name in self._lines:
             return self._lines[name]
+        self._refuse_lost(self.path / name)
         try:
             made = self._lines[name] = self._new_lines(name)
         except OSError as error:
@@ -235,18 +238,36 @@ class RunFolder:
     def forget(self, *names: str) -> None:
         """Remove what an earlier life wrote at its end."""
         for name in names:
+            self._refuse_lost(self.path / name)
             try:
                 (self.path / name).unlink(missing_ok=True)
             except OSError as error:
                 raise _unwritable(self.path / name, error) from None
 
+    def lost(self) -> str:
+        """Why the folder is no longer the one that this run began in, in words; empty if it is."""
+        return self._lock.lost()
+
     def seal(self) -> None:
-        """Write the manifest over everything written so far; nothing comes after it."""
+        """Write the manifest over everything written so far; nothing comes after it.
+
+        Raises:
+            TostError: R202 where it cannot be written, or a file is no longer there as it was.
+
+        """
         for name, lines in self._lines.items():
             try:
                 lines.sync()
             except OSError as error:
                 raise _unwritable(self.path / name, error) from None
+        for name, entry in self.entries.items():
+            try:
+                changed = away(self.path, name, entry)
+            except OSError as error:
+                raise _unwritable(self.path / name, error) from None
+            if changed:
+                reason = "it was taken away or cut while the run was at work"
+                raise _unwritable(self.path / name, OSError(None, reason))
         content = json.dumps(manifest(self.entries), indent=2, sort_keys=True) + "\n"
         self._write(MANIFEST, content.encode())
         del self._written[MANIFEST]
@@ -265,19 +286,25 @@ class RunFolder:
         """A file that is whole, and on disk, or not there: checkpoints and the end count on it."""
         target, disk = self.path / name, Disk()
         part = target.with_name(PART + target.name)
+        self._refuse_lost(target)
         try:
             for above in reversed(Path(name).parents[:-1]):
                 disk.make(self.path / above)
             part.unlink(missing_ok=True)
             disk.write(part, content)
+            self._refuse_lost(target)
             disk.rename(part, target)
             disk.sync(target.parent)
         except OSError as error:
+            self._refuse_lost(target)
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            gone = not self.path.is_dir()
-            raise _unwritable(target, OSError(None, GONE) if gone else error) from None
+            raise _unwritable(target, error) from None
         self._written[name] = entry_of(content)
+
+    def _refuse_lost(self, target: Path) -> None:
+        if reason := self.lost():
+            raise _unwritable(target, OSError(None, reason))
 
 
 def json_text(content: Mapping[str, Any]) -> str:

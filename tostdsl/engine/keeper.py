@@ -16,7 +16,6 @@ from tostdsl.diagnostics import TostError, diagnose
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
 from tostdsl.engine.observer import Keeping
 from tostdsl.engine.stops import Stop, Stops
-from tostdsl.engine.storage import GONE
 
 if TYPE_CHECKING:
     from tostdsl.engine.loop import Loop
@@ -165,9 +164,9 @@ class Keeper:
             pending.result()
             self.written += 1
         except OSError as error:
-            gone = not self.checkpoints.run.is_dir()
-            reason = GONE if gone else (error.strerror or str(error)).lower()
-            if final or gone:
+            lost = self.checkpoints.lost()
+            reason = lost or (error.strerror or str(error)).lower()
+            if final or lost:
                 raise TostError.of("R205", path=self.checkpoints.root, reason=reason) from None
             warning = diagnose("R206", path=self.checkpoints.root, reason=reason)
             self.say(f"{warning.severity}[{warning.code}]: {warning.message}")

@@ -92,10 +92,18 @@ class Lines:
         return Entry(self._bytes, self._digest.hexdigest())
 
     def sync(self) -> None:
-        """Return when all lines are on disk; `OSError` where they cannot be."""
+        """Return when all lines are on disk under their name; `OSError` where they cannot be."""
         with self._turn:
             self._settle()
             os.fsync(self._file)
+            if not self._named():
+                raise OSError(None, f"{self._path.name} was taken away while the run was at work")
+
+    def _named(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), os.stat(self._path))
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file; lines that the disk still does not take are lost."""

@@ -66,6 +66,15 @@ def gap(folder: Path, name: str, entry: Entry) -> str:
     return "" if digest == entry.sha256 else "is not as it was written (other SHA-256)"
 
 
+def away(folder: Path, name: str, entry: Entry) -> bool:
+    """Whether a file is gone or of another length, without reading it."""
+    try:
+        found = (folder / name).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return not stat.S_ISREG(found.st_mode) or found.st_size != entry.bytes
+
+
 def beginning_gap(folder: Path, name: str, entry: Entry) -> str:
     """How a file that grew since differs from its entry, in words; empty when it does not."""
     try:

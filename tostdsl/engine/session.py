@@ -161,6 +161,7 @@ class Session:
         )  # fmt: skip
         if self.execution.compile:
             kit.compiler = Compiler(model, surgeon, self.observer.message)
+        self.checkpoints.lost = self.folder.lost
         kit.keeper = Keeper(
             self.checkpoints,
             self.every,

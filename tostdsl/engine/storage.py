@@ -10,6 +10,10 @@ from pathlib import Path
 
 GONE = "the run folder is gone"
 """Why nothing can be written, in words, when somebody has removed the folder of a run."""
+REPLACED = "the run folder is another's by now"
+"""The same when another run has been put, or was begun, in its place."""
+UNLOCKED = "run.lock is gone from the run folder"
+"""The same when another run could begin in it, or has an empty folder in its place."""
 UNKNOWN = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """What file systems say that cannot set room aside."""
 
