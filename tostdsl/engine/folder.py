@@ -111,6 +111,8 @@ class RunFolder:
         if begun is not None:
             self._lock = lock or Lock(path)
             self._check(begun)
+            for lines in self._lines.values():
+                lines.lost = self.lost
             return
         try:
             if (path / MARKER).exists():
@@ -173,11 +175,15 @@ class RunFolder:
         return entry_of(content)
 
     def _owing(self, path: Path, error: OSError) -> None:
+        if self.lost():  # which ends the run at its next checkpoint or file
+            return
         found = diagnose("R207", path=path, reason=(error.strerror or str(error)).lower())
         self.warned(f"{found.severity}[{found.code}]: {found.message}")
 
     def _new_lines(self, name: str) -> Lines:
-        return Lines(self.path / name, owing=self._owing)
+        lines = Lines(self.path / name, owing=self._owing)
+        lines.lost = self.lost
+        return lines
 
     @property
     def entries(self) -> dict[str, Entry]:

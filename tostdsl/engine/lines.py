@@ -34,6 +34,8 @@ class Lines:
 
     def __init__(self, path: Path, begun: Entry | None = None, owing: Owing | None = None) -> None:
         self._path, self._owing = path, owing
+        self.lost: Callable[[], str] = lambda: ""
+        """Says why the file may be another process's by now, in words; nothing is written then."""
         self._digest, self._bytes = hashlib.sha256(), 0
         self._owed = bytearray()
         self._turn = threading.Lock()  # checkpoints are written, and so these synced, on a thread
@@ -83,6 +85,8 @@ class Lines:
             self._owing(self._path, failed)
 
     def _settle(self) -> None:
+        if self._owed and (reason := self.lost()):
+            raise OSError(None, reason)
         while self._owed:
             del self._owed[: os.write(self._file, self._owed)]
 

@@ -174,18 +174,20 @@ def test_a_writer_without_its_lock_ends(
     """run.lock is removed and another goes on with the run: only that one ends with a proof."""
     out = tmp_path / "run"
     ended: list[bool] = []
+    then: dict[str, bytes] = {}
 
     def intrude() -> None:
         monkeypatch.undo()
         (out / "run.lock").unlink()
         ended.append(resumed(out).certified)
+        then.update(contents(out))
 
     landed(monkeypatch, 6, intrude)
     with pytest.raises(TostError) as error:
         begun(out, 2)
     (found,) = error.value.diagnostics
     assert ("R205", True) == (found.code, "is another's by now" in found.message)
-    assert [True] == ended
+    assert ([True], then) == (ended, contents(out))
     assert (base / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
     assert '"finished"' in (out / "result.json").read_text()
 
