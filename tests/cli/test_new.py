@@ -196,3 +196,16 @@ def test_what_is_refused_is_said_not_to_be_written(tost: Tost) -> None:
     assert said.err.endswith("nothing is written\n")
     assert "write `98%`" in said.err
     assert "recipe.tost" not in said.err
+
+
+@pytest.mark.parametrize(
+    "name", ["model", "data", "mask", "optimizer", "schedule", "sparsity", "techniques"]
+)
+def test_a_text_that_no_file_can_hold_is_refused(name: str, tost: Tost) -> None:
+    """A byte that is not UTF-8, as Python has it in an argument; nothing is written."""
+    for half in ("\udcff", "\ud800"):
+        found = tost("new", "r.tost", "--yes", f"--{name}", f"digits{half}")
+        assert 2 == found.code
+        assert "error[T106]" in found.err
+        assert f"--{name}:1:7" in found.err
+        assert not Path("r.tost").exists()

@@ -154,7 +154,7 @@ def _compared(
 
 def _is_recipe(path: Path) -> bool:
     """Whether a path names a recipe, in which options set values."""
-    return path.suffix != PLAN_SUFFIX and not path.is_dir()
+    return path.suffix != PLAN_SUFFIX and not os.path.isdir(path)
 
 
 def _print(group: Compared, form: str) -> int:

@@ -82,6 +82,13 @@ def tost() -> None:
 
 def entry() -> NoReturn:
     """Run the command line; ends by `SystemExit` with its status."""
+    try:
+        _called()
+    except KeyboardInterrupt:  # once more, while it is still being told how it ended
+        raise SystemExit(130) from None
+
+
+def _called() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # one that has no letter for `→` says `?`
             stream.reconfigure(errors="replace")

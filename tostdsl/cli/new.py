@@ -121,7 +121,8 @@ def command(
     _refuse_existing(path)
     wishes = _wishes(path, {**DEFAULTS, **answers}, seed)
     if techniques:
-        stages = tuple(stage for text in techniques for stage in _stages(text))
+        said = [_held("techniques", text) for text in techniques]
+        stages = tuple(stage for text in said for stage in _stages(text))
         wishes, answers["techniques"] = replace(wishes, techniques=stages), ""
     for name in ASKED:
         if asking and name not in answers and (name != "sparsity" or _shares(wishes.mask)):
@@ -199,7 +200,7 @@ def _wishes(path: Path, answers: dict[str, str], seed: int | None) -> Wishes:
 
 def _with(wishes: Wishes, name: str, text: str) -> Wishes:
     """The wishes with one answer put in."""
-    value: Any = text.strip()
+    value: Any = _held(name, text).strip()
     if name == "epochs":
         value = int(value)
     elif name == "techniques":
@@ -209,6 +210,13 @@ def _with(wishes: Wishes, name: str, text: str) -> Wishes:
     elif value == NONE:
         value = None
     return replace(wishes, **{name: value})
+
+
+def _held(name: str, text: str) -> str:
+    """An answer as a file can hold it; `TostError` T106 for what is not UTF-8."""
+    from tostdsl.compile.load import held
+
+    return held(text, f"--{name}").text
 
 
 def _percent(text: str) -> str:

@@ -55,7 +55,7 @@ def status(diagnostics: Iterable[Diagnostic]) -> int:
 
 
 def _unreadable(diagnostic: Diagnostic) -> bool:
-    if diagnostic.span is not None and diagnostic.span.source.name == "--set":
+    if diagnostic.span is not None and diagnostic.span.source.name.startswith("--"):
         return False
     # a file that an `extends` asks for in vain is a mistake of the recipe, and has a label
     return diagnostic.code in ("T106", "T109", "T158") or (

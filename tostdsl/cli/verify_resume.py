@@ -119,7 +119,7 @@ def command(
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `tost run` does
     from tostdsl.engine.execution import Execution
     from tostdsl.engine.run import RunOptions
-    from tostdsl.engine.trial import EPOCH, KILLS, REHEARSED, Trial
+    from tostdsl.engine.trial import EPOCH, KILLS, REHEARSED, Trial, listening
 
     (variant,) = made.variants
     assert variant.plan is not None
@@ -135,11 +135,13 @@ def command(
         checkpoint=every,
         execution=Execution(**how),
     )
-    with _scratch(keep_folders) as scratch:
+    with listening(), _scratch(keep_folders) as scratch:
         trial = Trial(variant.plan, Path(scratch), options, kills or KILLS, draw, steps or (), say)
         try:
             found = trial.run()
         except TostError as error:
+            if hasattr(error, "status"):  # it was stopped from outside
+                raise
             raise TostError(variant.placed(error).diagnostics) from None
         finally:
             if keep_folders:

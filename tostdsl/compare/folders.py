@@ -6,6 +6,7 @@ plan's name was said, and which values it had of a sweep.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,9 +39,13 @@ def of_folder(given: str, path: Path) -> tuple[Side, ...]:
             return (of_run(given, each),)
     from tostdsl.engine.provenance import RECORD
 
-    if (path / RECORD).is_file():
+    if os.path.isfile(path / RECORD):
         return (_of_checkpoint(given, path),)
-    runs = [each for each in path.iterdir() if NUMBER.fullmatch(each.name) and holds_run(each)]
+    try:
+        runs = [each for each in path.iterdir() if NUMBER.fullmatch(each.name) and holds_run(each)]
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise TostError.of("R804", path=path, reason=reason) from None
     if not runs:
         reason = "this folder holds no run, and is no checkpoint of one"
         raise TostError.of("R804", path=path, reason=reason)

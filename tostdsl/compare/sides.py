@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def sides(
         values = read(set_file, hints=False) if set_file is not None else None
         return of(given, compile_past(parts[0], Path(parts[1]), dict(sets or {}), seed, values))
     path = Path(given)
-    if path.is_dir():
+    if os.path.isdir(path):  # `is_dir` fails for a name that is too long
         return of_folder(given, path)
     return of(given, compile_file(path, sets, seed, set_file))
 

@@ -7,6 +7,7 @@ What a lottery goes back to and each round's masks are needed by many checkpoint
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +36,7 @@ class Blobs:
 
     def has(self, digest: str) -> bool:
         """Whether there is a file of that name; `gap` says whether it is what it should be."""
-        return (self._root / digest).exists()
+        return os.path.exists(self._root / digest)
 
     def put(self, digest: str, content: bytes) -> None:
         """Write a blob, if it is not there as it should be."""
@@ -59,32 +60,34 @@ class Blobs:
 
     def gap(self, digest: str) -> str:
         """What is wrong with a blob, in words; empty if nothing."""
+        return self._looked(digest)[1]
+
+    def _looked(self, digest: str) -> tuple[bytes, str]:
+        """What is there, read once, and what is wrong with it."""
         try:
             content = self._disk.read(self._root / digest)
         except FileNotFoundError:
-            return f"{FOLDER}/{digest[:8]}… is missing"
+            return b"", f"{FOLDER}/{digest[:8]}… is missing"
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            return f"{FOLDER}/{digest[:8]}… cannot be read: {reason}"
+            return b"", f"{FOLDER}/{digest[:8]}… cannot be read: {reason}"
         if hashlib.sha256(content).hexdigest() != digest:
-            return f"{FOLDER}/{digest[:8]}… is not as it was written (other SHA-256)"
-        return ""
+            return content, f"{FOLDER}/{digest[:8]}… is not as it was written (other SHA-256)"
+        return content, ""
 
     def get(self, digest: str) -> dict[str, Tensor]:
-        """The tensors of a blob without a `gap`; `ValueError` where they cannot be read."""
+        """The tensors of a blob as they were written; `ValueError` says why there are none."""
         try:
-            found: dict[str, Tensor] = load(self._disk.read(self._root / digest))
-        except (OSError, SafetensorError) as error:
+            found: dict[str, Tensor] = load(self.content(digest))
+        except SafetensorError as error:
             raise ValueError(f"{FOLDER}/{digest[:8]}… cannot be read: {error}") from None
         return found
 
     def content(self, digest: str) -> bytes:
         """A blob as it was written; `ValueError` with its `gap` otherwise."""
-        if gap := self.gap(digest):
+        content, gap = self._looked(digest)
+        if gap:
             raise ValueError(gap)
-        content = self._disk.read(self._root / digest)
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ValueError(f"{FOLDER}/{digest[:8]}… was changed while it was read")
         return content
 
     def drop(self, digest: str) -> None:

@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from tostdsl.diagnostics import TostError
 from tostdsl.engine.blobs import Blobs
 from tostdsl.engine.manifest import MANIFEST, Entry, body_digest, entry_of, manifest
 from tostdsl.engine.provenance import RECORD
@@ -38,6 +39,8 @@ from tostdsl.plan.marker import CHECKPOINTS
 STATE = "state.safetensors"
 KEEP = 2
 """How many of the newest are kept, besides the best."""
+NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+"""How looking into a folder fails that is not there, or is none."""
 _NAME = re.compile(r"step-(\d{7,})")
 
 
@@ -221,10 +224,14 @@ class Checkpoints:
         return found, skipped
 
     def names(self) -> set[str]:
-        """Those that are there, sound or not."""
-        if not self.root.is_dir():
-            return set()
-        return {path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name)}
+        """Those that are there, sound or not; `TostError` R706 where nobody may look."""
+        try:
+            return {name for name in os.listdir(self.root) if _NAME.fullmatch(name)}
+        except OSError as error:
+            if error.errno in NOWHERE:
+                return set()
+            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            raise TostError.of("R706", path=self.root, reason=reason) from None
 
     def _read(self, path: Path, tensors: bool = True) -> Snapshot:
         contents = self._proven(path)

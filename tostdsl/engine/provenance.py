@@ -91,7 +91,7 @@ def _of_run(path: Path) -> Kept:
 def _entries(path: Path) -> dict[str, Entry]:
     """The files of a run by its manifest, or by its newest checkpoint; empty without either."""
     for record in (path / MANIFEST, *sorted(path.glob(f"ckpt/step-*/{RECORD}"), reverse=True)):
-        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             files = json.loads(_read(record))["files"]
             return {name: Entry(**entry) for name, entry in files.items()}
     return {}

@@ -7,6 +7,7 @@ cannot be made the same (another device, other versions) is said, and taken down
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -86,8 +87,8 @@ def resume(
     """
     options, observer = options or ResumeOptions(), observer or Observer()
     if not holds_run(path):
-        lost = [name for name in (MARKER, METRICS) if not (path / name).is_file()]
         if Checkpoints(path).names():
+            lost = [name for name in (MARKER, METRICS) if not (path / name).is_file()]
             raise TostError.of("R706", path=path / lost[0], reason="is missing")
         help = "give the folder that `tost run` wrote"
         raise TostError.of("R701", path=path, reason=why_no_run(path), help=help)
@@ -140,7 +141,8 @@ def _go_on(
     said, fake = environment.options, environment.data.fake
     checkpoints = Checkpoints(path, said.keep, disk)
     try:
-        checkpoints.clear()
+        with suppress(OSError):  # what is left over may stay
+            checkpoints.clear()
         snapshot, skipped = checkpoints.newest(partial(_log_gap, path))
         if snapshot is None:
             raise _refused(path, skipped)

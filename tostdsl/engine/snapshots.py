@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tostdsl.diagnostics import TostError
 from tostdsl.engine import state
-from tostdsl.engine.blobs import blob
+from tostdsl.engine.blobs import Blobs, blob
 from tostdsl.engine.checkpoint import Snapshot
 from tostdsl.engine.equipment import Equipment
 from tostdsl.engine.loop import Begin, Loop
@@ -103,23 +103,31 @@ def restore(session: Session, kit: Equipment, snapshot: Snapshot) -> None:
     if record.masks is not None:
         if kit.masked is None:
             raise TostError.of("R702", reason="it has masks, the plan has none")
-        kit.masked.load_state_dict(state.unpack(blobs.get(record.masks), kit.masked))
+        kit.masked.load_state_dict(state.unpack(_blob(blobs, record.masks), kit.masked))
         if bad := kit.masked.violations():
             raise TostError.of("R702", reason=f"masked weights of `{bad[0]}` are not zero")
         session.digests["masks"] = record.masks
     if record.rewind is not None:
-        like, found = kit.model.state_dict(), blobs.get(record.rewind)
+        like, found = kit.model.state_dict(), _blob(blobs, record.rewind)
         if like.keys() != found.keys():
             raise TostError.of("R702", reason="what it goes back to is another network")
         session.rewind = {name: found[name].to(like[name].device) for name in like}
         session.digests["rewind"] = session.origin = record.rewind
     if record.moments_plain is not None:
-        session.moments = _moments(kit, record, blobs.get(record.moments) if record.moments else {})
+        held = _blob(blobs, record.moments) if record.moments else {}
+        session.moments = _moments(kit, record, held)
         if record.moments is not None:
             session.digests["moments"] = record.moments
     state.put_proof(kit.certificate, record.proof)
     kit.seams[:] = record.seams
     kit.validation = record.validation
+
+
+def _blob(blobs: Blobs, digest: str) -> dict[str, Tensor]:
+    try:
+        return blobs.get(digest)
+    except ValueError as error:
+        raise TostError.of("R702", reason=str(error)) from None
 
 
 def _moments(kit: Equipment, record: Record, found: Mapping[str, Tensor]) -> list[dict[str, Any]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import stat
 from pathlib import Path
+
+from tostdsl.plan.marker import regular
 
 GONE = "the run folder is gone"
 """Why nothing can be written, in words, when somebody has removed the folder of a run."""
@@ -59,11 +60,7 @@ class Disk:
 
     def read(self, path: Path) -> bytes:
         """The content of a regular file; a pipe that nobody writes to does not keep it waiting."""
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(0, "it is not a regular file")
-            return file.read()
+        return regular(path)
 
     def reserve(self, path: Path, size: int) -> None:
         """Find out whether so many bytes can be written: a file of that size, made and removed.

@@ -10,16 +10,20 @@ import multiprocessing
 import random
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from types import FrameType
 
-from tostdsl.diagnostics import Diagnostic, TostError
+from tostdsl.diagnostics import Diagnostic, TostError, diagnose
 from tostdsl.engine.checkpoint import Checkpoints
 from tostdsl.engine.keeper import Every
 from tostdsl.engine.life import Death, Orders, live
 from tostdsl.engine.run import RunOptions
+from tostdsl.engine.stops import EXITS, StoppedRun
 from tostdsl.engine.twins import differences
 from tostdsl.plan.plan import Plan
 
@@ -150,6 +154,9 @@ class Trial:
             silent = False
         except EOFError:
             silent = True
+        except BaseException:  # nobody waits for it any more
+            process.kill()
+            raise
         finally:
             process.join()
             hears.close()
@@ -168,6 +175,34 @@ class Trial:
 
 def _which(going_on: bool) -> str:
     return "a resumed run" if going_on else "a run"
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 end what is under way by `StoppedRun` R721, so that all is tidied up.
+
+    Only the first does; Ctrl-C is as ever. In the main thread only, where signals arrive.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if heard:
+            return
+        heard.append(number)
+        name = signal.Signals(number).name
+        stopped = StoppedRun([diagnose("R721", what="the trial", reason=f"{name} was received")])
+        stopped.status = EXITS[name]
+        raise stopped
+
+    names = ("SIGTERM", "SIGUSR1") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(TypeError):  # of a handler that was not set from Python
+                signal.signal(number, handler)
 
 
 def deaths(total: int, kills: int, seed: int) -> list[Death]:

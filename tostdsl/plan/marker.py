@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tostdsl.diagnostics import TostError
 
@@ -30,12 +34,9 @@ def end_of(folder: Path) -> str:
 
     A folder does not tell a run that was killed from one still at work.
     """
-    if (folder / MANIFEST).is_file():
+    if os.path.isfile(folder / MANIFEST):
         return "finished"
-    try:
-        said = json.loads((folder / RESULT).read_text(encoding="utf-8"))["state"]
-    except (OSError, ValueError, KeyError, TypeError):
-        said = None
+    said = _said(folder / RESULT).get("state")
     return said if said in ("failed", "interrupted", "stopped") else "not finished"
 
 
@@ -64,27 +65,54 @@ def unreal_of(folder: Path) -> str | None:
 
     Empty for a real run; None where the folder's files do not tell.
     """
+    said = _said(folder / ENVIRONMENT)
     try:
-        said = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
         smoke, fake = said["options"]["smoke"], said["data"]["fake"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError):
         smoke = fake = None
     if isinstance(smoke, bool) and isinstance(fake, bool):
         return REHEARSAL if smoke else FAKE if fake else ""
-    try:
-        words = json.loads((folder / RESULT).read_text(encoding="utf-8"))["unreal"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+    words = _said(folder / RESULT).get("unreal")
     return words if words in (REHEARSAL, FAKE, "") else None
 
 
 def why_no_run(folder: Path) -> str:
     """Why there is no run in a folder that holds none, in words."""
-    if folder.is_dir():
-        return "it holds no run"
-    return "it is no folder" if folder.exists() else "there is no such folder"
+    try:
+        if not folder.is_dir():
+            return "it is no folder" if folder.exists() else "there is no such folder"
+        (folder / MARKER).exists()  # what nobody may look into says so here
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return "it holds no run"
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run was written into a folder; a plan printed beside recipes makes none."""
-    return (folder / MARKER).is_file() and (folder / METRICS).is_file()
+    """Whether a run was written into a folder; a plan printed beside recipes makes none.
+
+    None is in a folder that cannot be looked into; `why_no_run` says why.
+    """
+    return os.path.isfile(folder / MARKER) and os.path.isfile(folder / METRICS)
+
+
+def regular(path: Path) -> bytes:
+    """The content of a regular file; a pipe that nobody writes to does not keep it waiting.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is not a regular file")
+        return file.read()
+
+
+def _said(path: Path) -> Mapping[str, Any]:
+    """What a JSON file of a run folder says; nothing where it cannot be read or is damaged."""
+    try:
+        said = json.loads(regular(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
