@@ -36,6 +36,16 @@ def looked_at(times: int) -> str:
     return f"{times:,} look{'' if times == 1 else 's'}"
 
 
+def ran(phase: str, steps: int) -> str:
+    """The name of the check that a phase ran all of its steps."""
+    return f"{phase} ran its {steps} steps"
+
+
+def acted(phase: str) -> str:
+    """The name of the check of a phase's stages that act at one moment."""
+    return f"{phase}: what acts at one moment acted then, once"
+
+
 def number(value: float) -> float | None:
     """A number that JSON has, or None."""
     return value if math.isfinite(value) else None

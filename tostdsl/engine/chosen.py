@@ -15,6 +15,7 @@ from tostdsl.engine.manifest import MANIFEST, Entry, beginning_gap, digests, ent
 from tostdsl.engine.provenance import is_text
 from tostdsl.engine.record import Record
 from tostdsl.engine.run import ENVIRONMENT, Made
+from tostdsl.engine.sound import unsound
 from tostdsl.engine.storage import Disk
 from tostdsl.engine.taken import Misfit, Taken, taken
 from tostdsl.engine.verify.records import StoredEnvironment
@@ -130,6 +131,8 @@ class Search:
         old, plan = self.old, self.made.plan
         if record.plan != old.plan.fingerprint:
             raise Misfit("it is of another plan")
+        if reason := unsound(record, before, self.made.images.facts):
+            raise Misfit(reason)
         found = taken(record, before, self.made.program, shared, self.watch)
         allow = [each.mask.method.allow for each in (old.plan, plan) if each.mask is not None]
         if record.masks is not None and allow == ["collapse", "nothing"]:

@@ -6,9 +6,9 @@ Every field is required: a checkpoint that lacks one is refused, not filled in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tostdsl.engine.certificate import Check, Jump, Witnessed
 from tostdsl.engine.seams import Seam
@@ -18,6 +18,9 @@ ADDED: Mapping[int, Mapping[str, Any]] = {1: {"texts": None, "unreal": None}, 2:
 """What checkpoints of older schemas that are still read lack, with what stands for it."""
 
 Digest = str
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class OtherSchema(Exception):
@@ -31,20 +34,20 @@ class _Part(BaseModel):
 class Position(_Part):
     """Where in the program a state was kept: between two steps, or before a phase."""
 
-    phase: int
+    phase: Count
     """The place of the phase in the program."""
-    segment: int | None
+    segment: Count | None
     """The segment at work; None before the phase begins."""
-    offset: int
+    offset: Count
     """How many of the segment's steps have run."""
-    done: int
+    done: Count
     """Steps that have run in the whole program."""
 
 
 class FileEntry(_Part):
     """A file of the run folder as it was then; of one with lines, as far as it was written."""
 
-    bytes: int
+    bytes: Count
     sha256: Digest
 
 
@@ -57,7 +60,7 @@ class Proof(_Part):
     entered: Witnessed
     masked: Witnessed
     moved: Witnessed
-    looks: dict[str, int]
+    looks: dict[str, Count]
     """Looks at what must hold at every step, by phase."""
     chosen: Digest | None
 
@@ -65,13 +68,13 @@ class Proof(_Part):
 class Training(_Part):
     """The phase at work; None of it before a phase begins."""
 
-    attached: list[int]
+    attached: list[Count]
     """Stages at work by their place in the plan, in the order they entered."""
-    done: int
+    done: Count
     """Steps of the phase that have run."""
-    step: int
+    step: Count
     """The last of them, as the phase counts."""
-    acted: list[tuple[int, int]]
+    acted: list[tuple[Count, Count]]
     groups: list[dict[str, Any]]
     """The optimizer's settings, group by group."""
     plain: dict[str, dict[str, Any]]
@@ -79,7 +82,7 @@ class Training(_Part):
     host: list[str]
     """Tensors of the optimizer's state that lie on the CPU wherever training runs."""
     scaler: dict[str, Any]
-    images: int
+    images: Count
     """How many the meter has counted."""
 
 
@@ -109,11 +112,11 @@ class Record(_Part):
     one of schema 1 or 2, which did not tell."""
     tensors: list[str]
     """The names of all tensors beside it, sorted."""
-    seconds: float
+    seconds: Seconds
     """How long the run had been at work."""
-    watching: float
+    watching: Seconds
     """Seconds of them that were spent on looking at what must hold at every step."""
-    validation: float | None
+    validation: Share | None
     """Accuracy on the images held out, last measured."""
 
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from tostdsl.engine.outcome import digest_of
 from tostdsl.engine.provenance import is_text
 from tostdsl.engine.record import Record
 from tostdsl.engine.run import ENVIRONMENT, Made, RunOptions, live, session_of, told
+from tostdsl.engine.sound import unsound
 from tostdsl.engine.start import DataOptions, sources_of
 from tostdsl.engine.stops import Stops
 from tostdsl.engine.storage import Disk
@@ -140,21 +141,19 @@ def _go_on(
     environment, lock = begun.environment, begun.lock
     said, fake = environment.options, environment.data.fake
     checkpoints = Checkpoints(path, said.keep, disk)
+    source = DataOptions(options.data_root, options.download, fake)
+    made_of = cache(partial(_made, begun, source))
     try:
         with suppress(OSError):  # what is left over may stay
             checkpoints.clear()
-        snapshot, skipped = checkpoints.newest(partial(_log_gap, path))
+        snapshot, skipped = checkpoints.newest(partial(_misfit, begun, made_of))
         if snapshot is None:
             raise _refused(path, skipped)
         if snapshot.record.plan != plan.fingerprint:
             raise TostError.of("R702", reason="it is of another plan")
         files = {n: Entry(e.bytes, e.sha256) for n, e in snapshot.record.files.items()}
         files |= _edited(path, files, plan, begun.stored, recompile, words)
-        source = DataOptions(options.data_root, options.download, fake)
-        made = Made.of(plan, source, device, smoke=said.smoke)
-        if digest_of(made.images) != environment.data.sha256:
-            raise TostError.of("R705", origin=made.images.origin)
-        _refuse_other_code(plan, environment)
+        made = made_of()
         folder = RunFolder(path, files, lock)
         try:
             _refuse_other_texts(snapshot.record)
@@ -199,6 +198,23 @@ def _refuse_finished(path: Path) -> None:
     if end_of(path) == "finished":
         help = "run its recipe anew into another folder, or another recipe `--from` this run"
         raise TostError.of("R701", path=path, reason="the run in it has come to its end", help=help)
+
+
+def _made(begun: _Begun, source: DataOptions) -> Made:
+    """What the plan needs to run; R705 or R702 where data or code are not what it began with."""
+    made = Made.of(begun.plan, source, begun.device, smoke=begun.environment.options.smoke)
+    if digest_of(made.images) != begun.environment.data.sha256:
+        raise TostError.of("R705", origin=made.images.origin)
+    _refuse_other_code(begun.plan, begun.environment)
+    return made
+
+
+def _misfit(begun: _Begun, made_of: Callable[[], Made], record: Record) -> str:
+    """Why a checkpoint does not go with the logs or with the program that the run has."""
+    if (gap := _log_gap(begun.path, record)) or record.plan != begun.plan.fingerprint:
+        return gap
+    made = made_of()
+    return unsound(record, made.program, made.images.facts)
 
 
 def _log_gap(path: Path, record: Record) -> str:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from tostdsl.engine import snapshots
 from tostdsl.engine.blobs import blob
-from tostdsl.engine.certificate import Certificate, Shape
+from tostdsl.engine.certificate import Certificate, Shape, acted, ran
 from tostdsl.engine.checkpoint import Checkpoints, Snapshot
 from tostdsl.engine.compiled import Compiler
 from tostdsl.engine.equipment import Equipment, numbers
@@ -205,11 +205,9 @@ class Session:
                         loop.optimizer.state[parameter] = deepcopy(held)
             loop.run()
         planned = phase.steps if self.program.rehearsal else phase.length
-        what = f"{phase.name} ran its {planned} steps"
-        kit.certificate.add(what, loop.done == planned, f"{loop.done} ran")
+        kit.certificate.add(ran(phase.name, planned), loop.done == planned, f"{loop.done} ran")
         instants = instants_of(self.plan.stages, phase) if loop.staged else []
-        acted = f"{phase.name}: what acts at one moment acted then, once"
-        kit.certificate.add(acted, loop.acted == instants, f"{len(loop.acted)} acted")
+        kit.certificate.add(acted(phase.name), loop.acted == instants, f"{len(loop.acted)} acted")
         planned_looks = looks(phase, kit.watch.every) if kit.watch is not None else None
         moving = [update.step for update in phase.updates.values()]
         kit.certificate.close(phase.name, moving, planned_looks)

@@ -130,16 +130,12 @@ def take_training(loop: Loop) -> tuple[Training, Tensors]:
             tensors[f"optimizer:{name}:{key}"] = copied(tensor)
             if tensor.device != parameter.device:
                 host.append(f"{name}:{key}")
-    groups = [
-        {key: value for key, value in group.items() if key not in ("params", "param_names")}
-        for group in loop.optimizer.param_groups
-    ]
     training = Training(
         attached=[attached.index for attached in loop.kit.surgeon.attached],
         done=loop.done,
         step=loop.step,
         acted=loop.acted,
-        groups=[_json(group, "the optimizer's settings") for group in groups],
+        groups=[plain_settings(group) for group in loop.optimizer.param_groups],
         plain=plain,
         host=host,
         scaler=_json(loop.scaler.state_dict(), "the loss scale"),
@@ -213,6 +209,12 @@ def split(held: Mapping[str, Any], what: str) -> tuple[Tensors, dict[str, Any]]:
     tensors = {key: value for key, value in held.items() if isinstance(value, Tensor)}
     rest = {key: value for key, value in held.items() if key not in tensors}
     return tensors, _json(rest, what)
+
+
+def plain_settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter group's settings as JSON has them; R703 where it has none."""
+    kept = {key: value for key, value in group.items() if key not in ("params", "param_names")}
+    return _json(kept, "the optimizer's settings")
 
 
 def _json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
