@@ -169,13 +169,13 @@ class Checkpoints:
             if name != best:
                 with suppress(OSError):
                     self._discard(self.root / name)
-        with suppress(OSError):
+        with suppress(OSError, TostError):
             if self.names() <= self.valid.keys():  # a broken one may want its blobs when mended
                 self.blobs.sweep({each for record in self.valid.values() for each in record.blobs})
 
     def _forget_taken(self) -> None:
         """Know no longer those that somebody has removed."""
-        with suppress(OSError):
+        with suppress(OSError, TostError):  # not to be listed now
             for name in self.valid.keys() - self.names():
                 del self.valid[name]
 

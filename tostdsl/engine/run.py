@@ -266,8 +266,10 @@ def _interrupted(signal: str, folder: RunFolder) -> StoppedRun:
     help: str | None = None
     if end_of(folder.path) == "finished":
         help = f"the run had come to its end by then: `tost verify {folder.path}` tells"
-    elif Checkpoints(folder.path).names():
-        help = f"go on from its last checkpoint with `tost resume {folder.path}`"
+    else:
+        with suppress(TostError):  # they may not be listed
+            if Checkpoints(folder.path).names():
+                help = f"go on from its last checkpoint with `tost resume {folder.path}`"
     return StoppedRun.by(signal, "R304", folder.path, help)
 
 
