@@ -36,6 +36,8 @@ class Every:
 
 
 DEFAULT = Every(10, "minutes")
+LOOK = 0.2
+"""Seconds after which a thread that waits wakes: a signal that came as it fell asleep would not."""
 
 
 class _Writing(threading.Thread):
@@ -55,7 +57,8 @@ class _Writing(threading.Thread):
 
     def result(self) -> None:
         """Wait for it, and raise what it raised."""
-        self.join()
+        while self.is_alive():
+            self.join(LOOK)
         if self._error is not None:
             raise self._error
 
